@@ -1,0 +1,1 @@
+"""Archives: where readings are kept, written once, one protocol for every adapter."""

@@ -1,0 +1,80 @@
+"""What every archive does. Adapters are tested against one contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from meters.interval import Interval
+    from meters.reading import Reading, Series
+
+BOUNDARY_WINDOW = timedelta(hours=2)
+"""How far from a boundary its readings are looked for, unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A reading that was offered under an identity that already holds another one."""
+
+    offered: Reading
+    kept: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch: each reading was stored, was there already, or conflicts."""
+
+    stored: int
+    duplicates: int
+    conflicts: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The good readings of one series next to an instant: the last at or before, the first after.
+
+    Either is None where the window holds none.
+    """
+
+    at: datetime
+    before: Reading | None
+    after: Reading | None
+
+
+class ArchiveUnavailableError(RuntimeError):
+    """The archive cannot be reached or cannot write now; nothing is known to be stored."""
+
+
+class Archive(Protocol):
+    """Write-once storage of readings. All times are UTC in whole seconds."""
+
+    def append(self, readings: Sequence[Reading]) -> Appended:
+        """Store what is new. When this returns, everything stored is durable.
+
+        Sending the same readings again is always safe. A reading whose identity is taken is a
+        duplicate if value, verdict and raw words are equal, else a conflict; the kept one stays.
+        Raises `ArchiveUnavailableError`; then send the whole batch again.
+        """
+
+    def boundaries(
+        self,
+        series: Collection[Series],
+        instant: datetime,
+        *,
+        window: timedelta = BOUNDARY_WINDOW,
+    ) -> Mapping[Series, Boundary]:
+        """Return the good readings next to `instant` for each of `series`, none left out."""
+
+    def readings(self, series: Series, interval: Interval) -> list[Reading]:
+        """Return every reading of `series` inside `interval`, oldest first, whatever its verdict."""
+
+    def latest(self, series: Collection[Series] | None = None) -> Mapping[Series, Reading]:
+        """Return the newest reading of each of `series` (of all by default) that has any."""
+
+    def close(self) -> None:
+        """Release files and connections."""

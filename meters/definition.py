@@ -1,0 +1,131 @@
+"""Definitions: one TOML file each, strict, and proven by the examples that it holds.
+
+A definition is read, validated and proven in one go. What is wrong is returned as problems that say
+where it stands, what was expected and what was found; a definition with a problem does not load.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a definition, in words that say what to do.
+
+    `source` is the file, `where` the key inside it; `expected` and `actual` are set where a proof
+    or example gave another result.
+    """
+
+    source: str
+    where: str
+    what: str
+    expected: str | None = None
+    actual: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.source}: {self.where}: {self.what}" if self.where else (
+            f"{self.source}: {self.what}"
+        )
+        if self.expected is not None:
+            text += f" (expected {self.expected}, got {self.actual})"
+        return text
+
+
+class DefinitionError(ValueError):
+    """A definition did not load; `problems` holds everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _exact(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        raise ValueError(f"must be a number, got {value!r}")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f'must be a number such as "0.01", got {value!r}') from None
+    if not number.is_finite():
+        raise ValueError(f"must be finite, got {value!r}")
+    return number
+
+
+Exact = Annotated[Decimal, BeforeValidator(_exact)]
+"""A `Decimal` written as a string, an integer or a TOML decimal; never through a float."""
+
+
+class Definition(BaseModel):
+    """The base of every table in a definition: unknown keys are refused, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return the TOML document at `path`, decimals exact; raise `DefinitionError` if it is none."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    except OSError as error:
+        raise DefinitionError(
+            [Problem(str(path), "", f"cannot be read: {error.strerror}")]
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DefinitionError(
+            [Problem(str(path), f"byte {error.start}", "is not UTF-8; save the file as UTF-8")]
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionError([Problem(str(path), "", f"is not TOML: {error}")]) from error
+
+
+def validate(model: type[Model], document: dict[str, Any], source: str) -> Model:
+    """Return `document` as `model`; raise `DefinitionError` with every problem found."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise DefinitionError(
+            Problem(source, _where(entry["loc"]), _what(model, entry))
+            for entry in error.errors(include_url=False)
+        ) from error
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def _what(model: type[BaseModel], entry: Any) -> str:
+    match entry["type"]:
+        case "extra_forbidden":
+            key = str(entry["loc"][-1])
+            known = sorted(_known_keys(model))
+            close = difflib.get_close_matches(key, known, n=1)
+            return f"unknown key; did you mean {close[0]!r}?" if close else "unknown key"
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(entry["ctx"]["error"])
+        case _:
+            return f"{entry['msg']}, got {entry['input']!r}"
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    """Return every key that `model` or a table inside it knows, as the file spells it."""
+    schema = model.model_json_schema()
+    tables = [schema, *schema.get("$defs", {}).values()]
+    return {key for table in tables for key in table.get("properties", {})}

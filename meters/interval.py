@@ -1,0 +1,112 @@
+"""Half-open intervals of time, and billing periods cut at a community's local midnights."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+
+def utc(moment: datetime) -> datetime:
+    """Return `moment` in UTC; raise `ValueError` if it has no zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone")
+    return moment.astimezone(UTC)
+
+
+def local_midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant of `day` in `zone`, in UTC.
+
+    Where the clocks skip midnight itself (some zones start summer time at 00:00) this is the first
+    instant after the gap.
+    """
+    wall = datetime.combine(day, time.min, tzinfo=zone)
+    return wall.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Interval:
+    """The instants `start <= t < end`, both in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", utc(self.start))
+        object.__setattr__(self, "end", utc(self.end))
+        if self.start >= self.end:
+            raise ValueError(f"the interval from {self.start} to {self.end} holds no instant")
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    def overlaps(self, other: Interval) -> bool:
+        return self.start < other.end and other.start < self.end
+
+    def intersection(self, other: Interval) -> Interval | None:
+        """Return the instants that both hold, or None where there are none."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Interval(start, end) if start < end else None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """A billing period: the local days `first <= day < after` of a community's zone."""
+
+    first: date
+    after: date
+    zone: ZoneInfo
+
+    @classmethod
+    def month(cls, key: str, zone: ZoneInfo) -> Self:
+        """Return the calendar month named `key` (`2026-10`) in `zone`."""
+        match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
+        if match is None:
+            raise ValueError(f"{key!r} is not a month; write it as 2026-10")
+        first = date(int(match[1]), int(match[2]), 1)
+        return cls(first, _next_month(first), zone)
+
+    @classmethod
+    def last_full_month(cls, now: datetime, zone: ZoneInfo) -> Self:
+        """Return the last calendar month that has ended in `zone` at `now`."""
+        this_month = utc(now).astimezone(zone).date().replace(day=1)
+        previous = (this_month - timedelta(days=1)).replace(day=1)
+        return cls(previous, this_month, zone)
+
+    @property
+    def key(self) -> str:
+        """The month's name, `2026-10`."""
+        return f"{self.first:%Y-%m}"
+
+    @property
+    def days(self) -> int:
+        return (self.after - self.first).days
+
+    @property
+    def interval(self) -> Interval:
+        """The period as instants: 23- and 25-hour days are as long as they are."""
+        return Interval(
+            local_midnight(self.first, self.zone), local_midnight(self.after, self.zone)
+        )
+
+    @property
+    def previous(self) -> Period:
+        """The calendar month before this one."""
+        return Period((self.first - timedelta(days=1)).replace(day=1), self.first, self.zone)
+
+    def year_to_date(self) -> Period | None:
+        """Return the days of this calendar year before the period; None for its first month."""
+        new_year = self.first.replace(month=1, day=1)
+        return Period(new_year, self.first, self.zone) if new_year < self.first else None
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=32)).replace(day=1)

@@ -1,0 +1,75 @@
+"""Exact quantities: `Decimal` in the open, integers of 10⁻⁴ of the unit in columns and archives.
+
+Nothing here rounds silently: a value that does not fit the scale is an error, and rounding to a
+meter's display resolution is asked for by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+SCALE = 4
+PER_UNIT = 10**SCALE
+INT64_MAX = 2**63 - 1
+
+
+class InexactQuantityError(ValueError):
+    """A quantity has more decimals than 10⁻⁴ of its unit, or does not fit 64 bits."""
+
+
+def to_scaled(value: Decimal) -> int:
+    """Return `value` as an integer of 10⁻⁴ units; raise `InexactQuantityError` if that loses."""
+    scaled = value.scaleb(SCALE)
+    whole = int(scaled)
+    if whole != scaled:
+        raise InexactQuantityError(f"{value} has more than {SCALE} decimals")
+    if abs(whole) > INT64_MAX:
+        raise InexactQuantityError(f"{value} is beyond 64 bits at {SCALE} decimals")
+    return whole
+
+
+def from_scaled(scaled: int) -> Decimal:
+    """Return the quantity that `scaled`, an integer of 10⁻⁴ units, stands for."""
+    return Decimal(scaled).scaleb(-SCALE)
+
+
+def quantise(value: Decimal, resolution: Decimal) -> Decimal:
+    """Return `value` rounded half-even to a multiple of `resolution` (> 0)."""
+    steps = (value / resolution).to_integral_value(ROUND_HALF_EVEN)
+    return steps * resolution
+
+
+def plain(value: Decimal) -> str:
+    """Return `value` in plain notation without trailing zeros: `12.5`, `0`, `1000`."""
+    text = format(value, "f")
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit as meters state it: what it measures and its exact size in the canonical unit."""
+
+    symbol: str
+    canonical: str
+    factor: Decimal
+
+
+def _units(canonical: str, **factors: str) -> dict[str, Unit]:
+    sizes = {canonical: "1", **factors}
+    return {symbol: Unit(symbol, canonical, Decimal(size)) for symbol, size in sizes.items()}
+
+
+UNITS: dict[str, Unit] = {
+    **_units("kWh", Wh="0.001", MWh="1000"),
+    **_units("kvarh", varh="0.001"),
+    **_units("m3", L="0.001"),
+    **_units("m3/h", **{"L/h": "0.001"}),
+    **_units("kW", W="0.001", MW="1000"),
+    **_units("V"),
+    **_units("A", mA="0.001"),
+    **_units("Hz"),
+    **_units("degC"),
+    **_units("1"),
+}
+"""Every unit that a definition may state, by symbol. Archives hold canonical units only."""

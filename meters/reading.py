@@ -1,0 +1,73 @@
+"""Readings: what one register of one meter showed at one time, and how far to trust it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+
+class Verdict(IntEnum):
+    """How far a reading may be trusted. Only good readings make usage or become a baseline."""
+
+    GOOD = 0
+    SUSPECT = 1
+    INVALID = 2
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is."""
+
+    SENTINEL = "sentinel"
+    """The meter answered its own "no value" pattern."""
+    NOT_A_NUMBER = "not-a-number"
+    """A float register held NaN or an infinity."""
+    FALLING = "falling"
+    """A counter went down, and not by a plausible rollover."""
+    RATE = "rate"
+    """The counter rose faster than the meter can count."""
+    ROLLOVER = "rollover"
+    """The counter wrapped at its declared digits; the reading is good."""
+    LATE = "late"
+    """The reading is older than the baseline and contradicts it."""
+    OUT_OF_RANGE = "out-of-range"
+    """The value does not fit the declared digits."""
+
+
+class Series(NamedTuple):
+    """One register of one meter: the unit of storage."""
+
+    meter: str
+    register: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a register answered, decoded but not yet judged.
+
+    `value` is in the register's canonical unit, None where the words hold no number; then `fault`
+    says why. `time` is when the meter answered (UTC, whole seconds), `raw` the words as hex
+    (`462a 7521`) or the JSON text of the value.
+    """
+
+    series: Series
+    time: datetime
+    value: Decimal | None
+    raw: str
+    fault: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A judged observation. Its identity is (meter, register, time); it never changes."""
+
+    series: Series
+    time: datetime
+    value: Decimal | None
+    raw: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
