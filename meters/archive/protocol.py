@@ -57,7 +57,7 @@ class Archive(Protocol):
         """Store what is new. When this returns, everything stored is durable.
 
         Sending the same readings again is always safe. A reading whose identity is taken is a
-        duplicate if value, verdict and raw words are equal, else a conflict; the kept one stays.
+        duplicate if value and raw words are equal, else a conflict; the kept one stays.
         Raises `ArchiveUnavailableError`; then send the whole batch again.
         """
 
