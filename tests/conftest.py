@@ -1,0 +1,124 @@
+"""Fixtures for every test: loopback only, and real servers and a real browser where asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import loopback
+import pytest
+from mosquitto_server import MosquittoServer, find_mosquitto
+from postgresql_server import empty_database, find_postgresql, postgresql_server
+from required_parts import in_ci, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from _pytest.terminal import TerminalReporter
+    from playwright.sync_api import Browser
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",  # Chromium's own sandbox refuses root
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-gpu",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_loopback() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, loopback.only_loopback(patch):
+        yield
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """A function that returns a loopback port nobody listens on."""
+    return loopback.free_port
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The SQLAlchemy URL of a real PostgreSQL: the one asked for, a local one, or a container."""
+    asked = os.environ.get("TALLYGATE_TEST_POSTGRESQL_URL")
+    programs = find_postgresql()
+    with ExitStack() as stack:
+        if asked:
+            yield asked
+        elif programs is not None:
+            yield stack.enter_context(postgresql_server(programs))
+        elif _docker_answers():
+            from testcontainers.postgres import PostgresContainer
+
+            container = stack.enter_context(PostgresContainer("postgres:16", driver="pg8000"))
+            yield container.get_connection_url(host=loopback.HOST)
+        else:
+            missing.skip("PostgreSQL", "postgresql")
+
+
+@pytest.fixture
+def fresh_postgresql_url(postgresql_url: str) -> Iterator[str]:
+    """The URL of a new, empty database, dropped after the test."""
+    with empty_database(postgresql_url) as url:
+        yield url
+
+
+@pytest.fixture
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MosquittoServer]:
+    """A real Mosquitto (`host`, `port`); `kill()` and `start()` keep its port and its store."""
+    executable = find_mosquitto()
+    if executable is None:
+        missing.skip("Mosquitto", "mosquitto")
+    with MosquittoServer(executable, tmp_path_factory.mktemp("mosquitto")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium that Playwright can drive with `CHROMIUM_FLAGS`."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        missing.skip("Chromium", "chromium")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A headless Chromium. Of module scope: an open Playwright forbids `asyncio.run` beside it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+        yield opened
+        opened.close()
+
+
+def _docker_answers() -> bool:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=5)
+    except DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except DockerException:
+        return False
+    finally:
+        client.close()
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    missing.report(terminalreporter)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if missing.parts and in_ci() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
