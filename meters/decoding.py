@@ -1,7 +1,7 @@
 """What a meter answered → values of its registers, by its type.
 
-Words of the wire and payloads of a broker come in, decoded values and their raw form go out. Nothing
-is judged here, and nothing is guessed: what cannot be decoded says why.
+Words of the wire and payloads of a broker come in, decoded values and their raw form go out.
+Nothing is judged here, and nothing is guessed: what cannot be decoded says why.
 """
 
 from __future__ import annotations

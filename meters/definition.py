@@ -34,8 +34,10 @@ class Problem:
     actual: str | None = None
 
     def __str__(self) -> str:
-        text = f"{self.source}: {self.where}: {self.what}" if self.where else (
-            f"{self.source}: {self.what}"
+        text = (
+            f"{self.source}: {self.where}: {self.what}"
+            if self.where
+            else (f"{self.source}: {self.what}")
         )
         if self.expected is not None:
             text += f" (expected {self.expected}, got {self.actual})"

@@ -74,9 +74,9 @@ def plausible_growth(register: Register, elapsed: timedelta) -> Decimal | None:
     return rate * seconds / Decimal(int(HOUR / timedelta(seconds=1))) + register.smallest_step
 
 
-def growth(register: Register, opening: Decimal, closing: Decimal, elapsed: timedelta) -> (
-    Decimal | Reason
-):
+def growth(
+    register: Register, opening: Decimal, closing: Decimal, elapsed: timedelta
+) -> Decimal | Reason:
     """Return what a counter grew by from `opening` to `closing`, rollover resolved, or why not.
 
     A fall is a rollover only where the register declares its digits and the growth that the wrap

@@ -16,6 +16,7 @@ from meters.definition import Definition, Exact
 from meters.quantity import PER_UNIT, UNITS, plain
 from meters.words import WordOrder, WordType, from_hex
 
+
 class Kind(StrEnum):
     """What a register counts."""
 
@@ -176,7 +177,9 @@ class MeterType(Definition):
             if unknown := proof.expect.keys() - self.registers.keys():
                 raise ValueError(f"a proof names the unknown register {min(unknown)!r}")
             if (proof.payload is not None) != (self.mqtt is not None):
-                raise ValueError("a Modbus type is proven by frame or words, an MQTT type by payload")
+                raise ValueError(
+                    "a Modbus type is proven by frame or words, an MQTT type by payload"
+                )
         return self
 
     def _check_words(self, name: str, register: Register) -> None:

@@ -9,18 +9,29 @@ zero and is never guessed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
+from meters.finding import (
+    Exchanged,
+    FallingRegister,
+    Finding,
+    ImplausibleGrowth,
+    Interpolated,
+    MissingRegister,
+    NotInstalled,
+    RolledOver,
+)
 from meters.interval import Interval
 from meters.judge import growth
-from meters.quantity import plain, quantise
+from meters.quantity import quantise
 from meters.reading import Reading, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from meters.archive.protocol import Boundary
     from meters.installation import Installation
@@ -50,111 +61,6 @@ class RegisterAt:
     value: Decimal
     source: Source
     readings: tuple[Reading, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that a person should know about a usage; `blocks` if it cannot be billed."""
-
-    blocks: ClassVar[bool] = False
-
-
-@dataclass(frozen=True, slots=True)
-class NotInstalled(Finding):
-    """No meter stood at the point in `interval`."""
-
-    blocks: ClassVar[bool] = True
-    interval: Interval
-
-    def __str__(self) -> str:
-        return (
-            f"no meter was installed from {self.interval.start} to {self.interval.end}; "
-            "record the installation"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MissingRegister(Finding):
-    """Nothing says what `meter` showed at `at`."""
-
-    blocks: ClassVar[bool] = True
-    meter: str
-    at: datetime
-
-    def __str__(self) -> str:
-        return (
-            f"no good reading of meter {self.meter} near {self.at}; read it, or record the register"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class FallingRegister(Finding):
-    """The register fell and its type knows no rollover that explains it."""
-
-    blocks: ClassVar[bool] = True
-    meter: str
-    opening: Decimal
-    closing: Decimal
-
-    def __str__(self) -> str:
-        return (
-            f"meter {self.meter} fell from {plain(self.opening)} to {plain(self.closing)}; "
-            "confirm an exchange or a wrong reading"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ImplausibleGrowth(Finding):
-    """The register grew faster than its meter can count."""
-
-    blocks: ClassVar[bool] = True
-    meter: str
-    opening: Decimal
-    closing: Decimal
-
-    def __str__(self) -> str:
-        return (
-            f"meter {self.meter} cannot count from {plain(self.opening)} to "
-            f"{plain(self.closing)} in this time; check its readings"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Interpolated(Finding):
-    """The register at `at` lies between two readings and was interpolated."""
-
-    meter: str
-    at: datetime
-    before: datetime
-    after: datetime
-
-    def __str__(self) -> str:
-        return (
-            f"meter {self.meter} was not read at {self.at}; "
-            f"interpolated between {self.before} and {self.after}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RolledOver(Finding):
-    """The counter wrapped at its last digit."""
-
-    meter: str
-
-    def __str__(self) -> str:
-        return f"meter {self.meter} passed its last digit and started again at zero"
-
-
-@dataclass(frozen=True, slots=True)
-class Exchanged(Finding):
-    """One meter was replaced by another inside the interval."""
-
-    at: datetime
-    removed: str
-    installed: str
-
-    def __str__(self) -> str:
-        return f"meter {self.removed} was exchanged for {self.installed} at {self.at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +125,7 @@ def measure(
             removed = standing[index - 1][1].meter
             findings.append(Exchanged(part.start, removed, installation.meter))
         register = registers[installation.meter_type]
-        opening = _opening(name, part, installation, register, boundaries, issued)
+        opening = _opening(name, part, installation, register, boundaries=boundaries, issued=issued)
         closing = _closing(name, part, installation, register, boundaries)
         segment, said = _segment(opening, closing, installation, register)
         findings.extend(said)
@@ -236,8 +142,8 @@ def register_at(
 ) -> RegisterAt | MissingRegister:
     """Return what `meter` showed at the boundary.
 
-    The reading nearest to it counts if it lies within `tolerance`, else the register is interpolated
-    between the readings on both sides, in steps of the display. With one side only it is missing.
+    The reading nearest to it counts if it lies within `tolerance`, else the register is
+    interpolated between the readings on both sides, in steps of the display. With one side only it is missing.
     """
     at, before, after = boundary.at, boundary.before, boundary.after
     near = [
@@ -267,6 +173,7 @@ def _opening(
     part: Interval,
     installation: Installation,
     register: Register,
+    *,
     boundaries: Mapping[tuple[str, datetime], Boundary],
     issued: RegisterAt | None,
 ) -> RegisterAt | MissingRegister:

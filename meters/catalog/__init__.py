@@ -24,7 +24,7 @@ def shipped() -> Mapping[str, MeterType]:
 
 
 def load_folder(folder: Path) -> dict[str, MeterType]:
-    """Return the proven meter types in `folder` by id; raise `DefinitionError` with all problems."""
+    """Return the proven meter types in `folder` by id; raise `DefinitionError` else."""
     found: dict[str, MeterType] = {}
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.toml")):

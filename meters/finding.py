@@ -1,0 +1,119 @@
+"""Findings: what a person should know about a usage, in precise types that say what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from meters.quantity import plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from meters.interval import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a person should know about a usage; `blocks` if it cannot be billed."""
+
+    blocks: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotInstalled(Finding):
+    """No meter stood at the point in `interval`."""
+
+    blocks: ClassVar[bool] = True
+    interval: Interval
+
+    def __str__(self) -> str:
+        return (
+            f"no meter was installed from {self.interval.start} to {self.interval.end}; "
+            "record the installation"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRegister(Finding):
+    """Nothing says what `meter` showed at `at`."""
+
+    blocks: ClassVar[bool] = True
+    meter: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"no good reading of meter {self.meter} near {self.at}; read it, or record the register"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FallingRegister(Finding):
+    """The register fell and its type knows no rollover that explains it."""
+
+    blocks: ClassVar[bool] = True
+    meter: str
+    opening: Decimal
+    closing: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} fell from {plain(self.opening)} to {plain(self.closing)}; "
+            "confirm an exchange or a wrong reading"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImplausibleGrowth(Finding):
+    """The register grew faster than its meter can count."""
+
+    blocks: ClassVar[bool] = True
+    meter: str
+    opening: Decimal
+    closing: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} cannot count from {plain(self.opening)} to "
+            f"{plain(self.closing)} in this time; check its readings"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolated(Finding):
+    """The register at `at` lies between two readings and was interpolated."""
+
+    meter: str
+    at: datetime
+    before: datetime
+    after: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} was not read at {self.at}; "
+            f"interpolated between {self.before} and {self.after}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RolledOver(Finding):
+    """The counter wrapped at its last digit."""
+
+    meter: str
+
+    def __str__(self) -> str:
+        return f"meter {self.meter} passed its last digit and started again at zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged(Finding):
+    """One meter was replaced by another inside the interval."""
+
+    at: datetime
+    removed: str
+    installed: str
+
+    def __str__(self) -> str:
+        return f"meter {self.removed} was exchanged for {self.installed} at {self.at}"
