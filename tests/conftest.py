@@ -13,9 +13,10 @@ from mosquitto_server import MosquittoServer, find_mosquitto
 from postgresql_server import empty_database, find_postgresql, postgresql_server
 from required_parts import in_ci, missing
 
+from simulators.broker import EmbeddedBroker
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from _pytest.terminal import TerminalReporter
     from playwright.sync_api import Browser
@@ -54,10 +55,10 @@ def postgresql_url() -> Iterator[str]:
         elif programs is not None:
             yield stack.enter_context(postgresql_server(programs))
         elif _docker_answers():
-            from testcontainers.postgres import PostgresContainer
+            from testcontainers.community.postgres import PostgresContainer
 
             container = stack.enter_context(PostgresContainer("postgres:16", driver="pg8000"))
-            yield container.get_connection_url(host=loopback.HOST)
+            yield container.get_connection_url()
         else:
             missing.skip("PostgreSQL", "postgresql")
 
@@ -67,6 +68,13 @@ def fresh_postgresql_url(postgresql_url: str) -> Iterator[str]:
     """The URL of a new, empty database, dropped after the test."""
     with empty_database(postgresql_url) as url:
         yield url
+
+
+@pytest.fixture
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    """The broker that needs no installation: `host`, `port` (MQTT 3.1.1) and `port_v5` (MQTT 5)."""
+    with EmbeddedBroker() as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import paho.mqtt.client as mqtt
 import pytest
 from loopback import NetworkForbiddenError, is_loopback, is_open
+from paho.mqtt import publish, subscribe
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import NullPool, create_engine, inspect, text
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from mosquitto_server import MosquittoServer
     from playwright.sync_api import Browser
+
+    from simulators.broker import EmbeddedBroker
 
 TEST_NET = ("192.0.2.1", 80)
 """An address of RFC 5737, which nobody has."""
@@ -111,16 +114,17 @@ def test_mosquitto_keeps_a_retained_message_over_a_restart(mosquitto: MosquittoS
     mosquitto.start()
 
     assert mosquitto.port == port
-    received: list[bytes] = []
-    subscriber = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="subscriber")
-    subscriber.on_message = lambda client, _data, message: (
-        received.append(message.payload),
-        client.disconnect(),
-    )
-    subscriber.connect(mosquitto.host, port)
-    subscriber.subscribe("meters/w1", qos=1)
-    subscriber.loop_forever()
-    assert received == [b"12.5"]
+    kept = subscribe.simple("meters/w1", hostname=mosquitto.host, port=port, keepalive=5)
+    assert isinstance(kept, mqtt.MQTTMessage)
+    assert kept.payload == b"12.5"
+
+
+def test_the_embedded_broker_carries_a_message(embedded_broker: EmbeddedBroker) -> None:
+    host, port = embedded_broker.host, embedded_broker.port
+    publish.single("meters/w1", b"7", qos=1, retain=True, hostname=host, port=port, keepalive=5)
+    kept = subscribe.simple("meters/w1", hostname=host, port=port, keepalive=5)
+    assert isinstance(kept, mqtt.MQTTMessage)
+    assert kept.payload == b"7"
 
 
 def test_mosquitto_can_be_killed_and_started_again(mosquitto: MosquittoServer) -> None:

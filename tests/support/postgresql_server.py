@@ -1,6 +1,6 @@
 """A real PostgreSQL on loopback, in a directory of its own, and empty databases in it.
 
-It runs with `fsync` off unless asked otherwise: tests want speed, benchmarks must ask for the truth.
+It runs with `fsync` off unless asked otherwise: tests want speed, a benchmark wants the truth.
 """
 
 from __future__ import annotations

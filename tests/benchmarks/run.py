@@ -1,0 +1,66 @@
+"""Runs every `bench_*.py` of this folder in order, each in a process of its own.
+
+Says first what machine it is. Words on the command line choose benchmarks by a part of their name.
+A benchmark prints its figures as ratios within its own run, and fails by its exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+CHECKOUT = FOLDER.parent.parent
+
+
+def machine() -> str:
+    """Return what the figures depend on: processor, cores, memory, system, versions."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {memory_gib:.0f} GiB; "
+        f"{platform.system()} {platform.release()}; Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}"
+    )
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def chosen(words: list[str]) -> list[Path]:
+    """Return the benchmarks whose name holds one of `words`, all of them where there is none."""
+    every = sorted(FOLDER.glob("bench_*.py"))
+    return [path for path in every if not words or any(word in path.stem for word in words)]
+
+
+def main(words: list[str]) -> int:
+    benchmarks = chosen(words)
+    if not benchmarks:
+        print(f"tests/{FOLDER.name}/ has no bench_*.py called like {' or '.join(words) or 'any'}")
+        return 2
+    print(f"machine: {machine()}", flush=True)
+    paths = (str(CHECKOUT), str(CHECKOUT / "tests" / "support"))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    failed = []
+    for benchmark in benchmarks:
+        print(f"\n{benchmark.stem}", flush=True)
+        started = time.monotonic()
+        run = subprocess.run([sys.executable, str(benchmark)], env=environment, check=False)
+        print(f"({time.monotonic() - started:.0f} s)", flush=True)
+        if run.returncode != 0:
+            failed.append(benchmark.stem)
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
