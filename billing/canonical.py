@@ -1,0 +1,61 @@
+"""The one text of a definition: what evidence keeps, what a digest is taken of.
+
+Canonical text is JSON with sorted keys, no spaces, decimals in plain notation without trailing
+zeros, and no key for what is not set. Two files that mean the same give the same text, and the text
+read back gives an equal definition. A field added to a definition later must default to None, so
+that old text keeps its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+from meters.definition import Definition
+from meters.quantity import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Model = TypeVar("Model", bound=Definition)
+
+
+def canonical(definition: Definition) -> str:
+    """Return the canonical text of `definition`."""
+    return canonical_json(definition.model_dump(by_alias=True, exclude_none=True))
+
+
+def digest(definition: Definition) -> str:
+    """Return the SHA-256 of the canonical text, as hex."""
+    return hashlib.sha256(canonical(definition).encode()).hexdigest()
+
+
+def from_canonical(model: type[Model], text: str) -> Model:
+    """Return the definition whose canonical text is `text`; it was proven when it was stored."""
+    return model.model_validate(json.loads(text))
+
+
+def canonical_json(document: Mapping[str, object]) -> str:
+    """Return `document` as canonical JSON; raise `TypeError` for a value that has no such form."""
+    return json.dumps(_plain(document), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return str(value)
+        case Decimal():
+            return plain(value)
+        case date():
+            return value.isoformat()
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            raise TypeError(f"{value!r} has no canonical form")

@@ -1,0 +1,116 @@
+"""What every charge has in common: a name, and quantities at prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import model_validator
+
+from billing.fields import Name, Title
+from billing.money import Column, add, multiply
+from billing.rating.subjects import Needs
+from meters.definition import Definition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from billing.rating.subjects import Subjects
+
+
+class Counts(Enum):
+    """What the quantity of a charge counts."""
+
+    USE = "use"
+    AREA = "area"
+    MONTHS = "months"
+    MONEY = "money"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """What a charge may read: the subjects, and the earlier charges' amounts in fen, by name."""
+
+    subjects: Subjects
+    billed: Mapping[str, Column]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Quantities at prices: what every charge comes down to.
+
+    `quantity`: int64[n, k], 10⁻⁴ of the unit; `price`: int64[k], 10⁻⁶ of the currency.
+    """
+
+    quantity: Column
+    price: Column
+
+    @classmethod
+    def of(cls, quantities: Sequence[Column], prices: Sequence[int]) -> Parts:
+        """Return k columns of n quantities at k prices."""
+        stacked = np.empty((len(quantities[0]), len(quantities)), dtype=np.int64, order="F")
+        for step, column in enumerate(quantities):
+            stacked[:, step] = column
+        return cls(stacked, np.array(prices, dtype=np.int64))
+
+    @classmethod
+    def none(cls, count: int) -> Parts:
+        """Return the parts of a line that counts nothing: int64[count, 0]."""
+        return cls(np.empty((count, 0), dtype=np.int64), np.empty(0, dtype=np.int64))
+
+    def total_quantity(self) -> Column:
+        """Return int64[n], the sum over the parts."""
+        return _sum([self.quantity[:, step] for step in range(len(self.price))], len(self.quantity))
+
+    def unrounded(self) -> list[Column]:
+        """Return the k columns of exact amounts, 10⁻¹⁰ of the currency."""
+        return [
+            multiply(self.quantity[:, step], int(price)) for step, price in enumerate(self.price)
+        ]
+
+    def total_unrounded(self) -> Column:
+        """Return int64[n], the exact amounts over all parts, 10⁻¹⁰ of the currency."""
+        return _sum(self.unrounded(), len(self.quantity))
+
+
+def _sum(columns: Sequence[Column], count: int) -> Column:
+    total = columns[0] if columns else np.zeros(count, dtype=np.int64)
+    for column in columns[1:]:
+        total = add(total, column)
+    return total
+
+
+class Charge(Definition):
+    """The base of every charge; a subclass a file.
+
+    `revenue` is the ledger's category, the charge's name unless the file says another.
+    """
+
+    counts: ClassVar[Counts]
+
+    name: Name
+    title: Title
+    revenue: Name = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _revenue_is_the_name_unless_said(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "name" in data:
+            return {"revenue": data["name"], **data}
+        return data
+
+    @property
+    def needs(self) -> Needs:
+        """What the charge reads of its subjects."""
+        return Needs()
+
+    @property
+    def of_charges(self) -> tuple[str, ...]:
+        """The charges whose amounts this one reads; they must come earlier."""
+        return ()
+
+    def parts(self, inputs: Inputs) -> Parts:
+        """Return the quantities and prices of this charge, one row a subject."""
+        raise NotImplementedError
