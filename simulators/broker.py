@@ -64,7 +64,7 @@ class EmbeddedBroker:
     `BrokerStartError` where the broker does not come up within `start_timeout_s`.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a setting of the broker, and has a default
+    def __init__(
         self,
         *,
         host: str = LOOPBACK,
