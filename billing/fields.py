@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=64)]
 """A name inside definitions: `zj-residential`, `peak-energy`, `import_energy_t1`."""
 Version = Annotated[int, Field(strict=True, ge=1)]
+Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+"""A calendar month as periods are named: `2026-10`."""
+Medium = Literal["electricity", "water"]
+MEDIUM_UNITS: dict[Medium, str] = {"electricity": "kWh", "water": "m3"}
+"""The canonical unit that the use of a medium is billed in."""
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z][A-Za-z]+)?$")]
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from billing import canonical
-from billing.fields import Day, Money, Name, NotEmpty, Quantity, Title, Version
+from billing.fields import (
+    MEDIUM_UNITS,
+    Day,
+    Medium,
+    Money,
+    Name,
+    NotEmpty,
+    Quantity,
+    Title,
+    Version,
+)
 from billing.money import Rounding, from_fen, to_fen
 from billing.rating.charge import Charge, Counts
 from billing.rating.fixed import Fixed
@@ -27,7 +37,6 @@ if TYPE_CHECKING:
 
 AnyCharge = Annotated[PerUnit | Steps | Fixed | PerArea | Percentage, Field(discriminator="kind")]
 
-MEDIUM_UNITS = {"electricity": "kWh", "water": "m3"}
 AREA_UNIT = "m2"
 PERIOD_UNIT = "month"
 
@@ -67,7 +76,7 @@ class Tariff(Definition):
     id: Name
     version: Version
     title: Title
-    medium: Literal["electricity", "water"] | None = None
+    medium: Medium | None = None
     currency: Literal["CNY"]
     valid_from: Day
     rounding: Rounding = Rounding()
@@ -91,7 +100,7 @@ class Tariff(Definition):
         """Return the unit that the quantity of `charge` counts in."""
         match charge.counts:
             case Counts.USE:
-                return MEDIUM_UNITS[self.medium or ""]
+                return MEDIUM_UNITS[self.medium] if self.medium else ""
             case Counts.AREA:
                 return AREA_UNIT
             case Counts.MONTHS:
