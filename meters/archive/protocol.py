@@ -46,6 +46,10 @@ class Boundary:
     after: Reading | None
 
 
+class ArchiveUrlError(ValueError):
+    """An archive's URL that cannot be understood, or of a kind that does not exist."""
+
+
 class ArchiveUnavailableError(RuntimeError):
     """The archive cannot be reached or cannot write now; nothing is known to be stored."""
 
@@ -71,7 +75,7 @@ class Archive(Protocol):
         """Return the good readings next to `instant` for each of `series`, none left out."""
 
     def readings(self, series: Series, interval: Interval) -> list[Reading]:
-        """Return every reading of `series` inside `interval`, oldest first, whatever its verdict."""
+        """Return every reading of `series` inside `interval`, of any verdict, oldest first."""
 
     def latest(self, series: Collection[Series] | None = None) -> Mapping[Series, Reading]:
         """Return the newest reading of each of `series` (of all by default) that has any."""
