@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from meters.meter_type import Kind
-from meters.quantity import UNITS, from_scaled, to_scaled
+from meters.quantity import UNITS, to_scaled
 from meters.words import WordType, encode, from_hex
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ class Display:
         self._order = meter_type.order_of(register)
         self._step = to_scaled(register.smallest_step)
         self._modulus = self._wrap(register)
-        self._factor = UNITS[register.unit].factor
+        # what one step, and the offset, are in the numbers that the register holds
+        per_unit = UNITS[register.unit].factor * register.scale
+        self._number_per_step = register.smallest_step / per_unit
+        self._shift = register.offset / register.scale
+        self._latest: tuple[int, tuple[int, ...]] | None = None
 
     def _wrap(self, register: Register) -> int | None:
         if register.kind is Kind.GAUGE:
@@ -43,13 +47,19 @@ class Display:
 
     def number(self, value: int) -> Decimal:
         """Return the number that a payload states for `value`, in the register's own terms."""
-        stated = from_scaled(self.shown(value)) / self._factor
-        return (stated - self._register.offset) / self._register.scale
+        return self.shown(value) // self._step * self._number_per_step - self._shift
 
     def words(self, value: int) -> tuple[int, ...]:
         """Return the words of the wire for `value`; an integer register wraps where it is full."""
+        shown = self.shown(value)
+        # most counters stand still most of the time
+        if self._latest is None or self._latest[0] != shown:
+            self._latest = shown, self._encode(shown)
+        return self._latest[1]
+
+    def _encode(self, shown: int) -> tuple[int, ...]:
         word_type = self._word_type()
-        number = self.number(value)
+        number = self.number(shown)
         if not word_type.is_float:
             number = number.to_integral_value(ROUND_HALF_EVEN)
             if self._register.kind is not Kind.GAUGE:

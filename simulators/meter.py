@@ -16,7 +16,7 @@ from meters.quantity import PER_UNIT, from_scaled, plain
 from simulators.community import ModbusAddress, MqttAddress
 from simulators.display import Display
 from simulators.faults import FaultKind
-from simulators.payload import document
+from simulators.payload import PayloadForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +54,8 @@ class SimulatedMeter:
         self.meter_type = meter_type
         self._mqtt = meter.address if isinstance(meter.address, MqttAddress) else None
         self._truth = truth
+        self._billing = tuple(meter_type.billing_registers)
+        self._form = PayloadForm(_pointers(meter_type))
         self._displays = {name: Display(meter_type, name) for name in meter_type.registers}
 
     @property
@@ -78,7 +80,7 @@ class SimulatedMeter:
     ) -> dict[int, int]:
         """Return address → word for the registers `names` (by default the billing registers)."""
         image: dict[int, int] = {}
-        for name in self.meter_type.billing_registers if names is None else names:
+        for name in self._billing if names is None else names:
             address = self.meter_type.registers[name].address
             if address is None:
                 raise ValueError(f"register {name!r} of {self.meter_type.id} is not on Modbus")
@@ -132,7 +134,17 @@ class SimulatedMeter:
             texts[register.pointer] = json.dumps(value) if is_text else value
         if access.time is not None:
             texts[access.time] = json.dumps(_device_time(time, kind))
-        return document(texts)
+        return self._form.fill(texts)
+
+
+def _pointers(meter_type: MeterType) -> list[str]:
+    """Return the pointers of a payload of `meter_type`; none for a Modbus type."""
+    access = meter_type.mqtt
+    if access is None:
+        return []
+    registers = [register.pointer for register in meter_type.registers.values()]
+    pointers = [access.identity, *registers, access.time]
+    return [pointer for pointer in pointers if pointer is not None]
 
 
 def _device_time(time: datetime, kind: FaultKind | None) -> str:
