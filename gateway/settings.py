@@ -1,0 +1,176 @@
+"""A site's settings file, as it is written: strict, so that a typo is a message and not a default.
+
+Secrets are never in the file: it names the environment variables that hold them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, StrictBool, StringConstraints, field_validator, model_validator
+
+from meters.definition import Definition, Exact
+
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=86400 * 31)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+
+
+class ArchiveTable(Definition):
+    """Where the readings go."""
+
+    url: Name | None = None
+    url_env: Name | None = None
+    """The environment variable that holds the URL, for one with a password in it."""
+
+    @field_validator("url")
+    @classmethod
+    def _holds_no_password(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).password:
+            raise ValueError(
+                "holds a password; put the URL into an environment variable and name it in url_env"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _is_stated_once(self) -> Self:
+        if (self.url is None) == (self.url_env is None):
+            raise ValueError("state either url or url_env")
+        return self
+
+
+class SpoolTable(Definition):
+    """Where readings are kept until the archive has them."""
+
+    path: Name = "spool.sqlite"
+    quarantine_limit: Count = 100_000
+    """How many items the quarantine holds before the oldest reported ones are forgotten."""
+
+
+class PollTable(Definition):
+    """How often the meters on a bus are read. Slots are aligned to multiples of the interval."""
+
+    billing_s: Seconds = 900
+    """The registers that bills rest on."""
+    gauges_s: Seconds | None = None
+    """All others (voltage, power, …); they are not read where this is not stated."""
+
+
+class DeviceTable(Definition):
+    """A meter on a bus."""
+
+    meter: Name
+    unit: Annotated[int, Field(strict=True, ge=0, le=255)]
+    type: Name
+
+
+class BusTable(Definition):
+    """A Modbus TCP device, or a gateway to the meters on its RS-485 line."""
+
+    name: Name
+    host: Name
+    port: Port = 502
+    timeout_s: Exact = Field(default="1.5", gt=0, le=60, validate_default=True)
+    """How long an answer may take; longer than the gateway's own timeout on the line."""
+    device: tuple[DeviceTable, ...] = Field(min_length=1)
+
+
+class MqttMeterTable(Definition):
+    """A meter that reports through the broker."""
+
+    meter: Name
+    type: Name
+    topic: Name
+    identity: Name | None = None
+    """The meter's own number, as its payload states it; another one goes to quarantine."""
+
+    @field_validator("topic")
+    @classmethod
+    def _is_one_topic(cls, topic: str) -> str:
+        if "+" in topic or "#" in topic:
+            raise ValueError(f"{topic!r} is a filter; state the one topic that the meter uses")
+        return topic
+
+
+class MqttTable(Definition):
+    """The broker, and the meters that report through it."""
+
+    host: Name
+    port: Port = 1883
+    client_id: Name | None = None
+    """Fixed, because the broker keeps the session under it; `tallygate-<gateway>` by default."""
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    """3.1.1 has all that is needed and is spoken by every broker; 5 bounds the session's age."""
+    keepalive_s: Annotated[int, Field(strict=True, ge=5, le=3600)] = 60
+    username: Name | None = None
+    password_env: Name | None = None
+    tls: StrictBool = False
+    ca_file: Name | None = None
+    """Certificates to trust instead of the system's."""
+    silent_after_s: Seconds = 86400
+    """A meter that has not reported for so long is shown as silent."""
+    listen: tuple[Name, ...] = ()
+    """Filters for meters that nobody has stated yet: what comes goes to quarantine, visibly."""
+    meter: tuple[MqttMeterTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not self.meter and not self.listen:
+            raise ValueError("needs an [[mqtt.meter]] or listen, or there is nothing to receive")
+        if self.password_env is not None and self.username is None:
+            raise ValueError("password_env needs a username beside it")
+        if self.ca_file is not None and not self.tls:
+            raise ValueError("ca_file needs tls = true beside it")
+        return self
+
+    @field_validator("listen")
+    @classmethod
+    def _are_filters(cls, listen: tuple[str, ...]) -> tuple[str, ...]:
+        for text in listen:
+            levels = text.split("/")
+            bad_hash = any("#" in level for level in levels[:-1]) or (
+                "#" in levels[-1] and levels[-1] != "#"
+            )
+            if bad_hash or any("+" in level and level != "+" for level in levels):
+                raise ValueError(f"{text!r} is no topic filter; + and # stand for whole levels")
+        return listen
+
+
+class ReportTable(Definition):
+    """The API that hears how the gateway does."""
+
+    url: Name
+    key_env: Name
+    """The environment variable that holds the gateway's API key."""
+    interval_s: Seconds = 60
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is no http(s) address such as https://tallygate.example")
+        return url.rstrip("/")
+
+
+class Settings(Definition):
+    """The whole file."""
+
+    gateway: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9][\w.-]{0,63}$")]
+    """The gateway's name: letters, digits, `.`, `_`, `-`."""
+    types: tuple[Name, ...] = ()
+    """Folders with meter types beside the shipped ones."""
+    archive: ArchiveTable
+    spool: SpoolTable = SpoolTable()
+    poll: PollTable = PollTable()
+    bus: tuple[BusTable, ...] = ()
+    mqtt: MqttTable | None = None
+    report: ReportTable | None = None
+
+    @model_validator(mode="after")
+    def _reads_something(self) -> Self:
+        if not self.bus and self.mqtt is None:
+            raise ValueError("needs a [[bus]] or [mqtt], or there is nothing to read")
+        return self

@@ -1,0 +1,224 @@
+"""A site: its settings with every name resolved, and nothing left that can fail for a typo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.settings import Settings
+from gateway.site_check import check
+from meters.catalog import load_folder, shipped
+from meters.definition import DefinitionError, Problem, read_document, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from gateway.settings import BusTable, MqttTable, PollTable
+    from meters.meter_type import MeterType
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A meter on a bus."""
+
+    meter: str
+    unit: int
+    type: MeterType
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """One line of meters behind one address; `timeout_s` in seconds."""
+
+    name: str
+    host: str
+    port: int
+    timeout_s: float
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MqttMeter:
+    """A meter that reports through the broker, under one topic."""
+
+    meter: str
+    type: MeterType
+    topic: str
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker, and what is wanted from it."""
+
+    host: str
+    port: int
+    client_id: str
+    protocol: str
+    keepalive_s: int
+    silent_after_s: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: Path | None = None
+    listen: tuple[str, ...] = ()
+    meters: tuple[MqttMeter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTarget:
+    """The API that hears how the gateway does."""
+
+    url: str
+    key: str = field(repr=False)
+    interval_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that a gateway needs to know. Paths are absolute."""
+
+    gateway: str
+    archive_url: str = field(repr=False)
+    spool_path: Path
+    quarantine_limit: int
+    poll: PollTable
+    buses: tuple[Bus, ...]
+    broker: Broker | None = None
+    report: ReportTarget | None = None
+
+    @property
+    def devices(self) -> Iterator[Device]:
+        """Every meter on a bus."""
+        return (device for bus in self.buses for device in bus.devices)
+
+    @property
+    def mqtt_meters(self) -> tuple[MqttMeter, ...]:
+        """Every meter that reports through the broker."""
+        return () if self.broker is None else self.broker.meters
+
+    @property
+    def types(self) -> dict[str, MeterType]:
+        """The types of the meters on a bus, by meter."""
+        return {device.meter: device.type for device in self.devices}
+
+
+def load_site(path: Path, environment: Mapping[str, str] | None = None) -> Site:
+    """Return the site in the settings file `path`, with its secrets from `environment`.
+
+    Without an environment no secret is looked up, and they are empty: enough to look at a spool.
+    Raises `DefinitionError` with everything that is wrong.
+    """
+    path = path.absolute()
+    source = str(path)
+    settings = validate(Settings, read_document(path), source)
+    types = _meter_types(settings, path)
+    problems = list(check(settings, types, source))
+    secrets = _Secrets(environment, source)
+    site = None if problems else _resolve(settings, types, path.parent, secrets)
+    if site is None or secrets.problems:
+        raise DefinitionError([*problems, *secrets.problems])
+    return site
+
+
+@dataclass(slots=True)
+class _Secrets:
+    environment: Mapping[str, str] | None
+    source: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def get(self, variable: str, where: str) -> str:
+        if self.environment is None:
+            return ""
+        found = self.environment.get(variable, "")
+        if not found:
+            what = f"the environment variable {variable} is not set; set it where the gateway runs"
+            self.problems.append(Problem(self.source, where, what))
+        return found
+
+
+def _meter_types(settings: Settings, path: Path) -> dict[str, MeterType]:
+    types = dict(shipped())
+    problems: list[Problem] = []
+    for number, name in enumerate(settings.types, start=1):
+        where = f"types[{number}]"
+        folder = path.parent / name
+        if not folder.is_dir():
+            problems.append(Problem(str(path), where, f"{folder} is no folder"))
+            continue
+        try:
+            found = load_folder(folder)
+        except DefinitionError as error:
+            problems.extend(error.problems)
+            continue
+        for taken in sorted(found.keys() & types.keys()):
+            what = f"{folder} defines {taken!r} again; give that type another id"
+            problems.append(Problem(str(path), where, what))
+        types.update(found)
+    if problems:
+        raise DefinitionError(problems)
+    return types
+
+
+def _resolve(
+    settings: Settings, types: Mapping[str, MeterType], folder: Path, secrets: _Secrets
+) -> Site:
+    archive = settings.archive
+    url = archive.url or secrets.get(archive.url_env or "", "archive.url_env")
+    report = settings.report
+    return Site(
+        gateway=settings.gateway,
+        archive_url=_beside(url, folder),
+        spool_path=folder / settings.spool.path,
+        quarantine_limit=settings.spool.quarantine_limit,
+        poll=settings.poll,
+        buses=tuple(_bus(table, types) for table in settings.bus),
+        broker=None
+        if settings.mqtt is None
+        else _broker(settings.mqtt, settings.gateway, types, folder, secrets),
+        report=None
+        if report is None
+        else ReportTarget(
+            report.url, secrets.get(report.key_env, "report.key_env"), report.interval_s
+        ),
+    )
+
+
+def _bus(table: BusTable, types: Mapping[str, MeterType]) -> Bus:
+    devices = tuple(Device(d.meter, d.unit, types[d.type]) for d in table.device)
+    return Bus(table.name, table.host, table.port, float(table.timeout_s), devices)
+
+
+def _broker(
+    table: MqttTable,
+    gateway: str,
+    types: Mapping[str, MeterType],
+    folder: Path,
+    secrets: _Secrets,
+) -> Broker:
+    return Broker(
+        host=table.host,
+        port=table.port,
+        client_id=table.client_id or f"tallygate-{gateway}",
+        protocol=table.protocol,
+        keepalive_s=table.keepalive_s,
+        silent_after_s=table.silent_after_s,
+        username=table.username,
+        password=None
+        if table.password_env is None
+        else secrets.get(table.password_env, "mqtt.password_env"),
+        tls=table.tls,
+        ca_file=None if table.ca_file is None else folder / table.ca_file,
+        listen=table.listen,
+        meters=tuple(MqttMeter(m.meter, types[m.type], m.topic, m.identity) for m in table.meter),
+    )
+
+
+def _beside(url: str, folder: Path) -> str:
+    """Return `url` with a relative SQLite path made absolute: relative to the settings file."""
+    if not url.startswith(_SQLITE) or url == _SQLITE or ":memory:" in url:
+        return url
+    return _SQLITE + str(folder / url.removeprefix(_SQLITE))

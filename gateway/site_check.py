@@ -1,0 +1,81 @@
+"""What the shape of a settings file cannot say: that its names exist, once, and fit together."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from meters.definition import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from gateway.settings import MqttTable, Settings
+    from meters.meter_type import MeterType
+
+Entry = TypeVar("Entry")
+
+
+def check(settings: Settings, types: Mapping[str, MeterType], source: str) -> Iterator[Problem]:
+    """Yield everything in `settings` that does not fit together; `types` are the known ones."""
+    yield from _buses(settings, types, source)
+    if settings.mqtt is not None:
+        yield from _mqtt(settings.mqtt, types, source)
+    meters = [device.meter for bus in settings.bus for device in bus.device]
+    meters += [meter.meter for meter in (settings.mqtt.meter if settings.mqtt else ())]
+    for meter in _doubled(meters):
+        what = f"the meter {meter!r} is stated more than once; each meter has one way in"
+        yield Problem(source, "meter", what)
+
+
+def _buses(settings: Settings, types: Mapping[str, MeterType], source: str) -> Iterator[Problem]:
+    for name in _doubled(bus.name for bus in settings.bus):
+        yield Problem(source, "bus", f"two buses are named {name!r}; give each its own name")
+    for host, port in _doubled((bus.host, bus.port) for bus in settings.bus):
+        what = f"two buses use {host}:{port}; put the devices of one line into one [[bus]]"
+        yield Problem(source, "bus", what)
+    for number, bus in enumerate(settings.bus, start=1):
+        where = f"bus[{number}]"
+        for unit in _doubled(device.unit for device in bus.device):
+            what = f"unit {unit} is stated twice on bus {bus.name!r}; each device has its own"
+            yield Problem(source, f"{where}.device", what)
+        for position, device in enumerate(bus.device, start=1):
+            at = f"{where}.device[{position}].type"
+            if problem := _type_problem(device.type, types, "Modbus"):
+                yield Problem(source, at, problem)
+
+
+def _mqtt(mqtt: MqttTable, types: Mapping[str, MeterType], source: str) -> Iterator[Problem]:
+    for position, meter in enumerate(mqtt.meter, start=1):
+        where = f"mqtt.meter[{position}]"
+        problem = _type_problem(meter.type, types, "MQTT")
+        if problem:
+            yield Problem(source, f"{where}.type", problem)
+            continue
+        access = types[meter.type].mqtt
+        if meter.identity is not None and access is not None and access.identity is None:
+            what = f"the type {meter.type!r} states no identity in its payload; remove the key"
+            yield Problem(source, f"{where}.identity", what)
+    for topic in _doubled(meter.topic for meter in mqtt.meter):
+        sharing = [meter for meter in mqtt.meter if meter.topic == topic]
+        identities = [meter.identity for meter in sharing]
+        if None in identities or len(set(identities)) < len(sharing):
+            what = f"several meters share {topic!r}; state the identity of each, all different"
+            yield Problem(source, "mqtt.meter", what)
+        if len({meter.type for meter in sharing}) > 1:
+            what = f"meters of different types share {topic!r}; give each type its own topic"
+            yield Problem(source, "mqtt.meter", what)
+
+
+def _type_problem(name: str, types: Mapping[str, MeterType], way: str) -> str | None:
+    if name not in types:
+        close = difflib.get_close_matches(name, sorted(types), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(types))}"
+        return f"unknown meter type {name!r}; {hint}"
+    answers = types[name].modbus if way == "Modbus" else types[name].mqtt
+    return None if answers is not None else f"the type {name!r} does not report over {way}"
+
+
+def _doubled(found: Iterable[Entry]) -> list[Entry]:
+    return [each for each, times in Counter(found).items() if times > 1]
