@@ -87,6 +87,11 @@ class ModbusBus:
         self._answers: dict[tuple[int, bytes], bytes] = {}
         self._answers_at: datetime | None = None
 
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The unit ids that answer."""
+        return tuple(self._meters)
+
     async def start(self) -> Self:
         """Listen, and return once connections are accepted."""
         try:
