@@ -1,0 +1,1 @@
+"""Money: from usage to bills that explain themselves, and the ledger behind them."""

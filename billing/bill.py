@@ -1,0 +1,42 @@
+"""Bills and their lines, as a run makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from billing.registry import Account, Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line: what it charges, how much of what, and what it rests on.
+
+    `quantity`: 10⁻⁴ of `unit`; `amount`: fen. A rated line names its tariff version and, if it
+    counts use, the point and register; a shared line names its pool and its place in the statement.
+    """
+
+    charge: str
+    revenue: str
+    quantity: int
+    unit: str
+    amount: int
+    tariff_version_id: int | None = None
+    usage: tuple[str, str] | None = None
+    share: tuple[str, int] | None = None
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What one account owes for one unit and period. `total` is the sum of its lines, in fen."""
+
+    number: str
+    unit: Unit
+    account: Account
+    lines: tuple[Line, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(line.amount for line in self.lines)

@@ -1,0 +1,188 @@
+"""A community as a definition: buildings, units, metering points, meters and accounts in one file.
+
+The file is checked as a whole before anything is stored: every reference must lead somewhere, a
+point's installations must not overlap, and a unit has one point of a medium.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from billing.fields import Name, NotNegative, Quantity, Title
+from meters.definition import Definition, Exact, read_document, validate
+from meters.installation import Installation
+from meters.interval import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+Code = Annotated[str, StringConstraints(pattern=r"^[\w.\-/]+$", min_length=1, max_length=64)]
+Positive = Annotated[Exact, Field(gt=0)]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is no time zone; write one as Asia/Shanghai") from error
+    return name
+
+
+def _aware(moment: datetime) -> datetime:
+    return utc(moment)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+class Building(Definition):
+    """A building of the community."""
+
+    code: Code
+    title: Title
+
+
+class Unit(Definition):
+    """A flat or shop. `area` in m² may be unknown; what needs it will then say so."""
+
+    code: Code
+    building: Code
+    floor: int
+    area: Annotated[Quantity, NotNegative] | None = None
+    customer_class: Name = "residential"
+    vacant_from: date | None = None
+    vacant_until: date | None = None
+
+
+class MeterAt(Definition):
+    """A meter at a point from–to, with the registers that a person recorded at both ends."""
+
+    meter: Code
+    type: str
+    start: Moment
+    end: Moment | None = None
+    multiplier: Positive = Decimal(1)
+    first: dict[Name, Exact]
+    last: dict[Name, Exact] = Field(default_factory=dict)
+
+
+class Point(Definition):
+    """A place where use is counted: a unit's, shared, or the master of a building."""
+
+    code: Code
+    medium: Literal["electricity", "water"]
+    role: Literal["unit", "shared", "master"]
+    unit: Code | None = None
+    building: Code | None = None
+    installation: tuple[MeterAt, ...] = ()
+
+    @model_validator(mode="after")
+    def _belongs(self) -> Self:
+        if (self.role == "unit") != (self.unit is not None):
+            raise ValueError('a point of role "unit" names its unit, and no other point does')
+        ordered = sorted(self.installation, key=lambda each: each.start)
+        for earlier, later in pairwise(ordered):
+            if earlier.end is None or earlier.end > later.start:
+                raise ValueError(
+                    f"meters {earlier.meter} and {later.meter} both stand at {later.start}; "
+                    "end the first installation"
+                )
+        return self
+
+    def installations(self) -> tuple[Installation, ...]:
+        """Return the meters that stood at the point, as usage takes them."""
+        return tuple(
+            Installation(self.code, m.meter, m.type, m.start, m.end, m.multiplier, m.first, m.last)
+            for m in self.installation
+        )
+
+
+class Account(Definition):
+    """The holder of a unit from `first_day` until the day before `after_day`."""
+
+    code: Code
+    unit: Code
+    holder: Annotated[str, Field(min_length=1)]
+    first_day: date
+    after_day: date | None = None
+
+
+class Community(Definition):
+    """A community (小区) with all that is billed in it."""
+
+    kind: Literal["community"]
+    code: Code
+    title: Title
+    zone: Annotated[str, AfterValidator(_zone)]
+    currency: Literal["CNY"] = "CNY"
+    due_days: int = Field(default=15, ge=0, le=90)
+    tariffs: dict[Name, tuple[Name, ...]]
+    """Customer class → the tariffs that its units are billed by, in the order of the bill."""
+    building: tuple[Building, ...] = Field(min_length=1)
+    unit: tuple[Unit, ...] = Field(min_length=1)
+    point: tuple[Point, ...] = ()
+    account: tuple[Account, ...] = ()
+
+    @model_validator(mode="after")
+    def _refers_to_what_exists(self) -> Self:
+        buildings = _unique("building", [each.code for each in self.building])
+        units = _unique("unit", [each.code for each in self.unit])
+        _unique("point", [each.code for each in self.point])
+        _unique("account", [each.code for each in self.account])
+        for unit in self.unit:
+            _known("building", unit.building, buildings, f"unit {unit.code}")
+            _known("customer class", unit.customer_class, self.tariffs, f"unit {unit.code}")
+        for point in self.point:
+            if point.unit is not None:
+                _known("unit", point.unit, units, f"point {point.code}")
+            if point.building is not None:
+                _known("building", point.building, buildings, f"point {point.code}")
+        for account in self.account:
+            _known("unit", account.unit, units, f"account {account.code}")
+        self._one_point_a_medium()
+        self._one_meter_a_place()
+        return self
+
+    def _one_point_a_medium(self) -> None:
+        counted = Counter((each.unit, each.medium) for each in self.point if each.unit)
+        for (unit, medium), count in counted.items():
+            if count > 1:
+                raise ValueError(f"unit {unit} has {count} {medium} points; a unit has one")
+
+    def _one_meter_a_place(self) -> None:
+        standing = [(m.meter, m.start, m.end, p.code) for p in self.point for m in p.installation]
+        for (meter, _, end, one), (other, start, _, two) in pairwise(
+            sorted(standing, key=lambda each: each[:2])
+        ):
+            if meter == other and (end is None or end > start):
+                raise ValueError(f"meter {meter} stands at {one} and at {two} at the same time")
+
+
+def load_community(path: Path) -> Community:
+    """Return the community in the file `path`; raise `DefinitionError` with what is wrong."""
+    return parse_community(read_document(path), str(path))
+
+
+def parse_community(document: dict[str, Any], source: str) -> Community:
+    """Return the community in `document`; raise `DefinitionError` naming `source`."""
+    return validate(Community, document, source)
+
+
+def _unique(what: str, codes: Sequence[str]) -> set[str]:
+    for code, count in Counter(codes).items():
+        if count > 1:
+            raise ValueError(f"{what} {code!r} is listed {count} times")
+    return set(codes)
+
+
+def _known(what: str, code: str, codes: Iterable[str], whose: str) -> None:
+    if code not in codes:
+        raise ValueError(f"{whose} names the unknown {what} {code!r}")

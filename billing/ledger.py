@@ -1,0 +1,44 @@
+"""Double-entry: an entry debits and credits ledger accounts by amounts that sum to zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RECEIVABLE = "receivable"
+REVENUE = "revenue"
+
+
+class UnbalancedEntryError(ValueError):
+    """The postings of an entry do not sum to zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An amount in fen on a ledger account: a debit above zero, a credit below."""
+
+    ledger_account: str
+    amount: int
+    account_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A journal entry (I8). `reference` names what caused it, once: `bill:XY-2026-10-0001`."""
+
+    reference: str
+    postings: tuple[Posting, ...]
+
+    def __post_init__(self) -> None:
+        if difference := sum(posting.amount for posting in self.postings):
+            raise UnbalancedEntryError(f"entry {self.reference} is off by {difference} fen")
+
+
+def receivable(number: str, account_id: int, revenue: Mapping[str, int]) -> Entry:
+    """Return the entry of an issued bill: its account owes what its lines earn, by category."""
+    earned = (Posting(f"{REVENUE}:{name}", -amount) for name, amount in sorted(revenue.items()))
+    debit = Posting(RECEIVABLE, sum(revenue.values()), account_id)
+    return Entry(f"bill:{number}", (debit, *earned))

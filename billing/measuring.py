@@ -1,0 +1,125 @@
+"""From readings to the usage of every point that the period's bills rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from billing.problem import Problem
+from meters.reading import Series
+from meters.usage import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from billing.registry import Point, Registry
+    from meters.archive.protocol import Archive, Boundary
+    from meters.meter_type import MeterType, Register
+    from meters.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The usage of each point's register, by point code and register name, and what is missing."""
+
+    usages: Mapping[tuple[str, str], Usage]
+    problems: tuple[Problem, ...]
+
+
+def measure_points(
+    registry: Registry, archive: Archive, types: Mapping[str, MeterType]
+) -> Measured:
+    """Return the usage of every register that a tariff or pool of `registry` asks for."""
+    classes = {unit.code: unit.customer_class for unit in registry.units}
+    wanted = [
+        (point, name)
+        for point in registry.points
+        for name in sorted(_registers_wanted(registry, point, classes.get(point.unit or "")))
+    ]
+    problems = list(_unknown_registers(wanted, types))
+    if problems:
+        return Measured({}, tuple(problems))
+    boundaries = _boundaries(registry, wanted, archive)
+    usages = {}
+    for point, name in wanted:
+        issued = registry.issued.get((point.id, name))
+        usage = measure(
+            point=point.code,
+            name=name,
+            interval=registry.period.interval,
+            installations=point.installations,
+            registers=_registers(point, name, types),
+            boundaries=boundaries[name],
+            issued=None if issued is None else issued.closing,
+        )
+        usages[point.code, name] = usage
+        problems.extend(
+            Problem(type(finding).__name__, point.code, str(finding))
+            for finding in usage.findings
+            if finding.blocks
+        )
+    return Measured(usages, tuple(problems))
+
+
+def _registers_wanted(registry: Registry, point: Point, customer_class: str | None) -> set[str]:
+    """Return what the tariffs of the unit's class and the pools read at `point`."""
+    wanted: set[str] = set()
+    for name in registry.classes[customer_class] if customer_class is not None else ():
+        version = registry.tariffs.get(name)
+        if version is not None and version.tariff.medium == point.medium:
+            wanted |= version.tariff.needs.registers
+    for each in registry.pools:
+        pool = each.pool
+        supply = registry.tariffs.get(pool.source.tariff)
+        if point.code in pool.source.points and supply is not None:
+            wanted |= supply.tariff.needs.registers
+        if pool.use is not None and point.unit is not None and point.medium == pool.use.medium:
+            wanted.add(pool.use.register_name)
+    return wanted
+
+
+def _unknown_registers(
+    wanted: list[tuple[Point, str]], types: Mapping[str, MeterType]
+) -> Iterator[Problem]:
+    for point, name in wanted:
+        for each in point.installations:
+            meter_type = types.get(each.meter_type)
+            if meter_type is None:
+                yield Problem(
+                    "UnknownMeterType",
+                    point.code,
+                    f"meter {each.meter} is of the unknown type {each.meter_type!r}; add its file",
+                )
+            elif name not in meter_type.billing_registers:
+                yield Problem(
+                    "UnknownRegister",
+                    point.code,
+                    f"a tariff bills by {name!r}, which {meter_type.name} does not count",
+                )
+        if not point.installations:
+            yield Problem(
+                "NotInstalled", point.code, "no meter was ever installed; record the installation"
+            )
+
+
+def _registers(point: Point, name: str, types: Mapping[str, MeterType]) -> dict[str, Register]:
+    return {each.meter_type: types[each.meter_type].registers[name] for each in point.installations}
+
+
+def _boundaries(
+    registry: Registry, wanted: list[tuple[Point, str]], archive: Archive
+) -> dict[str, dict[tuple[str, datetime], Boundary]]:
+    """Ask the archive once for each end of the period, for all meters that stood then."""
+    found: dict[str, dict[tuple[str, datetime], Boundary]] = {name: {} for _, name in wanted}
+    interval = registry.period.interval
+    for instant in (interval.start, interval.end):
+        series = {
+            Series(each.meter, name)
+            for point, name in wanted
+            for each in point.installations
+            if each.start <= instant and (each.end is None or instant <= each.end)
+        }
+        for key, boundary in archive.boundaries(series, instant).items():
+            found[key.register][key.meter, instant] = boundary
+    return found

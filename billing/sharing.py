@@ -1,0 +1,199 @@
+"""From shared meters to pool statements, and from statements to the lines of those who share."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from billing.apportionment import Blocked, Participant, Payer, Statement, Supply, apportion
+from billing.bill import Line
+from billing.charging import inputs, parts
+from billing.evidence import usage_evidence
+from billing.money import from_fen
+from billing.problem import Problem
+from billing.rating.rate import rate, total
+from billing.rating.subjects import Subjects
+from meters.quantity import from_scaled, plain, to_scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from billing.measuring import Measured
+    from billing.pool import Pool
+    from billing.registry import PoolVersion, Registry, TariffVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolResult:
+    """A pool's statement with the versions and the evidence that it rests on."""
+
+    version: PoolVersion
+    tariff_version_id: int
+    statement: Statement
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Every pool's result, the lines of those who owe a share, and what is missing."""
+
+    results: list[PoolResult] = field(default_factory=list)
+    lines: Mapping[str, list[Line]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def share_pools(registry: Registry, measured: Measured) -> Shared:
+    """Return the statement of every pool of `registry`, and the lines that come of them."""
+    results: list[PoolResult] = []
+    lines: dict[str, list[Line]] = defaultdict(list)
+    problems: list[Problem] = []
+    for version in registry.pools:
+        result = _share(registry, version, measured)
+        if isinstance(result, PoolResult):
+            results.append(result)
+            for unit, line in _lines(result):
+                lines[unit].append(line)
+        else:
+            problems.extend(result)
+    return Shared(results, lines, problems)
+
+
+def _share(
+    registry: Registry, version: PoolVersion, measured: Measured
+) -> PoolResult | list[Problem]:
+    pool = version.pool
+    supply_tariff = registry.tariffs.get(pool.source.tariff)
+    if supply_tariff is None:
+        text = f"no version of its tariff {pool.source.tariff!r} is in force; add one"
+        return [Problem("NoTariff", pool.id, text)]
+    supplied = _supply(pool, supply_tariff, measured)
+    if supplied is None:
+        return []
+    supply, evidence = supplied
+    participants = _participants(registry, pool, measured)
+    result = apportion(pool, supply, participants, period=registry.period.key)
+    if isinstance(result, Blocked):
+        return [Problem(each.kind, pool.id, str(each)) for each in result.obstacles]
+    evidence["participants"] = [_participant_document(each) for each in participants]
+    return PoolResult(
+        version=version,
+        tariff_version_id=supply_tariff.id,
+        statement=result,
+        evidence=evidence,
+    )
+
+
+def _supply(
+    pool: Pool, version: TariffVersion, measured: Measured
+) -> tuple[Supply, dict[str, Any]] | None:
+    """Return what the shared meters counted and what it costs; None where a finding blocks it."""
+    use: dict[str, int] = {}
+    sources = []
+    for point in pool.source.points:
+        for name in sorted(version.tariff.needs.registers):
+            usage = measured.usages.get((point, name))
+            if usage is None or usage.quantity is None:
+                return None
+            use[name] = use.get(name, 0) + to_scaled(usage.quantity)
+            sources.append(
+                {
+                    "point": point,
+                    "register": name,
+                    "quantity": plain(usage.quantity),
+                    "unit": usage.unit,
+                    **usage_evidence(usage),
+                }
+            )
+    before = dict.fromkeys(version.tariff.needs.year_to_date, 0)
+    charges = rate(version.tariff, Subjects.one(use=use, before=before))
+    supply = Supply(
+        quantity=sum(use.values()),
+        unit=charges[0].unit,
+        amount=int(total(charges)[0]),
+    )
+    evidence = {
+        "sources": sources,
+        "inputs": inputs(use, before, None),
+        "charges": [
+            {
+                "charge": each.charge,
+                "amount": str(from_fen(int(each.amount[0]))),
+                "parts": parts(each, 0),
+            }
+            for each in charges
+        ],
+    }
+    return supply, evidence
+
+
+def _participants(registry: Registry, pool: Pool, measured: Measured) -> list[Participant]:
+    use: dict[str, int] = {}
+    if pool.use is not None:
+        for point in registry.points:
+            usage = measured.usages.get((point.code, pool.use.register_name))
+            counts = point.medium == pool.use.medium and point.unit is not None
+            if counts and usage is not None and usage.quantity is not None:
+                use[str(point.unit)] = to_scaled(usage.quantity)
+    return [
+        Participant(
+            unit=unit.code,
+            building=unit.building,
+            floor=unit.floor,
+            area=unit.area,
+            use=use.get(unit.code),
+            vacant=unit.vacant,
+        )
+        for unit in registry.units
+    ]
+
+
+def _participant_document(each: Participant) -> dict[str, Any]:
+    return {
+        "unit": each.unit,
+        "building": each.building,
+        "floor": each.floor,
+        "area": None if each.area is None else plain(from_scaled(each.area)),
+        "use": None if each.use is None else plain(from_scaled(each.use)),
+        "vacant": each.vacant,
+    }
+
+
+def read_participants(documents: Sequence[Mapping[str, Any]]) -> list[Participant]:
+    """Return the participants that a statement's evidence holds."""
+    return [
+        Participant(
+            unit=each["unit"],
+            building=each["building"],
+            floor=each["floor"],
+            area=_scaled(each["area"]),
+            use=_scaled(each["use"]),
+            vacant=each["vacant"],
+        )
+        for each in documents
+    ]
+
+
+def _scaled(text: str | None) -> int | None:
+    return None if text is None else to_scaled(Decimal(text))
+
+
+def _lines(result: PoolResult) -> list[tuple[str, Line]]:
+    statement = result.statement
+    return [
+        (
+            share.unit,
+            Line(
+                charge=statement.pool,
+                revenue="pool",
+                quantity=share.quantity,
+                unit=statement.supply.unit,
+                amount=share.amount,
+                share=(statement.pool, position),
+                evidence={},
+            ),
+        )
+        for position, share in enumerate(statement.shares)
+        if share.unit is not None and share.payer is Payer.OWNER
+    ]

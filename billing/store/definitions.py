@@ -1,0 +1,119 @@
+"""Tariffs and pools in the database: every version is kept as it was stored, for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from billing import tables
+from billing.canonical import canonical, from_canonical
+from billing.pool import Pool
+from billing.registry import PoolVersion, TariffVersion
+from billing.store.ids import insert
+from billing.tariff import Tariff
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+class VersionExistsError(ValueError):
+    """A version was stored before with another content; a change needs a new version."""
+
+
+class UnknownPointError(LookupError):
+    """A pool names a metering point that its community does not have."""
+
+
+def add_tariff(connection: Connection, tariff: Tariff) -> int:
+    """Store this version of `tariff` and return its id; the same one again changes nothing."""
+    table = tables.tariff_version
+    found = connection.execute(
+        select(table).where(table.c.code == tariff.id, table.c.version == tariff.version)
+    ).one_or_none()
+    if found is not None:
+        return _same(found.id, found.digest, tariff.digest, f"tariff {tariff.id}", tariff.version)
+    return insert(
+        connection,
+        table,
+        code=tariff.id,
+        version=tariff.version,
+        valid_from=tariff.valid_from,
+        digest=tariff.digest,
+        document=canonical(tariff),
+    )
+
+
+def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
+    """Store this version of `pool` for a community and return its id, as `add_tariff` does."""
+    point = tables.point
+    known = set(
+        connection.scalars(select(point.c.code).where(point.c.community_id == community_id))
+    )
+    if unknown := sorted(set(pool.source.points) - known):
+        raise UnknownPointError(
+            f"pool {pool.id} measures at {unknown[0]}, which the community does not have"
+        )
+    table = tables.pool_version
+    found = connection.execute(
+        select(table).where(
+            table.c.community_id == community_id,
+            table.c.code == pool.id,
+            table.c.version == pool.version,
+        )
+    ).one_or_none()
+    if found is not None:
+        return _same(found.id, found.digest, pool.digest, f"pool {pool.id}", pool.version)
+    return insert(
+        connection,
+        table,
+        community_id=community_id,
+        code=pool.id,
+        version=pool.version,
+        digest=pool.digest,
+        document=canonical(pool),
+    )
+
+
+def tariffs_in_force(connection: Connection, day: date) -> dict[str, TariffVersion]:
+    """Return the version of each tariff that is in force on `day`, by tariff id.
+
+    It is the one with the latest `valid_from`; of two from the same day, the higher version.
+    """
+    table = tables.tariff_version
+    rows = connection.execute(
+        select(table).where(table.c.valid_from <= day).order_by(table.c.valid_from, table.c.version)
+    )
+    return {row.code: TariffVersion(row.id, from_canonical(Tariff, row.document)) for row in rows}
+
+
+def tariff(connection: Connection, version_id: int) -> Tariff:
+    """Return the tariff version `version_id`."""
+    table = tables.tariff_version
+    text = connection.scalar(select(table.c.document).where(table.c.id == version_id))
+    return from_canonical(Tariff, str(text))
+
+
+def pools(connection: Connection, community_id: int) -> tuple[PoolVersion, ...]:
+    """Return the newest version of each pool of a community, by pool id."""
+    table = tables.pool_version
+    rows = connection.execute(
+        select(table).where(table.c.community_id == community_id).order_by(table.c.version)
+    )
+    newest = {row.code: PoolVersion(row.id, from_canonical(Pool, row.document)) for row in rows}
+    return tuple(newest[code] for code in sorted(newest))
+
+
+def pool(connection: Connection, version_id: int) -> Pool:
+    """Return the pool version `version_id`."""
+    table = tables.pool_version
+    text = connection.scalar(select(table.c.document).where(table.c.id == version_id))
+    return from_canonical(Pool, str(text))
+
+
+def _same(version_id: int, kept: str, offered: str, what: str, version: int) -> int:
+    if kept != offered:
+        raise VersionExistsError(
+            f"version {version} of {what} is stored with other content; raise its version"
+        )
+    return version_id

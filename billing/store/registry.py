@@ -1,0 +1,297 @@
+"""The registry in the database: communities are imported whole, and read whole for a run."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, and_, or_, select
+
+from billing import tables
+from billing.evidence import to_json
+from billing.registry import Account, Point, Registry, Unit
+from billing.store import definitions, usages
+from billing.store.ids import insert
+from meters.installation import Installation
+from meters.interval import Period
+from meters.quantity import plain, to_scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from billing import community as definition
+
+
+class CommunityExistsError(ValueError):
+    """A community of this code was imported before."""
+
+
+class UnknownCommunityError(LookupError):
+    """No community has this code."""
+
+
+def import_community(connection: Connection, community: definition.Community) -> int:
+    """Store `community` with all that it holds and return its id."""
+    table = tables.community
+    if connection.scalar(select(table.c.id).where(table.c.code == community.code)) is not None:
+        raise CommunityExistsError(
+            f"community {community.code!r} is there already; give the new one another code"
+        )
+    community_id = insert(
+        connection,
+        table,
+        code=community.code,
+        title=to_json(community.title),
+        zone=community.zone,
+        currency=community.currency,
+        due_days=community.due_days,
+        tariffs=to_json(community.tariffs),
+    )
+    buildings = _import_buildings(connection, community_id, community.building)
+    units = _import_units(connection, community_id, community.unit, buildings)
+    _import_points(connection, community_id, community.point, buildings=buildings, units=units)
+    for account in community.account:
+        insert(
+            connection,
+            tables.account,
+            community_id=community_id,
+            unit_id=units[account.unit],
+            code=account.code,
+            holder=account.holder,
+            first_day=account.first_day,
+            after_day=account.after_day,
+        )
+    return community_id
+
+
+def community_ids(connection: Connection) -> dict[str, int]:
+    """Return the id of every community by its code."""
+    table = tables.community
+    rows = connection.execute(select(table.c.code, table.c.id).order_by(table.c.code))
+    return {row.code: row.id for row in rows}
+
+
+def period_of(connection: Connection, community_id: int, key: str) -> Period:
+    """Return the month `key` in the zone of the community."""
+    zone = connection.scalar(
+        select(tables.community.c.zone).where(tables.community.c.id == community_id)
+    )
+    if zone is None:
+        raise UnknownCommunityError(f"no community has the id {community_id}")
+    return Period.month(key, ZoneInfo(zone))
+
+
+def read(connection: Connection, community_id: int, key: str) -> Registry:
+    """Return the community as a run of the month `key` sees it."""
+    table = tables.community
+    row = connection.execute(select(table).where(table.c.id == community_id)).one()
+    period = Period.month(key, ZoneInfo(row.zone))
+    classes = {name: tuple(ids) for name, ids in json.loads(row.tariffs).items()}
+    return Registry(
+        id=community_id,
+        code=row.code,
+        period=period,
+        currency=row.currency,
+        due_days=row.due_days,
+        units=_units(connection, community_id, period),
+        points=_points(connection, community_id),
+        tariffs=definitions.tariffs_in_force(connection, period.first),
+        classes=classes,
+        pools=definitions.pools(connection, community_id),
+        issued=usages.issued_before(connection, community_id, period),
+    )
+
+
+def _import_buildings(
+    connection: Connection, community_id: int, buildings: Sequence[definition.Building]
+) -> dict[str, int]:
+    return {
+        each.code: insert(
+            connection,
+            tables.building,
+            community_id=community_id,
+            code=each.code,
+            title=to_json(each.title),
+        )
+        for each in buildings
+    }
+
+
+def _import_units(
+    connection: Connection,
+    community_id: int,
+    units: Sequence[definition.Unit],
+    buildings: Mapping[str, int],
+) -> dict[str, int]:
+    ids = {}
+    for each in units:
+        ids[each.code] = insert(
+            connection,
+            tables.unit,
+            community_id=community_id,
+            building_id=buildings[each.building],
+            code=each.code,
+            floor=each.floor,
+            area=None if each.area is None else to_scaled(each.area),
+            customer_class=each.customer_class,
+        )
+        if each.vacant_from is not None:
+            insert(
+                connection,
+                tables.vacancy,
+                unit_id=ids[each.code],
+                first_day=each.vacant_from,
+                after_day=each.vacant_until,
+            )
+    return ids
+
+
+def _import_points(
+    connection: Connection,
+    community_id: int,
+    points: Sequence[definition.Point],
+    *,
+    buildings: Mapping[str, int],
+    units: Mapping[str, int],
+) -> None:
+    for each in points:
+        point_id = insert(
+            connection,
+            tables.point,
+            community_id=community_id,
+            unit_id=None if each.unit is None else units[each.unit],
+            building_id=None if each.building is None else buildings[each.building],
+            code=each.code,
+            medium=each.medium,
+            role=each.role,
+        )
+        for meter in each.installation:
+            insert(
+                connection,
+                tables.installation,
+                point_id=point_id,
+                meter=meter.meter,
+                meter_type=meter.type,
+                start=meter.start,
+                end=meter.end,
+                multiplier=plain(meter.multiplier),
+                first=_registers_json(meter.first),
+                last=_registers_json(meter.last),
+            )
+
+
+def _units(connection: Connection, community_id: int, period: Period) -> tuple[Unit, ...]:
+    unit, building = tables.unit, tables.building
+    vacant = _vacant_units(connection, community_id, period)
+    accounts = _accounts(connection, community_id, period.after)
+    rows = connection.execute(
+        select(unit, building.c.code.label("building"))
+        .join(building, building.c.id == unit.c.building_id)
+        .where(unit.c.community_id == community_id)
+        .order_by(unit.c.code)
+    )
+    return tuple(
+        Unit(
+            id=row.id,
+            code=row.code,
+            building=row.building,
+            floor=row.floor,
+            area=row.area,
+            customer_class=row.customer_class,
+            vacant=row.id in vacant,
+            account=accounts.get(row.id),
+        )
+        for row in rows
+    )
+
+
+def _vacant_units(connection: Connection, community_id: int, period: Period) -> set[int]:
+    vacancy, unit = tables.vacancy, tables.unit
+    return set(
+        connection.scalars(
+            select(vacancy.c.unit_id)
+            .join(unit, unit.c.id == vacancy.c.unit_id)
+            .where(
+                unit.c.community_id == community_id,
+                vacancy.c.first_day <= period.first,
+                or_(vacancy.c.after_day.is_(None), vacancy.c.after_day >= period.after),
+            )
+        )
+    )
+
+
+def _accounts(connection: Connection, community_id: int, after: date) -> dict[int, Account]:
+    """Return who holds each unit on the last day before `after`."""
+    account = tables.account
+    rows = connection.execute(
+        select(account)
+        .where(
+            account.c.community_id == community_id,
+            account.c.first_day < after,
+            or_(account.c.after_day.is_(None), account.c.after_day >= after),
+        )
+        .order_by(account.c.first_day)
+    )
+    return {row.unit_id: Account(row.id, row.code, row.holder) for row in rows}
+
+
+def _points(connection: Connection, community_id: int) -> tuple[Point, ...]:
+    point, unit, building = tables.point, tables.unit, tables.building
+    installations = _installations(connection, community_id)
+    rows = connection.execute(
+        select(point, unit.c.code.label("unit"), building.c.code.label("building"))
+        .outerjoin(unit, unit.c.id == point.c.unit_id)
+        .outerjoin(building, building.c.id == point.c.building_id)
+        .where(point.c.community_id == community_id)
+        .order_by(point.c.code)
+    )
+    return tuple(
+        Point(
+            id=row.id,
+            code=row.code,
+            medium=row.medium,
+            role=row.role,
+            unit=row.unit,
+            building=row.building,
+            installations=tuple(installations[row.id]),
+        )
+        for row in rows
+    )
+
+
+def _installations(connection: Connection, community_id: int) -> dict[int, list[Installation]]:
+    point, installation = tables.point, tables.installation
+    found: dict[int, list[Installation]] = defaultdict(list)
+    rows = connection.execute(
+        select(installation, point.c.code)
+        .join(point, and_(point.c.id == installation.c.point_id))
+        .where(point.c.community_id == community_id)
+        .order_by(installation.c.start)
+    )
+    for row in rows:
+        found[row.point_id].append(
+            Installation(
+                point=row.code,
+                meter=row.meter,
+                meter_type=row.meter_type,
+                start=row.start,
+                end=row.end,
+                multiplier=Decimal(row.multiplier),
+                first=_registers(row.first),
+                last=_registers(row.last),
+            )
+        )
+    return found
+
+
+def _registers_json(registers: Mapping[str, Decimal]) -> str:
+    return to_json({name: plain(value) for name, value in registers.items()})
+
+
+def _registers(text: str) -> dict[str, Decimal]:
+    document: dict[str, Any] = json.loads(text)
+    return {name: Decimal(value) for name, value in document.items()}
