@@ -74,6 +74,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "opening": register_document(segment.opening),
         "closing": register_document(segment.closing),
         "growth": plain(segment.growth),
+        "modulus": None if segment.modulus is None else plain(segment.modulus),
         "multiplier": plain(segment.multiplier),
         "quantity": plain(segment.quantity),
     }

@@ -65,11 +65,15 @@ class RegisterAt:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one installation counted: (closing − opening, rollover resolved) × multiplier."""
+    """What one installation counted: (closing − opening, rollover resolved) × multiplier.
+
+    `modulus` is where the counter wraps, None where its type does not say.
+    """
 
     opening: RegisterAt
     closing: RegisterAt
     growth: Decimal
+    modulus: Decimal | None
     multiplier: Decimal
 
     @property
@@ -143,7 +147,8 @@ def register_at(
     """Return what `meter` showed at the boundary.
 
     The reading nearest to it counts if it lies within `tolerance`, else the register is
-    interpolated between the readings on both sides, in steps of the display. With one side only it is missing.
+    interpolated between the readings on both sides, in steps of the display. With one side
+    only it is missing.
     """
     at, before, after = boundary.at, boundary.before, boundary.after
     near = [
@@ -234,7 +239,7 @@ def _segment(
         return None, [*said, kind(installation.meter, opening.value, closing.value)]
     if closing.value < opening.value:
         said.append(RolledOver(installation.meter))
-    return Segment(opening, closing, grown, installation.multiplier), said
+    return Segment(opening, closing, grown, register.modulus, installation.multiplier), said
 
 
 def _not_installed(interval: Interval, parts: Sequence[Interval]) -> list[NotInstalled]:

@@ -1,0 +1,122 @@
+"""Recompute an issued line from the evidence frozen with it, and from nothing else (I7).
+
+A rated line is rated again by its tariff version from the inputs in its evidence, and its use is
+added up again from the registers of its usage. A shared line is apportioned again with everybody in
+its statement. What comes out must be the line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from billing.apportionment import Statement, Supply, apportion
+from billing.charging import parts
+from billing.rating.rate import rate, total
+from billing.rating.subjects import Subjects
+from billing.sharing import read_participants
+from meters.quantity import from_scaled, plain, to_scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from billing.pool import Pool
+    from billing.tariff import Tariff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a line says: `quantity` in 10⁻⁴ of its unit, `amount` in fen."""
+
+    quantity: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something in the evidence that does not give what the line claims."""
+
+    what: str
+    claimed: str
+    recomputed: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: the bill says {self.claimed}, the evidence gives {self.recomputed}"
+
+
+def recompute_charge(
+    claim: Claim,
+    *,
+    charge: str,
+    tariff: Tariff,
+    evidence: Mapping[str, Any],
+    usage: Mapping[str, Any] | None,
+) -> list[Difference]:
+    """Return where the line of `charge` differs from what its evidence gives; nothing if it holds.
+
+    `usage` is the evidence of the usage that the line counts, None for a line that counts none.
+    """
+    lines = rate(tariff, subjects(evidence["inputs"]))
+    line = next(each for each in lines if each.charge == charge)
+    found = _compare("quantity", claim.quantity, int(line.quantity[0]))
+    found += _compare("amount", claim.amount, int(line.amount[0]))
+    if parts(line, 0) != evidence["parts"]:
+        found.append(Difference("steps", str(evidence["parts"]), str(parts(line, 0))))
+    if usage is not None:
+        register = next(each for each in tariff.charges if each.name == charge).needs.registers
+        used = evidence["inputs"]["use"][min(register)]
+        found += _compare("use", to_scaled(Decimal(used)), added_up(usage))
+    return found
+
+
+def recompute_share(
+    claim: Claim,
+    *,
+    position: int,
+    pool: Pool,
+    tariff: Tariff,
+    period: str,
+    evidence: Mapping[str, Any],
+) -> list[Difference]:
+    """Return where share `position` of a statement differs from what its evidence gives."""
+    charges = rate(tariff, subjects(evidence["inputs"]))
+    use = sum(to_scaled(Decimal(each)) for each in evidence["inputs"]["use"].values())
+    supply = Supply(quantity=use, unit=charges[0].unit, amount=int(total(charges)[0]))
+    result = apportion(pool, supply, read_participants(evidence["participants"]), period=period)
+    if not isinstance(result, Statement):
+        return [Difference("statement", "shared", "; ".join(map(str, result.obstacles)))]
+    share = result.shares[position]
+    found = _compare("use", use, sum(added_up(each) for each in evidence["sources"]))
+    found += _compare("quantity", claim.quantity, share.quantity)
+    found += _compare("amount", claim.amount, share.amount)
+    return found
+
+
+def subjects(inputs: Mapping[str, Any]) -> Subjects:
+    """Return what a tariff was rated with, read back from evidence."""
+    area = inputs["area"]
+    return Subjects.one(
+        use={name: to_scaled(Decimal(value)) for name, value in inputs["use"].items()},
+        before={name: to_scaled(Decimal(value)) for name, value in inputs["before"].items()},
+        area=None if area is None else to_scaled(Decimal(area)),
+    )
+
+
+def added_up(usage: Mapping[str, Any]) -> int:
+    """Return Σ (closing − opening, rollover resolved) × multiplier of a usage's evidence, 10⁻⁴."""
+    whole = Decimal(0)
+    for segment in usage["segments"]:
+        opening = Decimal(segment["opening"]["value"])
+        closing = Decimal(segment["closing"]["value"])
+        grown = closing - opening
+        if segment["modulus"] is not None and grown < 0:
+            grown += Decimal(segment["modulus"])
+        whole += grown * Decimal(segment["multiplier"])
+    return to_scaled(whole)
+
+
+def _compare(what: str, claimed: int, recomputed: int) -> list[Difference]:
+    if claimed == recomputed:
+        return []
+    return [Difference(what, plain(from_scaled(claimed)), plain(from_scaled(recomputed)))]
