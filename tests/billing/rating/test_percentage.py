@@ -1,0 +1,44 @@
+"""A percentage of earlier lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rating_clerk import ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
+
+PERCENTS = st.decimals(-100, 200, places=4).map(str)
+ENERGY = {"name": "energy", "kind": "per-unit", "register": "import_energy", "price": "0.5383"}
+FEE = {"name": "fee", "kind": "fixed", "amount": "7.77"}
+
+
+def surcharge(percent: str, of: list[str], name: str = "surcharge") -> dict[str, Any]:
+    return {"name": name, "kind": "percentage", "of": of, "percent": percent}
+
+
+@settings(max_examples=500, deadline=None)
+@given(PERCENTS, PERCENTS, ROUNDINGS, st.lists(st.integers(-(10**8), 10**8), max_size=8))
+def test_every_surcharge_and_tax_on_it_is_what_a_clerk_makes_it(
+    percent: str,
+    tax: str,
+    rounding: dict[str, str],
+    uses: list[int],
+) -> None:
+    charges = [
+        ENERGY,
+        FEE,
+        surcharge(percent, ["energy"]),
+        surcharge(tax, ["surcharge", "fee"], "tax"),
+    ]
+    agrees_with_the_clerk(charges, rounding, [(0, use, 0) for use in uses])
+
+
+def test_the_base_is_the_lines_as_billed() -> None:
+    tariff = tariff_of([ENERGY, FEE, surcharge("13", ["energy", "fee"])])
+    *_, line = rated(tariff, [(0, 1_000_000, 0)])
+
+    assert line.unit == "CNY"
+    assert line.quantity.tolist() == [616_000]
+    assert line.parts.price.tolist() == [130_000]
+    assert line.amount.tolist() == [801]
