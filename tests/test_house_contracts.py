@@ -6,6 +6,7 @@ import tomllib
 from typing import Any
 
 import grimp
+import pytest
 from pure_core import PureCore
 from source_tree import CHECKOUT, PACKAGES
 
@@ -55,6 +56,11 @@ def test_a_chain_is_reported_once_where_core_ends() -> None:
 
 def test_adapters_do_io() -> None:
     assert broken_by(("billing.store.runs", "sqlalchemy")) == []
+
+
+def test_an_adapter_that_is_gone_is_named() -> None:
+    with pytest.raises(ValueError, match=r"billing\.store: no such module"):
+        contract().check(graph(), verbose=False)
 
 
 def test_every_package_is_under_the_contracts() -> None:

@@ -47,12 +47,15 @@ class PureCore(Contract):
             output.print_error(" -> ".join(chain))
         output.print_error(
             "These modules are core, and core does no I/O: take the value as an argument, or move "
-            "the I/O into an adapter and name that under [tool.importlinter] in pyproject.toml."
+            "the I/O into an adapter and name it in pyproject.toml, in the contract's adapters."
         )
 
     @staticmethod
     def _modules(graph: ImportGraph, expressions: object) -> set[str]:
         named = cast("Iterable[ModuleExpression]", expressions or ())
         roots = {module.name for module in module_expressions_to_modules(graph, named)}
+        gone = sorted(roots - graph.modules)
+        if gone:
+            raise ValueError(f"{', '.join(gone)}: no such module; take it out of the contract")
         descendants = (graph.find_descendants(root) for root in roots)
         return roots.union(*descendants)
