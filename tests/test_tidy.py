@@ -43,10 +43,8 @@ FLOATS_WITH_A_REASON: dict[tuple[str, str], str] = {}
 
 CLOCK_EDGES = {
     "*/commands.py": "a command begins work, and says when",
-    "api/*": "a request begins work, and says when",
-    "deploy/*": "the demo begins work, and says when",
-    "gateway/*": "the edge reads meters now",
-    "simulators/*": "a simulated meter counts as time passes",
+    "api/resources.py": "a request begins work, and says when",
+    "deploy/demo/*": "the demo begins work, and says when",
 }
 """Files that may read the clock. Everything else takes `now` as an argument."""
 
