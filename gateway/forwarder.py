@@ -86,11 +86,12 @@ class Forwarder:
         pending = self._spool.pending(self._batch)
         if pending is None:
             return Forwarded()
+        archive = self._opened()
         try:
-            return self._forward(pending)
+            return self._forward(archive, pending)
         except ValueError:
             # one reading that the archive cannot hold must not keep back all others
-            return self._forward_singly(pending)
+            return self._forward_singly(archive, pending)
 
     def forward_all(self) -> Forwarded:
         """Forward until nothing is pending. Raises `ArchiveUnavailableError`."""
@@ -160,8 +161,7 @@ class Forwarder:
 
     # on the executor's thread
 
-    def _forward(self, pending: Pending) -> Forwarded:
-        archive = self._opened()
+    def _forward(self, archive: Archive, pending: Pending) -> Forwarded:
         try:
             appended = archive.append(pending.readings)
         except ArchiveUnavailableError:
@@ -170,14 +170,14 @@ class Forwarder:
         self._spool.settle(pending, appended, now=self._now())
         return Forwarded(appended.stored, appended.duplicates, len(appended.conflicts))
 
-    def _forward_singly(self, pending: Pending) -> Forwarded:
+    def _forward_singly(self, archive: Archive, pending: Pending) -> Forwarded:
         total = Forwarded()
         while total.total < len(pending.readings):
             single = self._spool.pending(1)
             if single is None:
                 break
             try:
-                total += self._forward(single)
+                total += self._forward(archive, single)
             except ValueError as error:
                 log.warning("the archive refuses a reading of %s", single.readings[0].series.meter)
                 self._spool.refuse(single, str(error), now=self._now())

@@ -89,7 +89,7 @@ class Intake:
             fault, detail = Fault.CLOCK, f"{clock}; check the gateway's clock and time server"
         if meter_type is None or fault is not None:
             content = " ".join(f"{a:04x}={to_hex([word])}" for a, word in sorted(image.items()))
-            self._set_aside(
+            self.set_aside(
                 time if now is None else now,
                 f"meter:{meter}",
                 fault or Fault.UNKNOWN_METER,
@@ -113,7 +113,7 @@ class Intake:
                 f"no meter of the settings reports under {topic!r}; add an [[mqtt.meter]] with "
                 "this topic, or narrow mqtt.listen"
             )
-            self._set_aside(received_at, source, Fault.UNKNOWN_METER, detail, payload)
+            self.set_aside(received_at, source, Fault.UNKNOWN_METER, detail, payload)
             return None
         meter_type = candidates[0].type
         try:
@@ -123,11 +123,11 @@ class Intake:
                 f"{error}; expected a telegram of type {meter_type.id}: check that the meter's "
                 "type and topic are right"
             )
-            self._set_aside(received_at, source, Fault.PAYLOAD, detail, payload)
+            self.set_aside(received_at, source, Fault.PAYLOAD, detail, payload)
             return None
         found = self._from_whom(candidates, telegram, topic)
         if isinstance(found, str):
-            self._set_aside(received_at, source, Fault.IDENTITY, found, payload)
+            self.set_aside(received_at, source, Fault.IDENTITY, found, payload)
             return None
         time = received_at if telegram.time is None else telegram.time
         if telegram.time is None and retained:
@@ -135,14 +135,28 @@ class Intake:
                 "a retained message without a device time does not say when the meter was read; "
                 "let the publisher send without the retain flag, or with a time"
             )
-            self._set_aside(received_at, source, Fault.RETAINED, detail, payload)
+            self.set_aside(received_at, source, Fault.RETAINED, detail, payload)
         elif clock := _clock_fault(time, received_at):
             detail = f"{clock}; set the clock of meter {found.meter} or of what reads it"
-            self._set_aside(received_at, source, Fault.CLOCK, detail, payload)
+            self.set_aside(received_at, source, Fault.CLOCK, detail, payload)
         else:
             self._judge(found.meter, meter_type, time, telegram.registers)
             return found.meter
         return None
+
+    def set_aside(
+        self, received_at: datetime, source: str, reason: Fault, detail: str, content: bytes
+    ) -> None:
+        """Take in what is no reading: one item for the quarantine."""
+        self._items.append(
+            quarantined(
+                received_at=received_at.replace(microsecond=0),
+                source=source,
+                reason=reason,
+                detail=detail,
+                content=content,
+            )
+        )
 
     def commit(self) -> Committed:
         """Make everything taken in durable, in one transaction.
@@ -175,28 +189,20 @@ class Intake:
         self, meter: str, meter_type: MeterType, time: datetime, decoded: Mapping[str, Decoded]
     ) -> None:
         registers = meter_type.registers
+        rows: list[Row] = []
+        moved: dict[Series, Baseline] = {}
         for observation in observations(meter, time, decoded):
             series = observation.series
             register = registers[series.register]
             known = self._baselines.get(series)
             reading, baseline = judge(observation, register, known)
-            self._rows.append(row(reading))
+            rows.append(row(reading))
             # only a counter is judged by what it showed before
             if baseline is not known and baseline is not None and register.kind.is_billing:
-                self._baselines[series] = self._moved[series] = baseline
-
-    def _set_aside(
-        self, received_at: datetime, source: str, reason: Fault, detail: str, content: bytes
-    ) -> None:
-        self._items.append(
-            quarantined(
-                received_at=received_at.replace(microsecond=0),
-                source=source,
-                reason=reason,
-                detail=detail,
-                content=content,
-            )
-        )
+                moved[series] = baseline
+        self._rows += rows
+        self._baselines |= moved
+        self._moved |= moved
 
 
 def _clock_fault(time: datetime, now: datetime) -> str | None:

@@ -1,0 +1,166 @@
+"""`tallygate gateway …`: run a gateway, and look at one from another process."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gateway.health import status as gateway_status
+from gateway.run import GatewayFailedError, run_until_signalled
+from gateway.site import load_site
+from gateway.spool import Spool
+from gateway.spool_file import SpoolError
+from meters.definition import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gateway.site import Site
+    from gateway.spool_file import Entry
+
+Answer = TypeVar("Answer")
+
+SITE = click.argument("site", type=click.Path(dir_okay=False, path_type=Path))
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+_PAGE = 1000
+
+
+@click.group()
+def gateway() -> None:
+    """Read meters, keep every reading safe and forward it to the archive."""
+
+
+@gateway.command()
+@SITE
+@click.option("--verbose", is_flag=True, help="Log every step.")
+def run(site: Path, *, verbose: bool) -> None:
+    """Run the gateway that the settings file SITE describes, until SIGTERM."""
+    found = _load(site, secrets=True)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        asyncio.run(run_until_signalled(found))
+    except (SpoolError, GatewayFailedError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@gateway.command()
+@SITE
+def check(site: Path) -> None:
+    """Say what is wrong with the settings file SITE, or what it describes."""
+    found = _load(site, secrets=True)
+    on_buses = len(list(found.devices))
+    click.echo(
+        f"{site}: ok: gateway {found.gateway}, {on_buses} meters on {len(found.buses)} buses, "
+        f"{len(found.mqtt_meters)} meters through the broker"
+    )
+
+
+@gateway.command()
+@SITE
+@AS_JSON
+def status(site: Path, *, as_json: bool) -> None:
+    """Show how the gateway of SITE does, whether or not it runs."""
+    found = _load(site, secrets=False)
+    snapshot = _asked_spool(found, lambda: gateway_status(found.gateway, found.spool_path))
+    click.echo(json.dumps(snapshot, ensure_ascii=False) if as_json else _readable(snapshot))
+
+
+@gateway.command()
+@SITE
+@AS_JSON
+def quarantine(site: Path, *, as_json: bool) -> None:
+    """List what the gateway of SITE received and could not understand."""
+    found = _load(site, secrets=False)
+    entries = _asked_spool(found, lambda: list(_quarantine(found)))
+    if as_json:
+        click.echo(json.dumps([_entry(entry) for entry in entries], ensure_ascii=False))
+        return
+    for entry in entries:
+        item = entry.item
+        click.echo(f"{entry.id}  {item.received_at.isoformat()}  {item.reason}  {item.source}")
+        click.echo(f"    {item.detail}")
+        click.echo(f"    {_text(item.content)}")
+    click.echo(f"{len(entries)} items")
+
+
+def _load(path: Path, *, secrets: bool) -> Site:
+    """Return the site in `path`; end with every problem and status 2 where it does not load."""
+    try:
+        return load_site(path, os.environ if secrets else None)
+    except DefinitionError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(2)
+
+
+def _quarantine(site: Site) -> Iterator[Entry]:
+    with Spool(site.spool_path, read_only=True) as spool:
+        after = 0
+        while page := spool.quarantine(limit=_PAGE, after=after):
+            yield from page
+            after = page[-1].id
+
+
+def _asked_spool(site: Site, ask: Callable[[], Answer]) -> Answer:
+    if not site.spool_path.exists():
+        raise click.ClickException(
+            f"{site.spool_path} is not there yet: gateway {site.gateway} has never run here"
+        )
+    try:
+        return ask()
+    except SpoolError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    item = entry.item
+    return {
+        "id": entry.id,
+        "received_at": item.received_at.isoformat(),
+        "source": item.source,
+        "reason": item.reason.value,
+        "detail": item.detail,
+        "content_base64": base64.b64encode(item.content).decode("ascii"),
+        "reported": entry.reported,
+    }
+
+
+def _text(content: bytes) -> str:
+    """Return `content` on one line; a terminal shall not obey what a stranger sent."""
+    text = content.decode("utf-8", "backslashreplace")
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def _readable(snapshot: dict[str, Any]) -> str:
+    if snapshot["running"]:
+        state = f"running, status of {snapshot['updated_at'] or 'no time yet'}"
+    else:
+        state = f"not running, last status of {snapshot['updated_at'] or 'no time'}"
+    tally = "  ".join(f"{name} {count}" for name, count in snapshot["tally"].items())
+    archive = snapshot["archive"]
+    lines = [
+        f"gateway {snapshot['gateway']}: {state}",
+        f"  {tally}",
+        f"  archive: last forwarded {archive['last_success'] or 'never'}"
+        + (f", now away: {archive['error']}" if archive["error"] else ""),
+    ]
+    if error := snapshot["broker"]["error"]:
+        lines.append(f"  broker: {error}")
+    for device in snapshot["devices"]:
+        line = f"  {device['meter']:<20} {device['state']:<8} {device['last_answer'] or 'never'}"
+        lines.append(f"{line}  {device['error']}" if device["error"] else line)
+    return "\n".join(lines)
