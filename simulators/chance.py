@@ -41,7 +41,10 @@ def pick(options: Sequence[Option], *key: int | str) -> Option:
 
 
 def noise(source: int, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a number of 63 bits for each of `indices`, drawn by (`source`, index)."""
+    """Return a number of 63 bits for each of `indices`, drawn by (`source`, index).
+
+    `source` has 64 bits.
+    """
     mixed = np.uint64(source) + indices.astype(np.uint64) * _GAMMA
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
