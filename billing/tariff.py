@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError
 
 from billing import canonical
 from billing.fields import (
@@ -18,7 +18,7 @@ from billing.fields import (
     Title,
     Version,
 )
-from billing.money import Rounding, from_fen, to_fen
+from billing.money import OverflowInMoneyError, Rounding, from_fen, to_fen
 from billing.rating.charge import Charge, Counts
 from billing.rating.fixed import Fixed
 from billing.rating.per_area import PerArea
@@ -41,8 +41,16 @@ AREA_UNIT = "m2"
 PERIOD_UNIT = "month"
 
 
+_ONE_REGISTER: TypeAdapter[Decimal] = TypeAdapter(Quantity)
+
+
 def _by_register(value: Any) -> Any:
-    return value if isinstance(value, dict) else {"": value}
+    if isinstance(value, dict):
+        return value
+    try:
+        return {"": _ONE_REGISTER.validate_python(value)}
+    except ValidationError as error:
+        raise ValueError(str(error.errors()[0]["ctx"]["error"])) from error
 
 
 def _as_written(value: dict[str, Any]) -> Any:
@@ -181,7 +189,11 @@ def _misfits(tariff: Tariff, example: Example, source: str, where: str) -> Itera
 
 
 def _differences(tariff: Tariff, example: Example, source: str, where: str) -> Iterator[Problem]:
-    lines = rate(tariff, _subject(example, tariff.needs))
+    try:
+        lines = rate(tariff, _subject(example, tariff.needs))
+    except OverflowInMoneyError as error:
+        yield Problem(source, where, str(error))
+        return
     amounts = {line.charge: int(line.amount[0]) for line in lines}
     for name, expected in (example.charges or {}).items():
         actual = amounts.get(name, 0)
