@@ -119,19 +119,11 @@ def test_a_pool_holds_what_its_file_says_and_blocks_unless_told_who_pays() -> No
 def test_a_wrong_share_is_refused_with_expected_and_actual() -> None:
     wrong = example(expect={"301": "21.73", "302": "26.70"}, quantities={"301": 40, "302": 60})
 
+    what = "the pool gives another share; correct the example or the rules"
     assert refused(document(example=[wrong])).splitlines() == [
-        (
-            "lifts.toml: example[1].expect.301: the pool gives another share; correct the example or "
-            "the rules (expected 21.73, got 21.72)"
-        ),
-        (
-            "lifts.toml: example[1].quantities.301: the pool gives another share; correct the example "
-            "or the rules (expected 40, got 40.3759)"
-        ),
-        (
-            "lifts.toml: example[1].quantities.302: the pool gives another share; correct the example "
-            "or the rules (expected 60, got 49.6241)"
-        ),
+        f"lifts.toml: example[1].expect.301: {what} (expected 21.73, got 21.72)",
+        f"lifts.toml: example[1].quantities.301: {what} (expected 40, got 40.3759)",
+        f"lifts.toml: example[1].quantities.302: {what} (expected 60, got 49.6241)",
     ]
 
 
