@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +26,16 @@ from simulators.mqtt import BrokerUnreachableError, Publisher
 from simulators.ports import ListenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from simulators.community import Community, MqttAddress
     from simulators.faults import FaultPlan
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+CONNECT_TIMEOUT_S = 10
+"""How long a broker that was started at the same time may take to come up."""
 
 _PORT = click.IntRange(0, 65535)
 
@@ -105,9 +108,11 @@ def _document(described: Community) -> dict[str, Any]:
 @_follow
 def broker(*, host: str, port: int, port_v5: int, as_json: bool, follow_stdin: bool) -> None:
     """Run an MQTT broker that keeps messages in memory only."""
-    stop = _stop_event(follow_stdin=follow_stdin)
     try:
-        with EmbeddedBroker(host=host, port=port, port_v5=port_v5) as running:
+        with (
+            _stop_event(follow_stdin=follow_stdin) as stop,
+            EmbeddedBroker(host=host, port=port, port_v5=port_v5) as running,
+        ):
             where = {"host": host, "port": running.port, "port_v5": running.port_v5}
             _say(
                 as_json,
@@ -148,7 +153,6 @@ def modbus(
     follow_stdin: bool,
 ) -> None:
     """Run the community's Modbus TCP meters, each bus on a port of its own."""
-    stop = _stop_event(follow_stdin=follow_stdin)
     fleet, plan = _fleet(seed, faults)
     buses = [
         ModbusBus(
@@ -164,7 +168,8 @@ def modbus(
         for number, bus in enumerate(fleet.community.buses)
     ]
     try:
-        asyncio.run(_run_buses(buses, stop, as_json=as_json))
+        with _stop_event(follow_stdin=follow_stdin) as stop:
+            asyncio.run(_run_buses(buses, stop, as_json=as_json))
     except ListenError as error:
         raise click.ClickException(str(error)) from error
 
@@ -208,7 +213,6 @@ def mqtt(
 
     A password is read from TALLYGATE_MQTT_PASSWORD.
     """
-    stop = _stop_event(follow_stdin=follow_stdin)
     fleet, plan = _fleet(seed, faults)
     meters = fleet.on_mqtt()
     publisher = Publisher(
@@ -219,9 +223,10 @@ def mqtt(
         plan=plan,
         username=username,
         password=os.environ.get("TALLYGATE_MQTT_PASSWORD"),
+        connect_timeout_s=CONNECT_TIMEOUT_S,
     )
     try:
-        with publisher:
+        with _stop_event(follow_stdin=follow_stdin) as stop, publisher:
             _say(
                 as_json,
                 {"host": host, "port": port, "meters": len(meters)},
@@ -246,14 +251,19 @@ def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
     sys.stdout.flush()
 
 
-def _stop_event(*, follow_stdin: bool) -> threading.Event:
-    """Return an event that SIGTERM, Ctrl+C or, where asked for, the end of input sets."""
+@contextmanager
+def _stop_event(*, follow_stdin: bool) -> Iterator[threading.Event]:
+    """Yield an event that SIGTERM, Ctrl+C or, where asked for, the end of input sets."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     if follow_stdin:
         threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
-    return stop
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _wait_for_end_of_input(stop: threading.Event) -> None:

@@ -6,15 +6,21 @@ Values come as JSON texts: an exact decimal must not pass through a binary float
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-Node = dict[str, "Node | str"]
 
-_MARK = "\0"
-"""Stands around a pointer in a form; JSON text never holds it, since NUL is escaped there."""
+@dataclass(frozen=True, slots=True)
+class _Blank:
+    """Where the value of `pointer` is to stand."""
+
+    pointer: str
+
+
+Node = dict[str, "Node | _Blank"]
 
 
 class PayloadForm:
@@ -28,16 +34,21 @@ class PayloadForm:
         root: Node = {}
         for pointer in pointers:
             _place(root, pointer)
-        # literal text and pointers take turns, literal text first and last
-        pieces = "".join(_render(root)).split(_MARK)
-        self._literals, self._pointers = pieces[::2], pieces[1::2]
+        # each blank with the literal text before it, then the text after the last
+        self._blanks: list[tuple[str, str]] = []
+        literal = ""
+        for piece in _render(root):
+            if isinstance(piece, _Blank):
+                self._blanks.append((literal, piece.pointer))
+                literal = ""
+            else:
+                literal += piece
+        self._end = literal
 
     def fill(self, texts: Mapping[str, str]) -> str:
         """Return the document with the JSON text of each pointer in its place."""
-        filled = [self._literals[0]]
-        for pointer, literal in zip(self._pointers, self._literals[1:], strict=True):
-            filled += texts[pointer], literal
-        return "".join(filled)
+        filled = [literal + texts[pointer] for literal, pointer in self._blanks]
+        return "".join(filled) + self._end
 
 
 def _place(root: Node, pointer: str) -> None:
@@ -45,20 +56,20 @@ def _place(root: Node, pointer: str) -> None:
     node = root
     for token in path:
         below = node.setdefault(token, {})
-        if isinstance(below, str):
+        if isinstance(below, _Blank):
             raise ValueError(f"{pointer} leads through a value")
         node = below
     if not pointer.startswith("/") or last in node:
         raise ValueError(f"{pointer!r} has no place of its own")
-    node[last] = f"{_MARK}{pointer}{_MARK}"
+    node[last] = _Blank(pointer)
 
 
 def _unescape(token: str) -> str:
     return token.replace("~1", "/").replace("~0", "~")
 
 
-def _render(node: Node | str) -> Iterator[str]:
-    if isinstance(node, str):
+def _render(node: Node | _Blank) -> Iterator[str | _Blank]:
+    if isinstance(node, _Blank):
         yield node
         return
     indices = [str(index) for index in range(len(node))]
