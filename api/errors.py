@@ -1,0 +1,132 @@
+"""From what went wrong to an answer: problem+json for programs, a page for people."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from api import language, problems
+from api.pages import rendering
+from api.problems import ProblemError, ProblemType
+from api.security import SignInFirstError
+from billing.lifecycle import FourEyesError, PeriodError, StateError
+from billing.store.registry import UnknownCommunityError
+from billing.store.runs import PeriodTakenError, UnknownRunError
+from meters.archive.protocol import ArchiveUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI
+
+LOG = logging.getLogger(__name__)
+
+OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
+    FourEyesError: problems.FOUR_EYES,
+    StateError: problems.WRONG_STATE,
+    PeriodError: problems.NOT_BILLABLE,
+    PeriodTakenError: problems.RUN_EXISTS,
+    UnknownRunError: problems.NOT_FOUND,
+    UnknownCommunityError: problems.UNKNOWN_COMMUNITY,
+    ArchiveUnavailableError: problems.ARCHIVE_AWAY,
+}
+"""What billing and the archive raise, and the problem that it is for a caller."""
+
+OF_STATUS: Mapping[int, ProblemType] = {
+    401: problems.NOT_SIGNED_IN,
+    403: problems.FORBIDDEN,
+    404: problems.NOT_FOUND,
+    405: problems.METHOD_NOT_ALLOWED,
+    413: problems.TOO_LARGE,
+    422: problems.INVALID,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every failure as a problem."""
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(SignInFirstError, _sign_in)
+    for kind in OF_DOMAIN:
+        app.add_exception_handler(kind, _of_domain)
+    app.add_exception_handler(Exception, _internal)
+
+
+def as_problem(error: Exception) -> ProblemError | None:
+    """Return `error` as the problem that a caller is told, None if it is none."""
+    if isinstance(error, ProblemError):
+        return error
+    for kind, problem in OF_DOMAIN.items():
+        if isinstance(error, kind):
+            return ProblemError(problem, str(error))
+    return None
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether a person looks at the answer in a browser."""
+    is_api = request.url.path.startswith("/v1/")
+    return not is_api and "text/html" in request.headers.get("accept", "")
+
+
+def answer(request: Request, error: ProblemError) -> Response:
+    """Return the answer that tells `error` to whoever asked."""
+    if wants_page(request):
+        page = rendering.page(
+            request, "problem.html", status=error.kind.status, problem=error.kind
+        )
+        page.headers.update(error.headers)
+        return page
+    asked = language.accepted(request.headers.get("accept-language", ""))
+    document = error.document(asked or language.english(), request.url.path)
+    return JSONResponse(
+        document, error.kind.status, headers=error.headers, media_type=problems.MEDIA_TYPE
+    )
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101  the type that it is registered for
+    return answer(request, error)
+
+
+async def _of_domain(request: Request, error: Exception) -> Response:
+    problem = as_problem(error)
+    return answer(request, problem or ProblemError(problems.INTERNAL))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  the type registered for
+    return answer(request, ProblemError(problems.INVALID, errors=_errors(error.errors())))
+
+
+def _errors(found: Sequence[Any]) -> list[dict[str, str]]:
+    """Return where and what, never the input itself: it may be a password."""
+    return [
+        {"where": ".".join(str(part) for part in each["loc"]), "what": str(each["msg"])}
+        for each in found
+    ]
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  the type that it is registered for
+    kind = OF_STATUS.get(error.status_code, problems.INVALID)
+    return answer(request, ProblemError(kind, headers=error.headers))
+
+
+async def _sign_in(request: Request, _error: Exception) -> Response:
+    if not wants_page(request):
+        return answer(request, ProblemError(problems.NOT_SIGNED_IN))
+    target = request.url.path if request.method == "GET" else "/"
+    where = "/login" if target == "/" else f"/login?next={quote(target)}"
+    return RedirectResponse(where, 303)
+
+
+async def _internal(request: Request, error: Exception) -> Response:
+    LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(request, ProblemError(problems.INTERNAL))

@@ -1,0 +1,147 @@
+"""Calls that happen once: the same `Idempotency-Key` gets the same answer, however often it comes.
+
+The answer is kept in the transaction of its effect, so there is no moment at which one exists
+without the other. A call that fails changes nothing and keeps nothing; it may be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import anyio.to_thread
+from fastapi import Header
+from fastapi.responses import JSONResponse, Response
+
+from api import problems
+from api.problems import ProblemError
+from api.resources import of
+from api.store import answers
+from billing.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pydantic import BaseModel
+    from sqlalchemy import Connection
+    from starlette.requests import Request
+
+    from api.principal import Principal
+
+KEPT = timedelta(days=30)
+REPLAYED = "Idempotency-Replayed"
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=200,
+        description="Your own unique text for this call, such as a UUID. Send the same one when "
+        "you repeat the call; the first answer is kept for 30 days.",
+        examples=["5a1f1c5e-6b0e-4d3f-9b55-0f6c2f1d9e10"],
+    ),
+]
+
+
+class JoinedDatabase(Database):
+    """The database inside a transaction that is open: what works on it joins that transaction."""
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.url = database.url
+        self.engine = database.engine
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with self._connection.begin_nested():
+            yield self._connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        yield self._connection
+
+
+async def once(
+    request: Request,
+    principal: Principal,
+    key: str | None,
+    work: Callable[[Database], tuple[int, BaseModel]],
+) -> Response:
+    """Do `work` once and answer with its status and model; a repeated call gets the kept answer."""
+    call = await _Call.of(request, principal, key)
+    return await anyio.to_thread.run_sync(call.joined, work)
+
+
+async def repeatable(
+    request: Request,
+    principal: Principal,
+    key: str | None,
+    work: Callable[[Database], tuple[int, BaseModel]],
+) -> Response:
+    """As `once`, for work in several transactions that comes to the same when it is done again."""
+    call = await _Call.of(request, principal, key)
+    return await anyio.to_thread.run_sync(call.apart, work)
+
+
+class _Call:
+    """One call under its key."""
+
+    def __init__(self, request: Request, principal: Principal, key: str, fingerprint: str) -> None:
+        self._resources = of(request)
+        self._principal = principal.name
+        self._key = key
+        self._fingerprint = fingerprint
+
+    @classmethod
+    async def of(cls, request: Request, principal: Principal, key: str | None) -> _Call:
+        if key is None:
+            raise ProblemError(problems.KEY_MISSING)
+        text = f"{request.method}\n{request.url.path}\n".encode() + await request.body()
+        return cls(request, principal, key, hashlib.sha256(text).hexdigest())
+
+    def joined(self, work: Callable[[Database], tuple[int, BaseModel]]) -> Response:
+        database = self._resources.database
+        with database.transaction() as connection:
+            kept = self._claim(connection)
+            if kept is not None:
+                return self._replay(kept)
+            return self._keep(connection, *work(JoinedDatabase(database, connection)))
+
+    def apart(self, work: Callable[[Database], tuple[int, BaseModel]]) -> Response:
+        database = self._resources.database
+        with database.snapshot() as connection:
+            kept = answers.find(connection, principal=self._principal, key=self._key)
+        if kept is not None:
+            return self._replay(kept)
+        status, model = work(database)
+        with database.transaction() as connection:
+            kept = self._claim(connection)
+            if kept is not None:
+                return self._replay(kept)
+            return self._keep(connection, status, model)
+
+    def _claim(self, connection: Connection) -> answers.Kept | None:
+        now = self._resources.now()
+        answers.forget(connection, before=now - KEPT)
+        return answers.claim(
+            connection,
+            principal=self._principal,
+            key=self._key,
+            fingerprint=self._fingerprint,
+            now=now,
+        )
+
+    def _keep(self, connection: Connection, status: int, model: BaseModel) -> Response:
+        document: dict[str, Any] = model.model_dump(mode="json")
+        body = json.dumps(document, ensure_ascii=False)
+        answers.keep(connection, principal=self._principal, key=self._key, status=status, body=body)
+        return JSONResponse(document, status)
+
+    def _replay(self, kept: answers.Kept) -> Response:
+        if kept.fingerprint != self._fingerprint:
+            raise ProblemError(problems.KEY_REUSED)
+        return JSONResponse(json.loads(kept.body), kept.status, headers={REPLAYED: "true"})

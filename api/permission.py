@@ -1,0 +1,57 @@
+"""Who may do what: permissions, and the roles that people have them by."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """One thing that a call may need. API keys list them as scopes."""
+
+    BILLS_READ = "bills:read"
+    """Issued bills; a principal that is bound to accounts sees those accounts' only."""
+    USAGE_READ = "usage:read"
+    """Billed usage, within the same bounds."""
+    STATEMENTS_READ = "statements:read"
+    """Pool statements; an owner sees those that the own bills rest on, other rooms masked."""
+    RUNS_READ = "runs:read"
+    """Bill runs and everything that they made, issued or not."""
+    RUNS_PREPARE = "runs:prepare"
+    """Create a run and compute it."""
+    RUNS_APPROVE = "runs:approve"
+    RUNS_ISSUE = "runs:issue"
+    METERS_READ = "meters:read"
+    """Meters, their readings and the gateways that read them."""
+    QUARANTINE_READ = "quarantine:read"
+    GATEWAY_REPORT = "gateway:report"
+    """Report as a gateway; only API keys have it."""
+
+
+class Role(StrEnum):
+    """What a person is to the community."""
+
+    OWNER = "owner"
+    CLERK = "clerk"
+    APPROVER = "approver"
+    ENGINEER = "engineer"
+
+
+_PREPARING = frozenset(
+    {
+        Permission.BILLS_READ,
+        Permission.USAGE_READ,
+        Permission.STATEMENTS_READ,
+        Permission.RUNS_READ,
+        Permission.RUNS_PREPARE,
+    }
+)
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OWNER: frozenset(
+        {Permission.BILLS_READ, Permission.USAGE_READ, Permission.STATEMENTS_READ}
+    ),
+    Role.CLERK: _PREPARING,
+    # An approver may prepare too; then another one approves: four eyes are about persons.
+    Role.APPROVER: _PREPARING | {Permission.RUNS_APPROVE, Permission.RUNS_ISSUE},
+    Role.ENGINEER: frozenset({Permission.METERS_READ, Permission.QUARANTINE_READ}),
+}

@@ -1,0 +1,39 @@
+"""Principals: who makes a call, after the credential was checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.permission import Permission, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A login that is open. `csrf` must come back with every form of its pages."""
+
+    token_digest: str
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """A person or client. `name` is what the audit log records.
+
+    `accounts` holds the ids of the accounts that it is bound to, None for one that is not bound.
+    `gateway` is the only gateway that an API key may report as.
+    """
+
+    name: str
+    permissions: frozenset[Permission]
+    accounts: frozenset[int] | None
+    role: Role | None = None
+    session: Session | None = None
+    gateway: str | None = None
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    @property
+    def sees_unissued(self) -> bool:
+        """Whether bills that nobody has issued yet are shown."""
+        return Permission.RUNS_READ in self.permissions

@@ -1,0 +1,192 @@
+"""Problems (RFC 9457): every way in which a call can fail, each with a stable type.
+
+The type is a path, `/problems/four-eyes`, that a reader can open: it says what happened and what to
+do. Clients match on it; titles are for people and may change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from api.language import mark as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from api.language import Language
+
+MEDIA_TYPE = "application/problem+json"
+PREFIX = "/problems/"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of problem. `title` and `advice` are texts of the catalogue."""
+
+    name: str
+    status: int
+    title: str
+    advice: str
+
+    @property
+    def uri(self) -> str:
+        return PREFIX + self.name
+
+
+class ProblemError(Exception):
+    """A call fails with `kind`; `detail` says what was wrong with this one, in English."""
+
+    def __init__(
+        self,
+        kind: ProblemType,
+        detail: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail or kind.title)
+        self.kind = kind
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+
+    def document(self, language: Language, instance: str) -> dict[str, Any]:
+        """Return the problem as its JSON object."""
+        return {
+            "type": self.kind.uri,
+            "title": language(self.kind.title),
+            "status": self.kind.status,
+            "detail": self.detail or language(self.kind.advice),
+            "instance": instance,
+            **self.members,
+        }
+
+
+NOT_SIGNED_IN = ProblemType(
+    "not-signed-in",
+    401,
+    _("You are not signed in"),
+    _("Send `Authorization: Bearer …` with an API key or a session token that has not expired."),
+)
+WRONG_PASSWORD = ProblemType(
+    "wrong-password",
+    401,
+    _("Name or password is wrong"),
+    _("Check both, and the keyboard's capitals."),
+)
+TOO_MANY_ATTEMPTS = ProblemType(
+    "too-many-attempts",
+    429,
+    _("Too many failed attempts"),
+    _("Wait some minutes, then try again."),
+)
+FORBIDDEN = ProblemType(
+    "forbidden",
+    403,
+    _("You may not do this"),
+    _("Your role or API key does not include it; ask whoever manages the logins."),
+)
+FORM_EXPIRED = ProblemType(
+    "form-expired",
+    403,
+    _("This form has expired"),
+    _("Go back, load the page again and repeat what you did; nothing was changed."),
+)
+NOT_FOUND = ProblemType(
+    "not-found",
+    404,
+    _("There is no such page"),
+    _("It does not exist, or it is not yours to see. Check the address."),
+)
+METHOD_NOT_ALLOWED = ProblemType(
+    "method-not-allowed",
+    405,
+    _("This address takes other methods"),
+    _("Use one of the methods that the header `Allow` lists."),
+)
+INVALID = ProblemType(
+    "invalid-request",
+    422,
+    _("The request is not valid"),
+    _("Correct what `errors` lists: each entry says where and what."),
+)
+INVALID_CURSOR = ProblemType(
+    "invalid-cursor",
+    422,
+    _("The cursor is not valid"),
+    _("Take `next_cursor` of the page before as it is, or leave the cursor out to begin anew."),
+)
+TOO_LARGE = ProblemType(
+    "too-large",
+    413,
+    _("The request is too large"),
+    _("Send less at once."),
+)
+KEY_MISSING = ProblemType(
+    "idempotency-key-missing",
+    400,
+    _("The request has no Idempotency-Key"),
+    _("Send a header `Idempotency-Key` with a new UUID, and the same one when you repeat."),
+)
+KEY_REUSED = ProblemType(
+    "idempotency-key-reused",
+    422,
+    _("The Idempotency-Key belongs to another request"),
+    _("Use a new key for a new request; a repeated request must be the same in every byte."),
+)
+FOUR_EYES = ProblemType(
+    "four-eyes",
+    409,
+    _("Somebody else must approve this"),
+    _(
+        "Whoever created or computed a run may not approve it. Ask a second person with the right"
+        " to approve."
+    ),
+)
+WRONG_STATE = ProblemType(
+    "wrong-state",
+    409,
+    _("The run is not in a state for this"),
+    _("Load the run again: somebody may have been faster, or a step before this one is missing."),
+)
+RUN_EXISTS = ProblemType(
+    "run-exists",
+    409,
+    _("There is a run for this month already"),
+    _("A month is billed once. Open the run that exists."),
+)
+NOT_BILLABLE = ProblemType(
+    "period-not-billable",
+    409,
+    _("This month cannot be billed now"),
+    _("A month is billed after it has ended, and after the month before it."),
+)
+UNKNOWN_COMMUNITY = ProblemType(
+    "unknown-community",
+    422,
+    _("There is no such community"),
+    _("Use the code that the community was imported with."),
+)
+WRONG_GATEWAY = ProblemType(
+    "wrong-gateway",
+    403,
+    _("This key belongs to another gateway"),
+    _("Give each gateway the key that was made for it."),
+)
+ARCHIVE_AWAY = ProblemType(
+    "archive-unavailable",
+    503,
+    _("The archive of readings cannot be reached"),
+    _("Nothing is lost; try again in a minute, and tell an engineer if it lasts."),
+)
+INTERNAL = ProblemType(
+    "internal-error",
+    500,
+    _("Something went wrong on our side"),
+    _("It has been logged. Try again; if it lasts, tell whoever runs Tallygate."),
+)
+
+TYPES: Mapping[str, ProblemType] = {
+    each.name: each for each in list(globals().values()) if isinstance(each, ProblemType)
+}

@@ -1,0 +1,66 @@
+"""What every request works with: the databases, the meter types, the clock. One set an app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from api.credentials import Passwords
+from billing.database import Database
+from meters.archive.open import open_archive
+from meters.catalog import load_folder, shipped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import HTTPConnection
+
+    from api.settings import ApiSettings
+    from meters.archive.protocol import Archive
+    from meters.meter_type import MeterType
+
+
+def read_clock() -> datetime:
+    """Return this instant."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The parts of a running API. `close` releases their files and connections."""
+
+    settings: ApiSettings
+    database: Database
+    archive: Archive
+    meter_types: Mapping[str, MeterType]
+    passwords: Passwords
+    now: Callable[[], datetime]
+
+    def close(self) -> None:
+        self.archive.close()
+        self.database.close()
+
+
+def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_clock) -> Resources:
+    """Return the resources that `settings` name; a database that is away is no error yet.
+
+    Raises `DefinitionError` for a meter type that does not load, and `ArchiveUrlError`.
+    """
+    meter_types = dict(shipped())
+    for folder in settings.meter_types:
+        meter_types |= load_folder(folder)
+    return Resources(
+        settings=settings,
+        database=Database(settings.database_url),
+        archive=open_archive(settings.archive_url),
+        meter_types=meter_types,
+        passwords=Passwords(),
+        now=clock,
+    )
+
+
+def of(connection: HTTPConnection) -> Resources:
+    """Return the resources of the app that `connection` came to."""
+    resources: Resources = connection.app.state.resources
+    return resources

@@ -1,0 +1,60 @@
+"""The kinds of value that answers are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from billing.money import from_fen
+from meters.quantity import from_scaled, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Money = Annotated[str, Field(description="An amount, always with two decimals.", examples=["2852.00"])]
+Quantity = Annotated[
+    str, Field(description="An exact quantity without trailing zeros.", examples=["312.4"])
+]
+Price = Annotated[str, Field(description="A price per unit.", examples=["0.538"])]
+Month = Annotated[
+    str,
+    Field(
+        description="A calendar month.", pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-10"]
+    ),
+]
+Title = Annotated[
+    dict[str, str],
+    Field(description="A text by language.", examples=[{"zh": "电费", "en": "Electricity"}]),
+]
+
+
+class Answer(BaseModel):
+    """The base of every answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ProblemBody(Answer):
+    """A problem as RFC 9457 writes it."""
+
+    type: str = Field(examples=["/problems/four-eyes"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+def money(fen: int) -> str:
+    """Return an amount in fen as a text: `2852.00`."""
+    return str(from_fen(fen))
+
+
+def quantity(scaled: int) -> str:
+    """Return a quantity of 10⁻⁴ as a text: `312.4`."""
+    return plain(from_scaled(scaled))
+
+
+def titles(title: Mapping[str, str]) -> dict[str, str]:
+    """Return a title's texts by language."""
+    return {str(language): text for language, text in title.items()}

@@ -1,0 +1,150 @@
+"""Who calls, and whether they may: every route declares one of the guards of this module.
+
+`Requires` guards `/v1` by bearer tokens, `PageRequires` guards pages by a cookie, and `ANYONE`
+says that a route is meant to be open. `assert_guarded` refuses an app with a route that has none.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Form, Request
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api import problems
+from api.credentials import digest
+from api.permission import Permission
+from api.principal import Principal
+from api.problems import ProblemError
+from api.resources import of
+from api.store import keys, sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fastapi.dependencies.models import Dependant
+    from starlette.routing import BaseRoute
+
+BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="An API key, or the token of a session that `POST /v1/sessions` opened.",
+)
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+
+KEY_PREFIX = "tg_key_"
+
+
+class UnguardedRouteError(RuntimeError):
+    """A route does not say who may call it, so the app must not start."""
+
+
+class SignInFirstError(Exception):
+    """A page needs a login; the reader is led to it."""
+
+
+class Guard:
+    """The base of what a route declares; `permission` is None where anybody may call."""
+
+    def __init__(self, permission: Permission | None = None) -> None:
+        self.permission = permission
+
+    def admit(self, principal: Principal) -> Principal:
+        """Return `principal`; raise `ProblemError` unless it has the permission."""
+        if self.permission is not None and not principal.may(self.permission):
+            raise ProblemError(
+                problems.FORBIDDEN, f"this needs the permission {str(self.permission)!r}"
+            )
+        return principal
+
+
+class Requires(Guard):
+    """A call of `/v1` with a bearer token whose holder has `permission` (None: any token)."""
+
+    async def __call__(self, request: Request, credentials: Credentials) -> Principal:
+        found = None if credentials is None else _bearer(request, credentials.credentials)
+        if found is None:
+            raise ProblemError(problems.NOT_SIGNED_IN, headers={"WWW-Authenticate": "Bearer"})
+        return self.admit(found)
+
+
+class PageRequires(Guard):
+    """A page for people who are signed in and have `permission` (None: any of them)."""
+
+    async def __call__(self, request: Request) -> Principal:
+        found = page_principal(request)
+        if found is None:
+            raise SignInFirstError
+        return self.admit(found)
+
+
+class FormRequires(PageRequires):
+    """A form of a page: as `PageRequires`, and with the secret that only our own pages hold."""
+
+    async def __call__(self, request: Request, csrf: Annotated[str, Form()] = "") -> Principal:
+        found = await super().__call__(request)
+        expected = found.session.csrf if found.session is not None else ""
+        if not expected or not secrets.compare_digest(expected.encode(), csrf.encode()):
+            raise ProblemError(problems.FORM_EXPIRED)
+        return found
+
+
+class Anyone(Guard):
+    """A route that is open on purpose."""
+
+    async def __call__(self) -> None:
+        return None
+
+
+ANYONE = Depends(Anyone())
+
+
+def cookie_name(*, secure: bool) -> str:
+    """Return the session cookie's name. `__Host-` makes browsers insist on HTTPS and this host."""
+    return "__Host-tallygate" if secure else "tallygate"
+
+
+def page_principal(request: Request) -> Principal | None:
+    """Return who is signed in on this browser, None for nobody."""
+    resources = of(request)
+    token = request.cookies.get(cookie_name(secure=resources.settings.secure_cookies))
+    if not token:
+        return None
+    with resources.database.snapshot() as connection:
+        return sessions.find_principal(
+            connection, digest(token), sessions.Kind.PAGE, now=resources.now()
+        )
+
+
+def _bearer(request: Request, token: str) -> Principal | None:
+    resources = of(request)
+    with resources.database.snapshot() as connection:
+        if token.startswith(KEY_PREFIX):
+            return keys.find_principal(connection, digest(token), now=resources.now())
+        return sessions.find_principal(
+            connection, digest(token), sessions.Kind.API, now=resources.now()
+        )
+
+
+def assert_guarded(routes: Sequence[BaseRoute]) -> None:
+    """Raise `UnguardedRouteError` for every route of FastAPI that declares no guard or several."""
+    for context in iter_route_contexts(routes):
+        if not isinstance(context.original_route, APIRoute):
+            continue
+        guards = list(_guards(context.dependant))
+        if len(guards) != 1:
+            said = "no guard" if not guards else f"{len(guards)} guards"
+            raise UnguardedRouteError(
+                f"{context.path} declares {said}; give it one of Requires, PageRequires, "
+                "FormRequires or ANYONE"
+            )
+
+
+def _guards(dependant: Dependant) -> Iterator[Guard]:
+    for each in dependant.dependencies:
+        if isinstance(each.call, Guard):
+            yield each.call
+        else:
+            yield from _guards(each)

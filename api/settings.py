@@ -1,0 +1,46 @@
+"""Settings of the API: from a TOML file, each one also from `TALLYGATE_…` in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from meters.definition import Definition, read_document, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRONMENT_PREFIX = "TALLYGATE_"
+
+
+class ApiSettings(Definition):
+    """Where the API finds its data and listens. The environment wins over the file."""
+
+    database_url: str = Field(min_length=1)
+    """The billing database: `sqlite:///path` or `postgresql+pg8000://user:password@host/db`."""
+    archive_url: str = Field(min_length=1)
+    """The archive of readings, as `meters.archive.open` takes it."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    secure_cookies: bool = True
+    """Send cookies over HTTPS only; off where a demo speaks plain HTTP."""
+    meter_types: tuple[Path, ...] = ()
+    """Folders of meter types beside those that are shipped."""
+    session_hours: int = Field(default=12, ge=1, le=24 * 30)
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+
+
+def load_settings(path: Path | None, environment: Mapping[str, str]) -> ApiSettings:
+    """Return the settings in the file `path`, overridden by `environment`.
+
+    Raises `DefinitionError` for a file that cannot be read, a typo, or something missing.
+    """
+    document: dict[str, Any] = {} if path is None else read_document(path)
+    for name in ApiSettings.model_fields:
+        value = environment.get(ENVIRONMENT_PREFIX + name.upper())
+        if value is not None:
+            document[name] = value.split(":") if name == "meter_types" else value
+    source = "the environment" if path is None else str(path)
+    return validate(ApiSettings, document, source)

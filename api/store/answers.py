@@ -1,0 +1,74 @@
+"""Answers to calls that must happen once, kept under the caller's `Idempotency-Key`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from api import tables
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was answered the first time. `body` is JSON; `status` is 0 until there is one."""
+
+    fingerprint: str
+    status: int
+    body: str
+
+
+def claim(
+    connection: Connection, *, principal: str, key: str, fingerprint: str, now: datetime
+) -> Kept | None:
+    """Take `key` for this call and return None, or return what holds it.
+
+    Of two calls at once the second waits here until the first has committed or failed.
+    """
+    table = tables.idempotency
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    taken = connection.execute(
+        dialect.insert(table)
+        .values(
+            principal=principal,
+            key=key,
+            fingerprint=fingerprint,
+            status=0,
+            body="",
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    if taken.rowcount == 1:
+        return None
+    return find(connection, principal=principal, key=key)
+
+
+def find(connection: Connection, *, principal: str, key: str) -> Kept | None:
+    """Return what is kept under `key`."""
+    table = tables.idempotency
+    row = connection.execute(
+        select(table).where(table.c.principal == principal, table.c.key == key)
+    ).one_or_none()
+    return None if row is None else Kept(row.fingerprint, row.status, row.body)
+
+
+def keep(connection: Connection, *, principal: str, key: str, status: int, body: str) -> None:
+    """Keep the answer under the claimed `key`."""
+    table = tables.idempotency
+    connection.execute(
+        update(table)
+        .where(table.c.principal == principal, table.c.key == key)
+        .values(status=status, body=body)
+    )
+
+
+def forget(connection: Connection, *, before: datetime) -> None:
+    """Drop answers that were kept before `before`."""
+    table = tables.idempotency
+    connection.execute(delete(table).where(table.c.created_at < before))

@@ -1,0 +1,166 @@
+"""Reports of gateways: the latest of each, and every item of quarantine that they sent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from api import tables
+from api.gateway_report import Device, Entry, Tally
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Table
+
+    from api.gateway_report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway by its latest report."""
+
+    name: str
+    sent_at: datetime
+    received_at: datetime
+    version: str
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An item of quarantine as the API keeps it."""
+
+    id: int
+    gateway: str
+    entry: Entry
+
+
+def record(connection: Connection, report: Report, *, now: datetime) -> int | None:
+    """Store `report` and return the number up to which the gateway's quarantine is kept here.
+
+    None if nothing of it was ever sent. A report that was sent before the stored one changes
+    nothing but the quarantine; the same report again changes nothing.
+    """
+    table = tables.gateway_report
+    sent_at = connection.scalar(
+        select(table.c.sent_at).where(table.c.gateway == report.gateway).with_for_update()
+    )
+    if sent_at is None or sent_at <= report.sent_at:
+        _replace(connection, report, now=now)
+    for entry in report.quarantine:
+        _keep(connection, report.gateway, entry)
+    if report.quarantine:
+        return max(entry.number for entry in report.quarantine)
+    held = tables.quarantine
+    query = select(func.max(held.c.entry)).where(held.c.gateway == report.gateway)
+    newest = connection.scalar(query)
+    return None if newest is None else int(newest)
+
+
+def gateways(connection: Connection) -> list[Gateway]:
+    """Return every gateway that ever reported, by name."""
+    table = tables.gateway_report
+    return [
+        Gateway(
+            name=row.gateway,
+            sent_at=row.sent_at,
+            received_at=row.received_at,
+            version=row.version,
+            tally=Tally(**json.loads(row.tally)),
+        )
+        for row in connection.execute(select(table).order_by(table.c.gateway))
+    ]
+
+
+def devices(connection: Connection) -> dict[str, tuple[str, Device]]:
+    """Return each meter's gateway and what that one says of it, by meter."""
+    table = tables.gateway_device
+    return {
+        row.meter: (
+            row.gateway,
+            Device(
+                meter=row.meter,
+                meter_type=row.meter_type,
+                state=row.state,
+                last_answer=row.last_answer,
+                failures=row.failures,
+                error=row.error,
+            ),
+        )
+        for row in connection.execute(select(table).order_by(table.c.meter))
+    }
+
+
+def quarantine(connection: Connection, *, before_id: int | None = None, limit: int) -> list[Held]:
+    """Return items of quarantine, the newest arrivals here first, those before `before_id`."""
+    table = tables.quarantine
+    query = select(table).order_by(table.c.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(table.c.id < before_id)
+    return [
+        Held(
+            id=row.id,
+            gateway=row.gateway,
+            entry=Entry(
+                number=row.entry,
+                received_at=row.received_at,
+                source=row.source,
+                reason=row.reason,
+                detail=row.detail,
+                content=row.content,
+            ),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def quarantined(connection: Connection) -> int:
+    """Return how many items are in quarantine."""
+    return int(connection.scalar(select(func.count()).select_from(tables.quarantine)) or 0)
+
+
+def _replace(connection: Connection, report: Report, *, now: datetime) -> None:
+    table, device = tables.gateway_report, tables.gateway_device
+    values = {
+        "sent_at": report.sent_at,
+        "received_at": now,
+        "version": report.version,
+        "tally": json.dumps(asdict(report.tally)),
+    }
+    connection.execute(
+        _insert(connection, table)
+        .values(gateway=report.gateway, **values)
+        .on_conflict_do_update(index_elements=[table.c.gateway], set_=values)
+    )
+    connection.execute(delete(device).where(device.c.gateway == report.gateway))
+    if report.devices:
+        rows = [{"gateway": report.gateway, **asdict(each)} for each in report.devices]
+        connection.execute(insert(device), rows)
+
+
+def _keep(connection: Connection, gateway: str, entry: Entry) -> None:
+    connection.execute(
+        _insert(connection, tables.quarantine)
+        .values(
+            gateway=gateway,
+            entry=entry.number,
+            digest=entry.digest,
+            received_at=entry.received_at,
+            source=entry.source,
+            reason=entry.reason,
+            detail=entry.detail,
+            content=entry.content,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)

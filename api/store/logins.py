@@ -1,0 +1,119 @@
+"""Logins: people, the accounts that owners hold, and failed attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+
+from api import tables
+from api.permission import Role
+from billing.tables import account, community
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+class LoginExistsError(ValueError):
+    """A login of this name exists."""
+
+
+class UnknownAccountError(LookupError):
+    """No account has this code, or several communities use it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A person as stored."""
+
+    id: int
+    name: str
+    password_hash: str
+    role: Role
+
+
+def add_login(
+    connection: Connection,
+    *,
+    name: str,
+    password_hash: str,
+    role: Role,
+    accounts: Sequence[int] = (),
+    now: datetime,
+) -> int:
+    """Store a login and return its id; raise `LoginExistsError` if the name is taken."""
+    table = tables.login
+    if connection.scalar(select(table.c.id).where(table.c.name == name)) is not None:
+        raise LoginExistsError(f"a login {name!r} exists already; choose another name")
+    values = {
+        "name": name,
+        "password_hash": password_hash,
+        "role": str(role),
+        "created_at": now,
+    }
+    login_id = connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
+    for account_id in dict.fromkeys(accounts):
+        connection.execute(
+            insert(tables.login_account).values(login_id=login_id, account_id=account_id)
+        )
+    return int(login_id)
+
+
+def account_id(connection: Connection, code: str) -> int:
+    """Return the id of the account `code`, or `community/code` where several have the code.
+
+    Raises `UnknownAccountError`, which lists the choices.
+    """
+    rows = connection.execute(
+        select(account.c.id, community.c.code.label("community"), account.c.code)
+        .join(community, community.c.id == account.c.community_id)
+        .where(
+            or_(
+                account.c.code == code,
+                community.c.code + "/" + account.c.code == code,
+            )
+        )
+        .order_by(community.c.code)
+    ).all()
+    if len(rows) == 1:
+        return int(rows[0].id)
+    if not rows:
+        raise UnknownAccountError(f"no account has the code {code!r}; import its community first")
+    choices = ", ".join(f"{row.community}/{row.code}" for row in rows)
+    raise UnknownAccountError(f"several accounts have the code {code!r}; say which: {choices}")
+
+
+def find_login(connection: Connection, name: str) -> Login | None:
+    """Return the login `name`."""
+    table = tables.login
+    row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+    return None if row is None else Login(row.id, row.name, row.password_hash, Role(row.role))
+
+
+def change_hash(connection: Connection, login_id: int, password_hash: str) -> None:
+    """Keep a newer hash of the same password."""
+    table = tables.login
+    connection.execute(
+        update(table).where(table.c.id == login_id).values(password_hash=password_hash)
+    )
+
+
+def record_failures(connection: Connection, subjects: Sequence[str], *, now: datetime) -> None:
+    """Remember a failed attempt for each of `subjects`."""
+    rows = [{"subject": subject, "at": now} for subject in subjects]
+    connection.execute(insert(tables.login_failure), rows)
+
+
+def failures_since(connection: Connection, subject: str, since: datetime) -> int:
+    """Return how many attempts failed for `subject` at or after `since`."""
+    table = tables.login_failure
+    query = select(func.count()).where(and_(table.c.subject == subject, table.c.at >= since))
+    return int(connection.scalar(query) or 0)
+
+
+def forget_failures(connection: Connection, *, subject: str, before: datetime) -> None:
+    """Drop what `subject` failed, and everybody's failures before `before`."""
+    table = tables.login_failure
+    connection.execute(delete(table).where(or_(table.c.subject == subject, table.c.at < before)))

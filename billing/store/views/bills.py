@@ -1,0 +1,244 @@
+"""Bills as people see them: heads for lists, and one bill with its lines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+
+from billing import tables
+from billing.store.views import versions
+from billing.store.views.usages import UsageView, usage_view
+from meters.interval import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from sqlalchemy import Row
+
+    from billing.pool import Pool
+    from billing.store.views.scope import Scope
+    from billing.tariff import Tariff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillHead:
+    """What a list shows of a bill. `total` in fen; the dates are None until it is issued."""
+
+    id: int
+    run_id: int
+    run_state: str
+    number: str
+    period: Period
+    total: int
+    currency: str
+    issued_on: date | None
+    due_on: date | None
+    unit: str
+    building: Mapping[str, str]
+    community: Mapping[str, str]
+    account: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareOfLine:
+    """A line's share of a pool. `quantity`, `key`: 10⁻⁴; `amount`, `odd_amount`: fen."""
+
+    statement_id: int
+    position: int
+    pool: Pool
+    supply_quantity: int
+    supply_amount: int
+    key: int
+    key_sum: int
+    odd_quantity: int
+    odd_amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineView:
+    """A line with everything that it refers to. `quantity`: 10⁻⁴ of `unit`; `amount`: fen."""
+
+    position: int
+    charge: str
+    quantity: int
+    unit: str
+    amount: int
+    tariff: Tariff | None
+    usage: UsageView | None
+    share: ShareOfLine | None
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BillView:
+    """A bill and its lines, in order."""
+
+    head: BillHead
+    lines: tuple[LineView, ...]
+
+    def line(self, position: int) -> LineView | None:
+        """Return the line at `position`, counted from 1."""
+        return next((line for line in self.lines if line.position == position), None)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Where the page before ended: the last bill's period and id."""
+
+    period: str
+    id: int
+
+
+def heads(
+    connection: Connection,
+    scope: Scope,
+    *,
+    limit: int,
+    after: After | None = None,
+    period: str | None = None,
+    run_id: int | None = None,
+) -> list[BillHead]:
+    """Return bills in `scope`, the newest period first."""
+    bill = tables.bill
+    query = _heads().where(*scope.conditions()).limit(limit)
+    if after is not None:
+        older = bill.c.period < after.period
+        query = query.where(or_(older, and_(bill.c.period == after.period, bill.c.id > after.id)))
+    if period is not None:
+        query = query.where(bill.c.period == period)
+    if run_id is not None:
+        query = query.where(tables.bill_run.c.id == run_id)
+    rows = connection.execute(query.order_by(bill.c.period.desc(), bill.c.id))
+    return [_head(row) for row in rows]
+
+
+def bill(connection: Connection, scope: Scope, number: str) -> BillView | None:
+    """Return the bill `number` with its lines; None if there is none, or not in `scope`."""
+    row = connection.execute(
+        _heads().where(tables.bill.c.number == number, *scope.conditions())
+    ).one_or_none()
+    if row is None:
+        return None
+    head = _head(row)
+    return BillView(head, _lines(connection, head))
+
+
+def _heads() -> Select[Any]:
+    bill, unit, building = tables.bill, tables.unit, tables.building
+    account, community = tables.account, tables.community
+    part, run = tables.community_run, tables.bill_run
+    return (
+        select(
+            bill,
+            run.c.id.label("run_id"),
+            run.c.state.label("run_state"),
+            unit.c.code.label("unit"),
+            building.c.title.label("building"),
+            community.c.title.label("community"),
+            community.c.zone,
+            account.c.code.label("account"),
+            account.c.holder,
+        )
+        .join(part, part.c.id == bill.c.community_run_id)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .join(unit, unit.c.id == bill.c.unit_id)
+        .join(building, building.c.id == unit.c.building_id)
+        .join(community, community.c.id == unit.c.community_id)
+        .join(account, account.c.id == bill.c.account_id)
+    )
+
+
+def _head(row: Row[*tuple[Any, ...]]) -> BillHead:
+    return BillHead(
+        id=row.id,
+        run_id=row.run_id,
+        run_state=row.run_state,
+        number=row.number,
+        period=Period.month(row.period, ZoneInfo(row.zone)),
+        total=row.total,
+        currency=row.currency,
+        issued_on=row.issued_on,
+        due_on=row.due_on,
+        unit=row.unit,
+        building=json.loads(row.building),
+        community=json.loads(row.community),
+        account=row.account,
+        holder=row.holder,
+    )
+
+
+def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
+    line, usage, point = tables.bill_line, tables.usage, tables.point
+    statement, share = tables.statement, tables.share
+    pool_version, tariff_version = tables.pool_version, tables.tariff_version
+    every = share.alias("every_share")
+    key_sum = (
+        select(func.sum(every.c.key)).where(every.c.statement_id == statement.c.id)
+    ).scalar_subquery()
+    rows = connection.execute(
+        select(
+            line,
+            tariff_version.c.document.label("tariff"),
+            usage.c.register,
+            usage.c.start,
+            usage.c.end,
+            usage.c.quantity.label("used"),
+            usage.c.unit.label("used_unit"),
+            usage.c.evidence.label("usage_evidence"),
+            point.c.code.label("point"),
+            point.c.medium,
+            statement.c.quantity.label("supply_quantity"),
+            statement.c.amount.label("supply_amount"),
+            pool_version.c.document.label("pool"),
+            share.c.key,
+            share.c.odd_quantity,
+            share.c.odd_amount,
+            key_sum.label("key_sum"),
+        )
+        .outerjoin(tariff_version, tariff_version.c.id == line.c.tariff_version_id)
+        .outerjoin(usage, usage.c.id == line.c.usage_id)
+        .outerjoin(point, point.c.id == usage.c.point_id)
+        .outerjoin(statement, statement.c.id == line.c.statement_id)
+        .outerjoin(pool_version, pool_version.c.id == statement.c.pool_version_id)
+        .outerjoin(
+            share,
+            and_(share.c.statement_id == line.c.statement_id, share.c.position == line.c.share),
+        )
+        .where(line.c.bill_id == head.id)
+        .order_by(line.c.position)
+    )
+    return tuple(_line(row) for row in rows)
+
+
+def _line(row: Row[*tuple[Any, ...]]) -> LineView:
+    return LineView(
+        position=row.position,
+        charge=row.charge,
+        quantity=row.quantity,
+        unit=row.unit,
+        amount=row.amount,
+        tariff=None if row.tariff is None else versions.tariff(row.tariff),
+        usage=None if row.usage_id is None else usage_view(row),
+        share=None if row.statement_id is None else _share(row),
+        evidence=json.loads(row.evidence),
+    )
+
+
+def _share(row: Row[*tuple[Any, ...]]) -> ShareOfLine:
+    return ShareOfLine(
+        statement_id=row.statement_id,
+        position=row.share,
+        pool=versions.pool(row.pool),
+        supply_quantity=row.supply_quantity,
+        supply_amount=row.supply_amount,
+        key=row.key,
+        key_sum=int(row.key_sum),
+        odd_quantity=row.odd_quantity,
+        odd_amount=row.odd_amount,
+    )

@@ -1,0 +1,98 @@
+"""Where meters stand, as pages of the metering show it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from billing import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A meter at its point, from–to."""
+
+    meter: str
+    meter_type: str
+    start: datetime
+    end: datetime | None
+    point: str
+    medium: str
+    role: str
+    unit: str | None
+    building: Mapping[str, str] | None
+    community: Mapping[str, str]
+    zone: str
+
+
+def standing(
+    connection: Connection,
+    *,
+    at: datetime | None = None,
+    meter: str | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> list[Standing]:
+    """Return installations by meter: those at `at`, those of `meter`, those of meters `after`."""
+    installation, point = tables.installation, tables.point
+    unit, building, community = tables.unit, tables.building, tables.community
+    home = tables.building.alias("unit_building")
+    query = (
+        select(
+            installation,
+            point.c.code.label("point"),
+            point.c.medium,
+            point.c.role,
+            unit.c.code.label("unit"),
+            building.c.title.label("building"),
+            home.c.title.label("home"),
+            community.c.title.label("community"),
+            community.c.zone,
+        )
+        .join(point, point.c.id == installation.c.point_id)
+        .join(community, community.c.id == point.c.community_id)
+        .outerjoin(unit, unit.c.id == point.c.unit_id)
+        .outerjoin(home, home.c.id == unit.c.building_id)
+        .outerjoin(building, building.c.id == point.c.building_id)
+        .order_by(installation.c.meter, installation.c.start)
+        .limit(limit)
+    )
+    if at is not None:
+        query = query.where(
+            installation.c.start <= at,
+            installation.c.end.is_(None) | (installation.c.end > at),
+        )
+    if meter is not None:
+        query = query.where(installation.c.meter == meter)
+    if after is not None:
+        query = query.where(installation.c.meter > after)
+    return [
+        Standing(
+            meter=row.meter,
+            meter_type=row.meter_type,
+            start=row.start,
+            end=row.end,
+            point=row.point,
+            medium=row.medium,
+            role=row.role,
+            unit=row.unit,
+            building=_title(row.building or row.home),
+            community=json.loads(row.community),
+            zone=row.zone,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _title(text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    title: dict[str, str] = json.loads(text)
+    return title
