@@ -15,7 +15,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from billing.money import MONEY_SCALE, Split, largest_remainder
+from billing.money import MONEY_SCALE, largest_remainder
 from meters.quantity import PER_UNIT
 
 if TYPE_CHECKING:
@@ -311,68 +311,39 @@ def _shares(
     """Return the shares by unit, and the company's agreed share after them where there is one."""
     company, whole = pool.company_share.as_integer_ratio()
     weights = [key * (whole - company) for key in keys]
+    rows: list[tuple[str | None, Payer, bool, int | None]] = [
+        (unit.unit, _payer(pool, unit), unit.vacant, key)
+        for unit, key in zip(sharing, keys, strict=True)
+    ]
     if company:
         weights.append(sum(keys) * company)
-    names = [unit.unit for unit in sharing]
+        rows.append((None, Payer.COMPANY, False, None))
 
     def tie_key(position: int) -> bytes:
-        name = names[position] if position < len(names) else None
-        return odd_cent_key(pool=pool.id, period=period, unit=name)
+        return odd_cent_key(pool=pool.id, period=period, unit=rows[position][0])
 
     quantities = largest_remainder(supply.quantity, weights, tie_key=tie_key)
     amounts = largest_remainder(supply.amount, weights, tie_key=tie_key)
-    shares = [
-        _share(
-            position,
-            quantities,
-            amounts,
-            unit=unit.unit,
+    return tuple(
+        Share(
+            unit=unit,
+            payer=payer,
+            vacant=vacant,
             key=key,
-            vacant=unit.vacant,
-            payer=_payer(pool, unit),
+            quantity=quantity,
+            amount=amount,
+            odd_quantity=odd_quantity,
+            odd_amount=odd_amount,
         )
-        for position, (unit, key) in enumerate(zip(sharing, keys, strict=True))
-    ]
-    if company:
-        shares.append(
-            _share(
-                len(keys),
-                quantities,
-                amounts,
-                unit=None,
-                key=None,
-                vacant=False,
-                payer=Payer.COMPANY,
-            )
+        for (unit, payer, vacant, key), quantity, amount, odd_quantity, odd_amount in zip(
+            rows, quantities.parts, amounts.parts, quantities.odd, amounts.odd, strict=True
         )
-    return tuple(shares)
+    )
 
 
 def _payer(pool: Pool, unit: Participant) -> Payer:
     company_pays = unit.vacant and pool.vacant is Vacancy.COMPANY_PAYS
     return Payer.COMPANY if company_pays else Payer.OWNER
-
-
-def _share(
-    position: int,
-    quantities: Split,
-    amounts: Split,
-    *,
-    unit: str | None,
-    key: int | None,
-    vacant: bool,
-    payer: Payer,
-) -> Share:
-    return Share(
-        unit=unit,
-        payer=payer,
-        vacant=vacant,
-        key=key,
-        quantity=quantities.parts[position],
-        amount=amounts.parts[position],
-        odd_quantity=quantities.odd[position],
-        odd_amount=amounts.odd[position],
-    )
 
 
 def odd_cent_key(*, pool: str, period: str, unit: str | None) -> bytes:
