@@ -50,7 +50,7 @@ def running(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> Iterator
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=30)
     return process.returncode, errors
 
 
@@ -104,7 +104,7 @@ def first_message(port: int) -> tuple[str, bytes]:
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.subscribe("wmbusmeters/#", qos=1)
-    message = received.get(timeout=5)
+    message = received.get(timeout=20)
     client.disconnect()
     client.loop_stop()
     return message.topic, bytes(message.payload)

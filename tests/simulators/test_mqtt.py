@@ -50,7 +50,7 @@ class Inbox:
         assert self._subscribed.wait(5)
 
     def take(self, count: int) -> list[paho.MQTTMessage]:
-        return [self.messages.get(timeout=5) for _ in range(count)]
+        return [self.messages.get(timeout=20) for _ in range(count)]
 
     def close(self) -> None:
         self._client.disconnect()
