@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import shutil
-from contextlib import ExitStack
+import warnings
 from typing import TYPE_CHECKING
 
 import loopback
@@ -49,7 +51,7 @@ def postgresql_url() -> Iterator[str]:
     """The SQLAlchemy URL of a real PostgreSQL: the one asked for, a local one, or a container."""
     asked = os.environ.get("TALLYGATE_TEST_POSTGRESQL_URL")
     programs = find_postgresql()
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         if asked:
             yield asked
         elif programs is not None:
@@ -111,16 +113,16 @@ def _docker_answers() -> bool:
     import docker
     from docker.errors import DockerException
 
-    try:
-        client = docker.from_env(timeout=5)
-    except DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except DockerException:
-        return False
-    finally:
-        client.close()
+    with warnings.catch_warnings():
+        # its client leaves a socket open where no daemon listens
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            with contextlib.closing(docker.from_env(timeout=5)) as client:
+                return bool(client.ping())
+        except DockerException:
+            return False
+        finally:
+            gc.collect()
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
