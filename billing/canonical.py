@@ -35,7 +35,7 @@ def digest(definition: Definition) -> str:
 
 def from_canonical(model: type[Model], text: str) -> Model:
     """Return the definition whose canonical text is `text`; it was proven when it was stored."""
-    return model.model_validate(json.loads(text))
+    return model.model_validate(json.loads(text, parse_float=Decimal))
 
 
 def canonical_json(document: Mapping[str, object]) -> str:

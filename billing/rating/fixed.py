@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from billing.fields import UnitPrice  # noqa: TC001  pydantic reads it when the class is made
+from billing.fields import UnitPrice  # noqa: TC001 - pydantic reads it at run time
 from billing.money import to_price
 from billing.rating.charge import Charge, Counts, Parts
 from meters.quantity import PER_UNIT
