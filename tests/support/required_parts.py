@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Missing:
-    """Which required parts were missing in this run: part → (package that brings it, skips)."""
+    """Which required parts were missing in this run: part → the package that brings it."""
 
-    parts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
 
     def skip(self, part: str, package: str) -> NoReturn:
         """Skip the test that asked for `part`, and remember to say so at the end."""
-        _, skips = self.parts.get(part, (package, 0))
-        self.parts[part] = (package, skips + 1)
+        self.parts[part] = package
         pytest.skip(f"{part} is not on this machine; `apt-get install {package}` brings it")
 
     def report(self, terminal: TerminalReporter) -> None:
@@ -29,8 +28,10 @@ class Missing:
         if not self.parts:
             return
         terminal.section("REQUIRED PARTS ARE MISSING", sep="!", red=True, bold=True)
-        for part, (package, skips) in sorted(self.parts.items()):
-            terminal.line(f"{part}: skipped {skips}×; apt-get install {package}", red=True)
+        for part, package in sorted(self.parts.items()):
+            terminal.line(
+                f"{part}: every test with it was skipped; apt-get install {package}", red=True
+            )
         terminal.line(
             "CI=true: a skip of a required part fails the run"
             if in_ci()
