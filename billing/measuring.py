@@ -71,9 +71,8 @@ def _registers_wanted(registry: Registry, point: Point, customer_class: str | No
             wanted |= version.tariff.needs.registers
     for each in registry.pools:
         pool = each.pool
-        supply = registry.tariffs.get(pool.source.tariff)
-        if point.code in pool.source.points and supply is not None:
-            wanted |= supply.tariff.needs.registers
+        if point.code in pool.source.points:
+            wanted.add(pool.source.register_name)
         if pool.use is not None and point.unit is not None and point.medium == pool.use.medium:
             wanted.add(pool.use.register_name)
     return wanted

@@ -68,6 +68,11 @@ def _share(
     if supply_tariff is None:
         text = f"no version of its tariff {pool.source.tariff!r} is in force; add one"
         return [Problem("NoTariff", pool.id, text)]
+    if supply_tariff.tariff.needs.registers != {pool.source.register_name}:
+        text = (
+            f"its tariff {pool.source.tariff!r} does not bill {pool.source.register_name!r} alone"
+        )
+        return [Problem("TariffMismatch", pool.id, text)]
     supplied = _supply(pool, supply_tariff, measured)
     if supplied is None:
         return []
@@ -89,27 +94,28 @@ def _supply(
     pool: Pool, version: TariffVersion, measured: Measured
 ) -> tuple[Supply, dict[str, Any]] | None:
     """Return what the shared meters counted and what it costs; None where a finding blocks it."""
-    use: dict[str, int] = {}
+    name = pool.source.register_name
+    whole = 0
     sources = []
     for point in pool.source.points:
-        for name in sorted(version.tariff.needs.registers):
-            usage = measured.usages.get((point, name))
-            if usage is None or usage.quantity is None:
-                return None
-            use[name] = use.get(name, 0) + to_scaled(usage.quantity)
-            sources.append(
-                {
-                    "point": point,
-                    "register": name,
-                    "quantity": plain(usage.quantity),
-                    "unit": usage.unit,
-                    **usage_evidence(usage),
-                }
-            )
+        usage = measured.usages.get((point, name))
+        if usage is None or usage.quantity is None:
+            return None
+        whole += to_scaled(usage.quantity)
+        sources.append(
+            {
+                "point": point,
+                "register": name,
+                "quantity": plain(usage.quantity),
+                "unit": usage.unit,
+                **usage_evidence(usage),
+            }
+        )
+    use = {name: whole}
     before = dict.fromkeys(version.tariff.needs.year_to_date, 0)
     charges = rate(version.tariff, Subjects.one(use=use, before=before))
     supply = Supply(
-        quantity=sum(use.values()),
+        quantity=whole,
         unit=charges[0].unit,
         amount=int(total(charges)[0]),
     )

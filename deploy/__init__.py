@@ -1,0 +1,1 @@
+"""Ways to run Tallygate: the demo on one machine, and what a real installation starts from."""

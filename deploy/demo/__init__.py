@@ -1,0 +1,1 @@
+"""The demo: a simulated community, a gateway, bills and pages, all on this machine."""

@@ -1,0 +1,121 @@
+"""`tallygate billing`: set up the database, bring in communities and definitions, check runs."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from sqlalchemy.exc import OperationalError
+
+from billing.community import load_community
+from billing.database import Database, DatabaseError
+from billing.pool import load_pool
+from billing.store import definitions, registry
+from billing.store.verification import verify_run
+from billing.tariff import load_tariff
+from meters.definition import DefinitionError, read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_database = click.option(
+    "--database",
+    "url",
+    envvar="TALLYGATE_DATABASE_URL",
+    required=True,
+    metavar="URL",
+    help="The billing database, such as sqlite:///billing.sqlite [TALLYGATE_DATABASE_URL].",
+)
+
+
+@click.group()
+def billing() -> None:
+    """Set up billing: its database, communities, tariffs and pools."""
+
+
+@billing.command()
+@_database
+def migrate(url: str) -> None:
+    """Make or upgrade the tables of the billing database."""
+    with _opened(url, at_version=False) as database:
+        database.migrate()
+    click.echo("The billing database is at the newest version.")
+
+
+@billing.command(name="import")
+@_database
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def import_(url: str, path: Path) -> None:
+    """Bring in the community that the file PATH describes, all of it or nothing."""
+    with _opened(url) as database, database.transaction() as connection:
+        community = load_community(path)
+        registry.import_community(connection, community)
+    click.echo(
+        f"{community.code}: {len(community.unit)} units, {len(community.point)} points, "
+        f"{len(community.account)} accounts"
+    )
+
+
+@billing.command()
+@_database
+@click.option("--community", metavar="CODE", help="Whose pools they are; needed for pools.")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+def define(url: str, community: str | None, paths: tuple[Path, ...]) -> None:
+    """Store the tariffs and pools in the files PATHS as new versions."""
+    with _opened(url) as database, database.transaction() as connection:
+        for path in paths:
+            if read_document(path).get("kind") != "pool":
+                tariff = load_tariff(path)
+                definitions.add_tariff(connection, tariff)
+                click.echo(f"tariff {tariff.id}, version {tariff.version}")
+                continue
+            known = registry.community_ids(connection)
+            if community is None or community not in known:
+                raise click.ClickException(
+                    f"{path} is a pool: say with --community whose it is; known are "
+                    f"{', '.join(known) or 'none'}"
+                )
+            pool = load_pool(path)
+            definitions.add_pool(connection, known[community], pool)
+            click.echo(f"pool {pool.id}, version {pool.version}")
+
+
+@billing.command()
+@_database
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.argument("run_id", type=int)
+def verify(url: str, as_json: bool, run_id: int) -> None:
+    """Recompute every line of run RUN_ID from its evidence and check that everything adds up."""
+    with _opened(url) as database, database.snapshot() as connection:
+        verified = verify_run(connection, run_id)
+    if as_json:
+        click.echo(json.dumps(asdict(verified), ensure_ascii=False))
+    else:
+        click.echo(
+            f"{verified.lines} lines recomputed, {verified.statements} statements and "
+            f"{verified.usages} usages checked, {verified.audit_entries} audit entries unbroken"
+        )
+        for failure in verified.failures:
+            click.echo(failure, err=True)
+    if verified.failures:
+        raise SystemExit(1)
+
+
+@contextmanager
+def _opened(url: str, *, at_version: bool = True) -> Iterator[Database]:
+    """Open the database at `url`, and turn what a user can mend into a message."""
+    try:
+        with Database(url) as database:
+            if at_version:
+                database.check_version()
+            yield database
+    except (DefinitionError, DatabaseError, ValueError, LookupError) as error:
+        raise click.ClickException(str(error)) from error
+    except OperationalError as error:
+        raise click.ClickException(f"the database cannot be used: {error.orig}") from error

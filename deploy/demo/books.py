@@ -1,0 +1,123 @@
+"""The books of the demo: its registry, definitions, logins and bill runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from api.credentials import Passwords, digest, new_password, new_token
+from api.permission import Permission, Role
+from api.store import keys, logins
+from billing import lifecycle
+from billing.community import load_community
+from billing.pool import load_pool
+from billing.store import definitions, registry
+from billing.tariff import load_tariff
+from deploy.demo.community import DEFINITIONS
+from meters.catalog import shipped
+from meters.definition import read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from billing.community import Unit
+    from billing.database import Database
+    from billing.store.runs import Run
+    from deploy.demo.folder import Folder
+    from meters.archive.protocol import Archive
+    from meters.interval import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A login of the demo, with the password that only this demo has."""
+
+    name: str
+    password: str
+    role: Role
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the demo's people and its gateway come in with."""
+
+    people: tuple[Person, ...]
+    gateway_key: str
+
+    def person(self, role: Role) -> Person:
+        """Return the first person of `role`."""
+        return next(each for each in self.people if each.role is role)
+
+
+def open_books(database: Database, folder: Folder, *, gateway: str, now: datetime) -> Books:
+    """Bring the community and its definitions into a new database, and make its logins."""
+    database.migrate()
+    community = load_community(folder.community)
+    passwords = Passwords()
+    with database.transaction() as connection:
+        community_id = registry.import_community(connection, community)
+        for path in sorted(DEFINITIONS.glob("*.toml")):
+            if read_document(path)["kind"] == "tariff":
+                definitions.add_tariff(connection, load_tariff(path))
+            else:
+                definitions.add_pool(connection, community_id, load_pool(path))
+    owners = [
+        Person(f"owner-{unit.code}", new_password(), Role.OWNER, unit.code)
+        for unit in _shown(community.unit)
+    ]
+    staff = [
+        Person(role.value, new_password(), role)
+        for role in (Role.CLERK, Role.APPROVER, Role.ENGINEER)
+    ]
+    people = (*owners, *staff)
+    key = new_token("key")
+    with database.transaction() as connection:
+        for person in people:
+            account = f"A-{person.unit}"
+            logins.add_login(
+                connection,
+                name=person.name,
+                password_hash=passwords.hash(person.password),
+                role=person.role,
+                accounts=[] if person.unit is None else [logins.account_id(connection, account)],
+                now=now,
+            )
+        keys.add_key(
+            connection,
+            name=gateway,
+            key_digest=digest(key),
+            scopes=[Permission.GATEWAY_REPORT],
+            gateway=gateway,
+            now=now,
+        )
+    return Books(people, key)
+
+
+def bill(
+    database: Database,
+    archive: Archive,
+    period: Period,
+    *,
+    books: Books,
+    code: str,
+    now: datetime,
+) -> Run:
+    """Bill `period` as the staff would: the clerk computes, the approver approves and issues."""
+    clerk, approver = books.person(Role.CLERK).name, books.person(Role.APPROVER).name
+    run_id = lifecycle.create_run(
+        database, period=period.key, communities=[code], actor=clerk, now=now
+    )
+    run = lifecycle.compute_run(database, archive, shipped(), run_id=run_id, actor=clerk, now=now)
+    if run.state == "computed":
+        lifecycle.approve_run(database, run_id=run_id, actor=approver, now=now)
+        run = lifecycle.issue_run(database, run_id=run_id, actor=approver, now=now)
+    return run
+
+
+def _shown(units: Sequence[Unit]) -> list[Unit]:
+    """Return flats whose bills differ: at the ground floor, upstairs, and vacant."""
+    lived_in = [unit for unit in units if unit.vacant_from is None]
+    vacant = [unit for unit in units if unit.vacant_from is not None]
+    return [lived_in[0], lived_in[-1], vacant[0]]

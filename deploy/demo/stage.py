@@ -1,0 +1,208 @@
+"""The demo itself: simulators, gateway, books and API, brought up in order."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+from billing.database import Database
+from deploy.demo.books import bill, open_books
+from deploy.demo.community import community_document, site_document
+from deploy.demo.past import replay_past
+from deploy.demo.processes import ProcessError, Processes
+from deploy.demo.summary import summarise
+from gateway.site import load_site
+from meters.archive.open import open_archive
+from meters.interval import Interval, Period
+from meters.reading import Series
+from simulators.community import demo_community
+from simulators.faults import load_faults
+from simulators.fleet import Fleet
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from billing.store.runs import Run
+    from deploy.demo.books import Books
+    from deploy.demo.folder import Folder
+    from deploy.demo.summary import Summary
+    from meters.archive.protocol import Archive
+    from simulators.meter import SimulatedMeter
+
+FAULTS_PAST = Path(__file__).parent / "faults-past.toml"
+FAULTS_LIVE = Path(__file__).parent / "faults-live.toml"
+DAY = timedelta(days=1)
+PUBLISH_EVERY_S = 4
+LIVE_TIMEOUT_S = 60
+READS = 2
+"""How often each meter must have been read over its socket."""
+
+
+class Tell(Protocol):
+    """Hears what the demo does, and how far it is where that is known."""
+
+    def __call__(self, text: str, done: int = 0, total: int = 0) -> None: ...
+
+
+@dataclass(slots=True)
+class Stage:
+    """A running demo in `folder`; `tell` hears what happens. Use it as a context manager."""
+
+    folder: Folder
+    seed: int
+    port: int
+    tell: Tell
+    books: Books = field(init=False)
+    run: Run = field(init=False)
+    _exits: ExitStack = field(init=False, default_factory=ExitStack)
+    _processes: Processes = field(init=False)
+    _database: Database = field(init=False)
+    _fleet: Fleet = field(init=False)
+
+    @property
+    def url(self) -> str:
+        """Where the pages are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def meters(self) -> int:
+        """How many meters the community has."""
+        return len(self._fleet.meters)
+
+    def __enter__(self) -> Self:
+        self._fleet = Fleet(demo_community(self.seed))
+        self._processes = self._exits.enter_context(Processes(self.folder.logs))
+        self._database = self._exits.enter_context(Database(self.folder.database_url))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exits.close()
+
+    def prepare(self) -> None:
+        """Bring everything up, bill the two months that have ended, and start the pages."""
+        now = datetime.now(UTC)
+        period = Period.last_full_month(now, self._fleet.community.zone)
+        community = self._fleet.community
+        self.tell("starting the broker and the meters")
+        broker_port, buses = self._start_meters()
+        document = community_document(self._fleet, period.previous)
+        self.folder.write(self.folder.community, document)
+        site = site_document(self._fleet, buses=buses, broker_port=broker_port, api_url=self.url)
+        self.folder.write(self.folder.site, site)
+        self.books = open_books(self._database, self.folder, gateway=site["gateway"], now=now)
+        self._replay(Interval(period.previous.interval.start, now))
+        self.tell("starting the gateway")
+        key = {"TALLYGATE_GATEWAY_KEY": self.books.gateway_key}
+        self._processes.start("gateway", "gateway", "run", str(self.folder.site), environment=key)
+        for each in (period.previous, period):
+            self.tell(f"billing {each.key}")
+            with closing(open_archive(self.folder.archive_url)) as archive:
+                self.run = bill(
+                    self._database,
+                    archive,
+                    each,
+                    books=self.books,
+                    code=community.id,
+                    now=now,
+                )
+        self._start_pages()
+
+    def wait_for_readings(self) -> int:
+        """Return the readings over sockets once every meter was read at least twice that way."""
+        started = datetime.now(UTC).replace(microsecond=0)
+        deadline = time.monotonic() + LIVE_TIMEOUT_S
+        self.tell(f"reading {len(self._fleet.meters)} meters over their sockets")
+        with closing(open_archive(self.folder.archive_url)) as archive:
+            while True:
+                self._processes.check()
+                counts = self._read_since(archive, started)
+                if min(counts.values()) >= READS:
+                    return sum(counts.values())
+                if time.monotonic() > deadline:
+                    slow = sorted(meter for meter, count in counts.items() if count < READS)
+                    raise ProcessError(
+                        f"{len(slow)} meters were not read {READS} times within "
+                        f"{LIVE_TIMEOUT_S} s, {slow[0]} among them; see {self.folder.logs}"
+                    )
+                time.sleep(0.5)
+
+    def finish(self, live_readings: int) -> Summary:
+        """Stop reading, hold everything against the invariants, and return what it came to."""
+        self._processes.stop("mqtt meters")
+        status = self._processes.stop("gateway")
+        summary = summarise(
+            self._database,
+            self.run,
+            spool=load_site(self.folder.site).spool_path,
+            meters=len(self._fleet.meters),
+            live_readings=live_readings,
+        )
+        if status != 0:
+            text = f"the gateway stopped with status {status}"
+            summary = replace(summary, failures=(*summary.failures, text))
+        return summary
+
+    def watch(self) -> None:
+        """Stay up until interrupted; raise `ProcessError` if a part ends by itself."""
+        while True:
+            self._processes.check()
+            time.sleep(1)
+
+    def _start_meters(self) -> tuple[int, dict[str, int]]:
+        seed = str(self.seed)
+        broker = self._processes.start_simulator(
+            "broker", "broker", "--port", "0", "--port-v5", "0"
+        )
+        modbus = self._processes.start_simulator(
+            "modbus meters", "modbus", "--seed", seed, "--port", "0"
+        )
+        port = int(broker["port"])
+        self._processes.start_simulator(
+            "mqtt meters",
+            *("mqtt", "--seed", seed, "--port", str(port)),
+            *("--every", str(PUBLISH_EVERY_S), "--faults", str(FAULTS_LIVE)),
+        )
+        return port, {name: int(bus["port"]) for name, bus in modbus["buses"].items()}
+
+    def _replay(self, interval: Interval) -> None:
+        site = load_site(self.folder.site)
+        days = interval.length // DAY + 1
+
+        def tell(day: datetime) -> None:
+            self.tell(f"replaying {day:%Y-%m-%d}", (day - interval.start) // DAY, days)
+
+        faults = self._fleet.plan(load_faults(FAULTS_PAST))
+        replay_past(self._fleet, site, interval, faults=faults, progress=tell)
+
+    def _start_pages(self) -> None:
+        self.tell("starting the pages")
+        environment = {
+            "TALLYGATE_DATABASE_URL": self.folder.database_url,
+            "TALLYGATE_ARCHIVE_URL": self.folder.archive_url,
+            "TALLYGATE_PORT": str(self.port),
+            "TALLYGATE_SECURE_COOKIES": "false",
+        }
+        self._processes.start("api", "api", "run", environment=environment)
+        self._processes.wait_for_http("api", f"{self.url}/health")
+
+    def _read_since(self, archive: Archive, started: datetime) -> dict[str, int]:
+        """Return how often each meter's first billing register was read since `started`."""
+        until = Interval(started, datetime.now(UTC) + DAY)
+        return {
+            meter.id: len(archive.readings(Series(meter.id, first_register(meter)), until))
+            for meter in self._fleet.meters.values()
+        }
+
+
+def first_register(meter: SimulatedMeter) -> str:
+    """Return the billing register that the meter's type names first."""
+    return next(iter(meter.meter_type.billing_registers))
