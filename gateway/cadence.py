@@ -21,7 +21,7 @@ class Cadence:
     def due_at(self, now_s: float) -> float:
         """Return the Unix time from which on the device is due, as seen at `now_s`."""
         if self.served is None:
-            return now_s
+            return 0.0  # before all that were read already, or they might never let it in
         # a clock that was set back must not silence the device until it has caught up
         return (min(self.served, self._slot(now_s)) + 1.0) * self.every_s
 

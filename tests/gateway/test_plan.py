@@ -47,9 +47,7 @@ def _types(draw: st.DrawFn) -> MeterType:
         f"r{number}": (address, draw(st.sampled_from(list(WordType))))
         for number, address in enumerate(addresses)
     }
-    return _type(
-        registers, max_words=draw(st.integers(4, 125)), max_gap=draw(st.integers(0, 124))
-    )
+    return _type(registers, max_words=draw(st.integers(4, 125)), max_gap=draw(st.integers(0, 124)))
 
 
 @given(_types())
