@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
 SCALE = 4
-PER_UNIT = 10**SCALE
+PER_UNIT: int = 10**SCALE
 INT64_MAX = 2**63 - 1
 
 
