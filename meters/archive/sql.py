@@ -86,6 +86,9 @@ class SqlArchive:
             self._prepare()
         except ArchiveUnavailableError as error:
             _LOG.warning("%s", error)
+        except BaseException:
+            self.close()
+            raise
 
     def append(self, readings: Sequence[Reading]) -> Appended:
         """Store what is new: see `Archive.append`.
@@ -94,7 +97,10 @@ class SqlArchive:
         """
         if not readings:
             return Appended(stored=0, duplicates=0)
-        rows = encode(readings, self._registered({reading.series for reading in readings}))
+        try:
+            rows = encode(readings, self._ids)
+        except KeyError:  # a series seen for the first time
+            rows = encode(readings, self._registered({reading.series for reading in readings}))
         with self._transaction(self._writer) as connection:
             stored = self._insert(connection, rows)
             if stored == len(rows):
@@ -196,8 +202,6 @@ class SqlArchive:
 
     def _registered(self, series: set[Series]) -> Mapping[Series, int]:
         """Return ids that hold all of `series`; those seen for the first time are given one."""
-        if series <= self._ids.keys():
-            return self._ids
         with self._transaction(self._writer) as connection:
             new = series - self._known(connection, series).keys()
             queries.add_series(connection, new)

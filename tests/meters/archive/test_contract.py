@@ -1,0 +1,285 @@
+"""What every archive does, whatever it is made of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from itertools import count
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from meters.archive.protocol import Appended, Boundary, Conflict
+from meters.interval import Interval
+from meters.reading import Reading, Reason, Series, Verdict
+
+if TYPE_CHECKING:
+    from meters.archive.protocol import Archive
+
+NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
+ENERGY = Series("sdm120-1", "import_energy")
+WATER = Series("water-1", "volume")
+ALWAYS = Interval(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+# The archive is made once for a test; each example takes meters of its own.
+many_examples = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+_EXAMPLE = count()
+
+
+def reading(
+    offset_s: int = 0,
+    value: str | None = "12.5",
+    *,
+    series: Series = ENERGY,
+    raw: str = "462a 7521",
+    verdict: Verdict = Verdict.GOOD,
+    reasons: tuple[Reason, ...] = (),
+) -> Reading:
+    number = None if value is None else Decimal(value)
+    time = NOON + timedelta(seconds=offset_s)
+    return Reading(series, time, number, raw, verdict, reasons)
+
+
+def test_what_was_appended_is_read_back_as_it_was(archive: Archive) -> None:
+    readings = [
+        reading(0, "123456.7891"),
+        reading(1, "-0.0001", raw='{"a": "b\\\\c", "電": "{}, NULL"}'),
+        reading(2, None, raw="", verdict=Verdict.INVALID, reasons=(Reason.SENTINEL,)),
+        reading(3, "1", verdict=Verdict.SUSPECT, reasons=(Reason.FALLING, Reason.LATE)),
+        reading(4, "922337203685477.5807", raw="NULL"),
+        reading(5, "2", reasons=(Reason.ROLLOVER,)),
+    ]
+    assert archive.append(readings) == Appended(stored=6, duplicates=0)
+    assert archive.readings(ENERGY, ALWAYS) == readings
+
+
+def test_nothing_appended_is_nothing_stored(archive: Archive) -> None:
+    assert archive.append([]) == Appended(stored=0, duplicates=0)
+    assert archive.latest() == {}
+    assert archive.readings(ENERGY, ALWAYS) == []
+
+
+def test_the_same_readings_again_are_duplicates(archive: Archive) -> None:
+    readings = [reading(second, str(second)) for second in range(5)]
+    archive.append(readings[:3])
+    assert archive.append(readings) == Appended(stored=2, duplicates=3)
+    assert archive.append(readings) == Appended(stored=0, duplicates=5)
+    assert archive.readings(ENERGY, ALWAYS) == readings
+
+
+def test_a_reading_twice_in_one_batch_is_stored_once(archive: Archive) -> None:
+    assert archive.append([reading(), reading(), reading()]) == Appended(stored=1, duplicates=2)
+
+
+def test_a_reading_judged_differently_the_second_time_is_a_duplicate(archive: Archive) -> None:
+    archive.append([reading()])
+    again = reading(verdict=Verdict.SUSPECT, reasons=(Reason.LATE,))
+    assert archive.append([again]) == Appended(stored=0, duplicates=1)
+    assert archive.readings(ENERGY, ALWAYS) == [reading()]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [reading(value="12.6"), reading(raw="462a 7522"), reading(value=None)],
+    ids=["another value", "other raw words", "no value"],
+)
+def test_another_reading_under_a_taken_identity_is_a_conflict(
+    archive: Archive, other: Reading
+) -> None:
+    archive.append([reading()])
+    assert archive.append([other, reading(), reading(60)]) == Appended(
+        stored=1, duplicates=1, conflicts=(Conflict(offered=other, kept=reading()),)
+    )
+    assert archive.readings(ENERGY, ALWAYS) == [reading(), reading(60)]
+
+
+def test_of_two_that_conflict_in_one_batch_the_first_is_kept(archive: Archive) -> None:
+    first, second = reading(value="1"), reading(value="2")
+    done = archive.append([first, second, second])
+    conflict = Conflict(offered=second, kept=first)
+    assert done == Appended(stored=1, duplicates=0, conflicts=(conflict, conflict))
+
+
+@pytest.mark.parametrize(
+    ("time", "says"),
+    [
+        (NOON.replace(tzinfo=None), "not in UTC"),
+        (NOON.astimezone(timezone(timedelta(hours=8))), "not in UTC"),
+        (NOON.replace(microsecond=1), "fraction of a second"),
+    ],
+)
+def test_a_time_that_is_not_whole_seconds_of_utc_is_refused_with_its_batch(
+    archive: Archive, time: datetime, says: str
+) -> None:
+    bad = Reading(WATER, time, Decimal(1), "01", Verdict.GOOD)
+    with pytest.raises(ValueError, match=rf"water-1 volume at {time.isoformat()[:10]}.*{says}"):
+        archive.append([reading(), bad])
+    assert archive.readings(ENERGY, ALWAYS) == []
+
+
+@pytest.mark.parametrize("value", ["0.00001", "922337203685477.5808", "NaN", "sNaN", "Infinity"])
+def test_a_value_that_no_column_holds_is_refused_with_its_batch(
+    archive: Archive, value: str
+) -> None:
+    with pytest.raises(ValueError, match="sdm120-1 import_energy at 2026-10-01T12:00:01"):
+        archive.append([reading(), reading(1, value)])
+    assert archive.readings(ENERGY, ALWAYS) == []
+
+
+def test_readings_are_those_inside_the_half_open_interval_oldest_first(archive: Archive) -> None:
+    seconds = [7200, -1, 0, 3599, 3600, 90 * 86400, 1]
+    archive.append([reading(second, str(second)) for second in seconds])
+    archive.append([reading(0, "5", series=WATER)])
+    hour = Interval(NOON, NOON + timedelta(hours=1))
+    assert [found.time for found in archive.readings(ENERGY, hour)] == [
+        NOON + timedelta(seconds=second) for second in (0, 1, 3599)
+    ]
+    half = timedelta(milliseconds=500)
+    assert [
+        found.time for found in archive.readings(ENERGY, Interval(NOON - half, NOON + half))
+    ] == [NOON]
+    assert len(archive.readings(ENERGY, ALWAYS)) == len(seconds)
+
+
+def test_boundaries_name_every_series_that_was_asked_for(archive: Archive) -> None:
+    archive.append([reading(-60, "1"), reading(0, "2"), reading(1, "3")])
+    assert archive.boundaries([ENERGY, WATER], NOON) == {
+        ENERGY: Boundary(NOON, before=reading(0, "2"), after=reading(1, "3")),
+        WATER: Boundary(NOON, before=None, after=None),
+    }
+
+
+def test_boundaries_are_good_readings_at_most_a_window_away(archive: Archive) -> None:
+    archive.append(
+        [
+            reading(-601, "1"),
+            reading(-600, "2"),
+            reading(-5, "9", verdict=Verdict.SUSPECT),
+            reading(0, None, verdict=Verdict.INVALID),
+            reading(5, "9", verdict=Verdict.SUSPECT),
+            reading(600, "3"),
+        ]
+    )
+    for seconds, before, after in [(600, "2", "3"), (599, None, None), (6000, "2", "3")]:
+        boundary = archive.boundaries([ENERGY], NOON, window=timedelta(seconds=seconds))[ENERGY]
+        assert boundary.before == (before and reading(-600, before))
+        assert boundary.after == (after and reading(600, after))
+
+
+def test_a_wide_window_finds_what_a_narrow_one_misses(archive: Archive) -> None:
+    days = 86400
+    archive.append([reading(-200 * days, "1"), reading(300 * days, "2")])
+    archive.append([reading(-1, "3", series=WATER), reading(1, "4", series=WATER)])
+    found = archive.boundaries([ENERGY, WATER], NOON, window=timedelta(days=400))
+    assert found[ENERGY] == Boundary(NOON, reading(-200 * days, "1"), reading(300 * days, "2"))
+    assert found[WATER] == Boundary(
+        NOON, reading(-1, "3", series=WATER), reading(1, "4", series=WATER)
+    )
+
+
+def test_the_latest_reading_counts_whatever_its_verdict_and_age(archive: Archive) -> None:
+    old = reading(-400 * 86400, "1", series=WATER)
+    newest = reading(0, None, verdict=Verdict.INVALID, reasons=(Reason.NOT_A_NUMBER,))
+    archive.append([old, reading(-60, "7"), newest])
+    assert archive.latest() == {ENERGY: newest, WATER: old}
+    assert archive.latest([WATER]) == {WATER: old}
+    assert archive.latest([ENERGY, Series("nobody", "volume")]) == {ENERGY: newest}
+    assert archive.latest([]) == {}
+
+
+def test_a_reading_from_a_wrong_clock_does_not_hide_the_others(archive: Archive) -> None:
+    far = reading(60 * 365 * 86400, "1", series=WATER)
+    archive.append([far, reading(0, "7")])
+    assert archive.latest() == {WATER: far, ENERGY: reading(0, "7")}
+
+
+Drawn: TypeAlias = tuple[int, int, int | None, str, Verdict, tuple[Reason, ...]]
+
+# Gaps from a second to years, so that hours, windows and their widening all matter.
+offsets = st.one_of(
+    st.integers(-7300, 7300), st.integers(-40 * 86400, 40 * 86400), st.integers(-(10**7), 10**7)
+)
+plain_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=9)
+entries = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        offsets,
+        st.one_of(st.none(), st.integers(-(2**63) + 1, 2**63 - 1)),
+        plain_text,
+        st.sampled_from(Verdict),
+        st.lists(st.sampled_from(Reason), unique=True, max_size=3).map(tuple),
+    ),
+    max_size=30,
+    unique_by=lambda entry: entry[:2],
+)
+
+
+def of_new_meters(
+    drawn: list[Drawn],
+) -> tuple[list[Series], list[Reading]]:
+    example = next(_EXAMPLE)
+    series = [Series(f"m{example}-{number}", "volume") for number in range(4)]
+    return series, [
+        Reading(
+            series[number],
+            NOON + timedelta(seconds=offset),
+            None if scaled is None else Decimal(scaled).scaleb(-4),
+            raw,
+            verdict,
+            reasons,
+        )
+        for number, offset, scaled, raw, verdict, reasons in drawn
+    ]
+
+
+@many_examples
+@given(drawn=entries, data=st.data())
+def test_any_order_repetition_and_batches_end_in_the_same_readings(
+    archive: Archive,
+    drawn: list[Drawn],
+    data: st.DataObject,
+) -> None:
+    series, readings = of_new_meters(drawn)
+    again = data.draw(st.lists(st.sampled_from(readings), max_size=30)) if readings else []
+    sent = data.draw(st.permutations(readings + again))
+    stored = duplicates = 0
+    while sent:
+        size = data.draw(st.integers(1, len(sent)))
+        done = archive.append(sent[:size])
+        assert done.conflicts == ()
+        assert done.stored + done.duplicates == size
+        stored, duplicates, sent = stored + done.stored, duplicates + done.duplicates, sent[size:]
+    assert (stored, duplicates) == (len(readings), len(again))
+    for one in series:
+        expected = sorted((r for r in readings if r.series == one), key=lambda r: r.time)
+        assert archive.readings(one, ALWAYS) == expected
+
+
+@many_examples
+@given(drawn=entries, offset=offsets, window_s=st.one_of(st.just(7200), st.integers(0, 10**7)))
+def test_boundaries_and_latest_agree_with_a_naive_search(
+    archive: Archive,
+    drawn: list[Drawn],
+    offset: int,
+    window_s: int,
+) -> None:
+    series, readings = of_new_meters(drawn)
+    archive.append(readings)
+    at, window = NOON + timedelta(seconds=offset), timedelta(seconds=window_s)
+    found = archive.boundaries(series, at, window=window)
+    newest = archive.latest(series)
+    for one in series:
+        own = sorted((r for r in readings if r.series == one), key=lambda r: r.time)
+        near = [r for r in own if r.verdict is Verdict.GOOD and abs(r.time - at) <= window]
+        before = [r for r in near if r.time <= at]
+        after = [r for r in near if r.time > at]
+        assert found[one] == Boundary(
+            at, before[-1] if before else None, after[0] if after else None
+        )
+        assert newest.get(one) == (own[-1] if own else None)
