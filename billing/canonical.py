@@ -12,13 +12,10 @@ import hashlib
 import json
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 from meters.definition import Definition
 from meters.quantity import plain
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Model = TypeVar("Model", bound=Definition)
 
@@ -35,12 +32,17 @@ def digest(definition: Definition) -> str:
 
 def from_canonical(model: type[Model], text: str) -> Model:
     """Return the definition whose canonical text is `text`; it was proven when it was stored."""
-    return model.model_validate(json.loads(text, parse_float=Decimal))
+    return model.model_validate(read_json(text))
 
 
-def canonical_json(document: Mapping[str, object]) -> str:
+def canonical_json(document: object) -> str:
     """Return `document` as canonical JSON; raise `TypeError` for a value that has no such form."""
     return json.dumps(_plain(document), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def read_json(text: str) -> Any:
+    """Return the document in `text`; a number with a fraction comes back exact."""
+    return json.loads(text, parse_float=Decimal)
 
 
 def _plain(value: object) -> object:

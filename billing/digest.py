@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from billing.evidence import to_json, usage_evidence
+from billing.canonical import canonical_json
+from billing.evidence import usage_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ def community_digest(computed: Computed) -> str:
     """
     digest = hashlib.sha256()
     for document in _documents(computed):
-        digest.update(to_json(document).encode())
+        digest.update(canonical_json(document).encode())
         digest.update(b"\n")
     return digest.hexdigest()
 

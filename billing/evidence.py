@@ -7,7 +7,6 @@ statement that the line refers to, that is enough to recompute it (see `billing.
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,11 +19,6 @@ from meters.usage import RegisterAt, Source
 
 if TYPE_CHECKING:
     from meters.usage import Segment, Usage
-
-
-def to_json(document: object) -> str:
-    """Return `document` as compact JSON with sorted keys; the same document gives the same text."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def usage_evidence(usage: Usage) -> dict[str, Any]:

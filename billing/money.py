@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meters.definition import Definition
-from meters.quantity import INT64_MAX, SCALE
+from meters.quantity import INT64_MAX, LARGEST_MAGNITUDE, SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,8 +34,6 @@ Number = TypeVar("Number", int, Column)
 MONEY_SCALE = 2
 PRICE_SCALE = 6
 UNROUNDED_PER_FEN = 10 ** (SCALE + PRICE_SCALE - MONEY_SCALE)
-LARGEST_MAGNITUDE = 18
-"""Numbers of 10¹⁹ and more fit no column; they are refused before they are expanded."""
 
 
 class OverflowInMoneyError(ArithmeticError):

@@ -70,8 +70,9 @@ def plausible_growth(register: Register, elapsed: timedelta) -> Decimal | None:
     rate = register.canonical_max_rate
     if rate is None:
         return None
-    seconds = Decimal(int((elapsed + RATE_GRACE) / timedelta(seconds=1)))
-    return rate * seconds / Decimal(int(HOUR / timedelta(seconds=1))) + register.smallest_step
+    second = timedelta(seconds=1)
+    seconds = Decimal((elapsed + RATE_GRACE) // second)
+    return rate * seconds / Decimal(HOUR // second) + register.smallest_step
 
 
 def growth(

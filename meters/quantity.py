@@ -12,6 +12,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 SCALE = 4
 PER_UNIT: int = 10**SCALE
 INT64_MAX = 2**63 - 1
+LARGEST_MAGNITUDE = 18
+"""Numbers of 10¹⁹ and more fit no column; they are refused before they are expanded."""
 
 
 class InexactQuantityError(ValueError):
@@ -20,9 +22,11 @@ class InexactQuantityError(ValueError):
 
 def to_scaled(value: Decimal) -> int:
     """Return `value` as an integer of 10⁻⁴ units; raise `InexactQuantityError` if that loses."""
-    scaled = value.scaleb(SCALE)
-    whole = int(scaled)
-    if whole != scaled:
+    if value.adjusted() > LARGEST_MAGNITUDE:
+        raise InexactQuantityError(f"{value} is beyond 64 bits at {SCALE} decimals")
+    numerator, denominator = value.as_integer_ratio()
+    whole, rest = divmod(numerator * PER_UNIT, denominator)
+    if rest:
         raise InexactQuantityError(f"{value} has more than {SCALE} decimals")
     if abs(whole) > INT64_MAX:
         raise InexactQuantityError(f"{value} is beyond 64 bits at {SCALE} decimals")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select, text
 
 from billing import tables
-from billing.evidence import to_json
+from billing.canonical import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def append(
         "actor": actor,
         "action": action,
         "subject": subject,
-        "detail": to_json(dict(detail or {})),
+        "detail": canonical_json(dict(detail or {})),
         "previous": previous,
     }
     connection.execute(table.insert().values(**entry, digest=_digest(entry)))
@@ -68,4 +68,4 @@ def verify(connection: Connection) -> int:
 
 def _digest(entry: Mapping[str, Any]) -> str:
     plain = {**entry, "at": entry["at"].isoformat()}
-    return hashlib.sha256(to_json(plain).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(plain).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, and_, or_, select
 
 from billing import tables
-from billing.evidence import to_json
+from billing.canonical import canonical_json, read_json
 from billing.registry import Account, Point, Registry, Unit
 from billing.store import definitions, usages
 from billing.store.ids import insert
@@ -45,11 +44,11 @@ def import_community(connection: Connection, community: definition.Community) ->
         connection,
         table,
         code=community.code,
-        title=to_json(community.title),
+        title=canonical_json(community.title),
         zone=community.zone,
         currency=community.currency,
         due_days=community.due_days,
-        tariffs=to_json(community.tariffs),
+        tariffs=canonical_json(community.tariffs),
     )
     buildings = _import_buildings(connection, community_id, community.building)
     units = _import_units(connection, community_id, community.unit, buildings)
@@ -90,7 +89,7 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
     table = tables.community
     row = connection.execute(select(table).where(table.c.id == community_id)).one()
     period = Period.month(key, ZoneInfo(row.zone))
-    classes = {name: tuple(ids) for name, ids in json.loads(row.tariffs).items()}
+    classes = {name: tuple(ids) for name, ids in read_json(row.tariffs).items()}
     return Registry(
         id=community_id,
         code=row.code,
@@ -115,7 +114,7 @@ def _import_buildings(
             tables.building,
             community_id=community_id,
             code=each.code,
-            title=to_json(each.title),
+            title=canonical_json(each.title),
         )
         for each in buildings
     }
@@ -289,9 +288,9 @@ def _installations(connection: Connection, community_id: int) -> dict[int, list[
 
 
 def _registers_json(registers: Mapping[str, Decimal]) -> str:
-    return to_json({name: plain(value) for name, value in registers.items()})
+    return canonical_json({name: plain(value) for name, value in registers.items()})
 
 
 def _registers(text: str) -> dict[str, Decimal]:
-    document: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = read_json(text)
     return {name: Decimal(value) for name, value in document.items()}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from billing import tables
-from billing.evidence import to_json, usage_evidence
+from billing.canonical import canonical_json
+from billing.evidence import usage_evidence
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _usages(
             "end": usage.interval.end,
             "quantity": to_scaled(usage.quantity),
             "unit": usage.unit,
-            "evidence": to_json(usage_evidence(usage)),
+            "evidence": canonical_json(usage_evidence(usage)),
         }
         for key, usage in computed.usages.items()
         if usage.quantity is not None
@@ -117,7 +118,7 @@ def _statements(
             "quantity": each.statement.supply.quantity,
             "unit": each.statement.supply.unit,
             "amount": each.statement.supply.amount,
-            "evidence": to_json(each.evidence),
+            "evidence": canonical_json(each.evidence),
         }
         for each in computed.statements
     ]
@@ -179,7 +180,7 @@ def _lines(
             "usage_id": None if line.usage is None else usages[line.usage],
             "statement_id": None if line.share is None else statements[line.share[0]],
             "share": None if line.share is None else line.share[1],
-            "evidence": to_json(line.evidence),
+            "evidence": canonical_json(line.evidence),
         }
         for place, bill in enumerate(computed.bills, start=1)
         for position, line in enumerate(bill.lines, start=1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
 from billing import tables
-from billing.evidence import to_json
+from billing.canonical import canonical_json, read_json
 from billing.problem import Problem
 from billing.store.ids import insert
 
@@ -116,7 +115,7 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
             community_id=each.community_id,
             community=each.community,
             state=each.state,
-            problems=tuple(Problem(**problem) for problem in json.loads(each.problems)),
+            problems=tuple(Problem(**problem) for problem in read_json(each.problems)),
             bills=each.bills,
             total=each.total,
             digest=each.digest,
@@ -159,7 +158,7 @@ def record_result(
         .where(part.c.id == community_run_id)
         .values(
             state="blocked" if problems else "computed",
-            problems=to_json([asdict(each) for each in problems]),
+            problems=canonical_json([asdict(each) for each in problems]),
             bills=bills,
             total=total,
             digest=digest,

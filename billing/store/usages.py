@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
 from billing import tables
+from billing.canonical import read_json
 from billing.evidence import read_register
 from billing.registry import Issued
 
@@ -30,7 +30,7 @@ def issued_before(
     )
     closing = {
         (row.point_id, row.register): read_register(
-            json.loads(row.evidence)["segments"][-1]["closing"]
+            read_json(row.evidence)["segments"][-1]["closing"]
         )
         for row in connection.execute(issued.where(usage.c.end == period.interval.start))
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from billing import tables
+from billing.canonical import read_json
 from billing.recompute import Claim, recompute_charge, recompute_share
 from billing.store import audit, definitions, ledger, runs
 
@@ -110,8 +110,8 @@ def _line_failures(connection: Connection, row: Row[Any]) -> list[str]:
             claim,
             charge=row.charge,
             tariff=definitions.tariff(connection, row.tariff_version_id),
-            evidence=json.loads(row.evidence),
-            usage=None if row.usage_evidence is None else json.loads(row.usage_evidence),
+            evidence=read_json(row.evidence),
+            usage=None if row.usage_evidence is None else read_json(row.usage_evidence),
         )
     else:
         found = recompute_share(
@@ -120,7 +120,7 @@ def _line_failures(connection: Connection, row: Row[Any]) -> list[str]:
             pool=definitions.pool(connection, row.pool_version_id),
             tariff=definitions.tariff(connection, row.supply_tariff_id),
             period=row.period,
-            evidence=json.loads(row.statement_evidence),
+            evidence=read_json(row.statement_evidence),
         )
     return [str(difference) for difference in found]
 
