@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,28 +45,30 @@ class WordType(StrEnum):
     @property
     def words(self) -> int:
         """How many 16-bit words the type takes."""
-        return struct.calcsize(_FORMATS[self]) // 2
+        return _NUMBERS[self].size // 2
 
     @property
     def is_float(self) -> bool:
         return self in (WordType.FLOAT32, WordType.FLOAT64)
 
 
-_FORMATS = {
-    WordType.UINT16: ">H",
-    WordType.INT16: ">h",
-    WordType.UINT32: ">I",
-    WordType.INT32: ">i",
-    WordType.UINT64: ">Q",
-    WordType.INT64: ">q",
-    WordType.FLOAT32: ">f",
-    WordType.FLOAT64: ">d",
+_NUMBERS = {
+    WordType.UINT16: struct.Struct(">H"),
+    WordType.INT16: struct.Struct(">h"),
+    WordType.UINT32: struct.Struct(">I"),
+    WordType.INT32: struct.Struct(">i"),
+    WordType.UINT64: struct.Struct(">Q"),
+    WordType.INT64: struct.Struct(">q"),
+    WordType.FLOAT32: struct.Struct(">f"),
+    WordType.FLOAT64: struct.Struct(">d"),
 }
+_LOW_WORD_FIRST = (WordOrder.CDAB, WordOrder.DCBA)
+_BYTES_SWAPPED = (WordOrder.BADC, WordOrder.DCBA)
 
 
 def decode(words: Sequence[int], word_type: WordType, order: WordOrder) -> Decimal | None:
     """Return the number that `words` hold, exactly; None for NaN and the infinities."""
-    (number,) = struct.unpack(_FORMATS[word_type], _reorder(words, order))
+    (number,) = _NUMBERS[word_type].unpack(_to_bytes(words, order))
     value = Decimal(number)
     return value if value.is_finite() else None
 
@@ -78,22 +81,25 @@ def encode(number: Decimal, word_type: WordType, order: WordOrder) -> tuple[int,
     if not word_type.is_float and number != number.to_integral_value():
         raise ValueError(f"{number} is not whole, and {word_type} holds whole numbers")
     try:
-        packed = struct.pack(_FORMATS[word_type], number if word_type.is_float else int(number))
+        packed = _NUMBERS[word_type].pack(number if word_type.is_float else int(number))
     except struct.error as error:
         raise OverflowError(f"{number} does not fit {word_type}") from error
-    words = [int.from_bytes(packed[i : i + 2], "big") for i in range(0, len(packed), 2)]
-    reordered = _reorder(words, order)
-    return tuple(int.from_bytes(reordered[i : i + 2], "big") for i in range(0, len(reordered), 2))
+    words: tuple[int, ...] = _words(order, len(packed) // 2).unpack(packed)
+    return words[::-1] if order in _LOW_WORD_FIRST else words
 
 
-def _reorder(words: Sequence[int], order: WordOrder) -> bytes:
-    """Return the bytes of `words`, most significant first. The reordering is its own inverse."""
-    if order in (WordOrder.CDAB, WordOrder.DCBA):
+def _to_bytes(words: Sequence[int], order: WordOrder) -> bytes:
+    """Return the bytes of the number that `words` hold, most significant first."""
+    if order in _LOW_WORD_FIRST:
         words = words[::-1]
-    endian: Literal["big", "little"] = (
-        "big" if order in (WordOrder.ABCD, WordOrder.CDAB) else "little"
-    )
-    return b"".join(word.to_bytes(2, endian) for word in words)
+    return _words(order, len(words)).pack(*words)
+
+
+@cache
+def _words(order: WordOrder, count: int) -> struct.Struct:
+    """Return how `count` words become bytes, most significant first, once they are in order."""
+    endian = "<" if order in _BYTES_SWAPPED else ">"
+    return struct.Struct(f"{endian}{count}H")
 
 
 def to_hex(words: Sequence[int]) -> str:
