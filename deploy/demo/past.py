@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulators.faults import FaultPlan
     from simulators.fleet import Fleet
 
-EVERY = timedelta(hours=1)
+EVERY = timedelta(hours=2)
 
 
 def replay_past(
@@ -31,7 +31,7 @@ def replay_past(
     faults: FaultPlan,
     progress: Callable[[datetime], None],
 ) -> None:
-    """Read every meter each hour of `interval` on a compressed clock.
+    """Read every meter every two hours of `interval` on a compressed clock.
 
     Words and payloads are decoded, judged, spooled and forwarded as the running gateway does it.
     """
