@@ -71,6 +71,7 @@ class Subscriber:
         self._guard = threading.Lock()
         self._epoch = 0
         self._connected = False
+        self._subscribed = False
         self._refusal: str | None = None
         self._paused = False
         self._dropped = False
@@ -89,6 +90,11 @@ class Subscriber:
         return self._thread.is_alive() and (
             time.monotonic() - self._last_turn < STALLED_AFTER_S + self._broker.keepalive_s
         )
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the broker has confirmed the subscriptions of this connection."""
+        return self._subscribed
 
     def pause(self) -> None:
         """Take no more messages; those that still come stay unacknowledged with the broker."""
@@ -147,7 +153,8 @@ class Subscriber:
             self._epoch += 1
         if self._refusal is not None:
             reason = self._refusal
-        self._connected, self._refusal = False, None
+        self._connected = self._subscribed = False
+        self._refusal = None
         wait_s = self._backoff.failed(time.monotonic())
         self._health.broker_error = f"{self._broker.host}:{self._broker.port}: {reason}"
         log.warning("mqtt %s; next try in %.1f s", self._health.broker_error, wait_s)
@@ -205,6 +212,7 @@ class Subscriber:
             if reason.is_failure:
                 self._health.broker_error = f"the broker refuses the subscription to {topic!r}"
                 log.error("mqtt: %s: %s", self._health.broker_error, reason)
+        self._subscribed = True
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         if self._paused or self._dropped:

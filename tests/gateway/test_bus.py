@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gateway.bus import BusWorker
@@ -67,7 +68,7 @@ class Line:
         task = asyncio.create_task(self.worker.run())
         try:
             async with asyncio.timeout(within_s):
-                while not enough():  # noqa: ASYNC110 - the condition has no event
+                while not enough():
                     assert not task.done(), task.exception()
                     await asyncio.sleep(0.01)
         finally:
@@ -141,7 +142,7 @@ def test_a_dead_device_costs_one_timeout_and_its_neighbours_keep_their_slots(pee
                 times = line.times(f"e-{unit}")
                 assert len(times) >= 4
                 assert line.state(f"e-{unit}")["state"] == "ok"
-                between = zip(times, times[1:], strict=False)
+                between = pairwise(times)
                 assert all((b - a).total_seconds() < 2.2 for a, b in between)
             dead = line.state("e-3")
             assert dead["state"] == "backoff"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.cadence import Cadence
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gateway.cadence import Cadence
 
 
 def test_a_device_that_was_never_read_is_due_at_once() -> None:

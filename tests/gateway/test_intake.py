@@ -1,4 +1,4 @@
-"""One door: what is read is judged and counted once, and what is no reading is kept with a reason."""
+"""One door: what is read is counted once; what is no reading is kept, with a reason."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from gateway.intake import Intake
 from gateway.quarantine import Fault
 from gateway.site import MqttMeter
 from gateway.spool import Spool
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from meters.catalog import shipped
 from meters.proof import parse_meter_type
 from meters.reading import Reading, Reason, Series, Verdict
@@ -23,6 +23,7 @@ from meters.words import WordOrder, WordType, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from gateway.spool_file import Entry
 

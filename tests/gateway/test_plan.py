@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from gateway.plan import billing_names, gauge_names, plan, singly
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gateway.plan import billing_names, gauge_names, plan, singly
 from meters.catalog import shipped
 from meters.definition import validate
 from meters.meter_type import MeterType
 from meters.words import WordType
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SDM120 = "eastron-sdm120"
 
 
-def _type(registers: dict[str, tuple[int, str]], *, max_words: int, max_gap: int) -> MeterType:
+def _type(registers: Mapping[str, tuple[int, str]], *, max_words: int, max_gap: int) -> MeterType:
     document: dict[str, Any] = {
         "kind": "meter-type",
         "id": "made-up",
@@ -67,7 +72,7 @@ def test_every_register_is_whole_in_exactly_one_block_within_the_limits(made: Me
         edges = sorted(covered)
         assert edges[0] == block.start
         assert edges[-1] == block.start + block.words - 1
-        gaps = [after - before - 1 for before, after in zip(edges, edges[1:], strict=False)]
+        gaps = [after - before - 1 for before, after in pairwise(edges)]
         assert max(gaps, default=0) <= made.modbus.max_gap
 
 
@@ -75,7 +80,7 @@ def test_every_register_is_whole_in_exactly_one_block_within_the_limits(made: Me
 def test_neighbouring_blocks_could_not_have_been_joined(made: MeterType) -> None:
     assert made.modbus is not None
     blocks = plan(made, made.registers)
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in pairwise(blocks):
         first = made.registers[after.names[0]]
         assert first.type is not None
         gap = after.start - (before.start + before.words)

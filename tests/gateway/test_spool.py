@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from gateway.quarantine import CONTENT_LIMIT_BYTES, Fault, quarantined
 from gateway.spool import ConservationError, Spool, Tally
 from gateway.spool_file import Row, SpoolError
 from gateway.spool_lock import SpoolLockedError, is_locked
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from meters.archive.protocol import Appended, Conflict
 from meters.judge import Baseline
 from meters.reading import Reading, Reason, Series, Verdict

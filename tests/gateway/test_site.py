@@ -1,0 +1,227 @@
+"""A settings file says everything once, and a typo is a message that names what was meant."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import meters.catalog
+from gateway.site import load_site
+from meters.definition import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Write = Callable[[str], Path]
+
+FULL = """\
+gateway = "north-1"
+
+[archive]
+url = "sqlite:///readings.sqlite"
+
+[spool]
+path = "data/spool.sqlite"
+
+[poll]
+billing_s = 900
+gauges_s = 300
+
+[[bus]]
+name = "riser-a"
+host = "192.0.2.10"
+timeout_s = "0.8"
+[[bus.device]]
+meter = "e-101"
+unit = 1
+type = "eastron-sdm120"
+[[bus.device]]
+meter = "e-102"
+unit = 2
+type = "eastron-sdm120"
+
+[mqtt]
+host = "192.0.2.11"
+username = "north-1"
+password_env = "BROKER_PASSWORD"
+listen = ["wmbusmeters/#"]
+[[mqtt.meter]]
+meter = "w-101"
+type = "wmbusmeters-water"
+topic = "wmbusmeters/w-101"
+identity = "76348799"
+
+[report]
+url = "https://tallygate.example/"
+key_env = "GATEWAY_KEY"
+"""
+SECRETS = {"BROKER_PASSWORD": "hunter2", "GATEWAY_KEY": "k-1"}
+
+
+def _problems(path: Path, environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(DefinitionError) as caught:
+        load_site(path, SECRETS if environment is None else environment)
+    return "\n".join(str(problem) for problem in caught.value.problems)
+
+
+def test_a_full_file_is_resolved(site_file: Write) -> None:
+    path = site_file(FULL)
+    site = load_site(path, SECRETS)
+    assert site.archive_url == f"sqlite:///{path.parent}/readings.sqlite"
+    assert site.spool_path == path.parent / "data/spool.sqlite"
+    (bus,) = site.buses
+    assert (bus.port, bus.timeout_s) == (502, 0.8)
+    assert [(d.meter, d.unit, d.type.id) for d in bus.devices] == [
+        ("e-101", 1, "eastron-sdm120"),
+        ("e-102", 2, "eastron-sdm120"),
+    ]
+    assert site.broker is not None
+    assert (site.broker.client_id, site.broker.password) == ("tallygate-north-1", "hunter2")
+    assert site.report is not None
+    assert (site.report.url, site.report.key) == ("https://tallygate.example", "k-1")
+    assert site.types.keys() == {"e-101", "e-102"}
+
+
+def test_secrets_do_not_show_when_a_site_is_printed(site_file: Write) -> None:
+    shown = repr(load_site(site_file(FULL), SECRETS))
+    assert "hunter2" not in shown
+    assert "k-1" not in shown
+
+
+def test_without_an_environment_a_site_can_still_be_looked_at(site_file: Write) -> None:
+    assert load_site(site_file(FULL)).spool_path.name == "spool.sqlite"
+
+
+def test_an_absolute_archive_stays_where_it_is(site_file: Write) -> None:
+    path = site_file(FULL.replace("sqlite:///readings", "sqlite:////var/lib/readings"))
+    assert load_site(path, SECRETS).archive_url == "sqlite:////var/lib/readings.sqlite"
+
+
+def test_another_archive_is_left_as_it_is(site_file: Write) -> None:
+    text = FULL.replace('url = "sqlite:///readings.sqlite"', 'url_env = "ARCHIVE"')
+    url = "postgresql+pg8000://u:p@db/tallygate"
+    assert load_site(site_file(text), {**SECRETS, "ARCHIVE": url}).archive_url == url
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("billing_s", "biling_s", "poll.biling_s: unknown key; did you mean 'billing_s'?"),
+        ("[[bus.device]]", "[[bus.devise]]", "unknown key; did you mean 'device'?"),
+        (
+            'type = "eastron-sdm120"',
+            'type = "eastron-sdm12"',
+            "unknown meter type 'eastron-sdm12'; did you mean 'eastron-sdm120'?",
+        ),
+        (
+            'type = "eastron-sdm120"',
+            'type = "wmbusmeters-water"',
+            "the type 'wmbusmeters-water' does not report over Modbus",
+        ),
+        (
+            'type = "wmbusmeters-water"',
+            'type = "eastron-sdm120"',
+            "the type 'eastron-sdm120' does not report over MQTT",
+        ),
+        ('meter = "e-102"', 'meter = "e-101"', "the meter 'e-101' is stated more than once"),
+        ('meter = "w-101"', 'meter = "e-101"', "the meter 'e-101' is stated more than once"),
+        ("unit = 2", "unit = 1", "bus[1].device: unit 1 is stated twice on bus 'riser-a'"),
+        ("unit = 2", "unit = 256", "bus[1].device[2].unit"),
+        ("unit = 2", 'unit = "2"', "bus[1].device[2].unit"),
+        ('timeout_s = "0.8"', "port = 70000", "bus[1].port"),
+        ('timeout_s = "0.8"', 'port = "502"', "bus[1].port"),
+        ('timeout_s = "0.8"', 'timeout_s = "0"', "bus[1].timeout_s"),
+        ('timeout_s = "0.8"', 'timeout_s = "soon"', "must be a number"),
+        ("billing_s = 900", "billing_s = 0", "poll.billing_s"),
+        ("billing_s = 900", "billing_s = true", "poll.billing_s"),
+        ('gateway = "north-1"', 'gateway = "north 1"', "gateway"),
+        ('gateway = "north-1"', "", "gateway: is missing"),
+        ('topic = "wmbusmeters/w-101"', 'topic = "wmbusmeters/+"', "is a filter; state the one"),
+        ('listen = ["wmbusmeters/#"]', 'listen = ["wmbus#"]', "is no topic filter"),
+        ('username = "north-1"', "", "password_env needs a username beside it"),
+        (
+            'url = "sqlite:///readings.sqlite"',
+            'url = "postgresql://u:p@db/x"',
+            "holds a password; put the URL into an environment variable",
+        ),
+        ('url = "sqlite:///readings.sqlite"', "", "state either url or url_env"),
+        ("https://tallygate.example/", "tallygate.example", "is no http(s) address"),
+        ('gateway = "north-1"', 'gateway = "north-1"\ntypes = ["mine"]', "mine is no folder"),
+        ("[poll]", "[poll", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(site_file: Write, old: str, new: str, says: str) -> None:
+    assert old in FULL
+    path = site_file(FULL.replace(old, new))
+    problems = _problems(path)
+    assert says in problems
+    assert str(path) in problems
+
+
+def test_every_mistake_is_named_at_once(site_file: Write) -> None:
+    text = FULL.replace("unit = 2", "unit = 1").replace('meter = "w-101"', 'meter = "e-101"')
+    problems = _problems(site_file(text))
+    assert "unit 1 is stated twice" in problems
+    assert "the meter 'e-101' is stated more than once" in problems
+
+
+def test_a_secret_that_is_not_there_is_named(site_file: Write) -> None:
+    problems = _problems(site_file(FULL), {"GATEWAY_KEY": "k-1", "BROKER_PASSWORD": ""})
+    assert "mqtt.password_env: the environment variable BROKER_PASSWORD is not set" in problems
+
+
+def test_two_buses_at_one_address_are_one_line(site_file: Write) -> None:
+    second = '[[bus]]\nname = "b"\nhost = "192.0.2.10"\n[[bus.device]]\nmeter = "e-9"\nunit = 9\n'
+    text = FULL.replace("[mqtt]", second + 'type = "eastron-sdm120"\n[mqtt]')
+    problems = _problems(site_file(text))
+    assert "two buses use 192.0.2.10:502; put the devices of one line into one [[bus]]" in problems
+
+
+def test_meters_that_share_a_topic_need_their_numbers(site_file: Write) -> None:
+    second = '[[mqtt.meter]]\nmeter = "w-102"\ntype = "wmbusmeters-water"\n'
+    text = FULL.replace("[report]", second + 'topic = "wmbusmeters/w-101"\n[report]')
+    problems = _problems(site_file(text))
+    assert "several meters share 'wmbusmeters/w-101'; state the identity of each" in problems
+
+
+def test_a_site_that_reads_nothing_is_refused(site_file: Write) -> None:
+    problems = _problems(site_file('gateway = "n"\n[archive]\nurl = "sqlite:///a.sqlite"\n'))
+    assert "needs a [[bus]] or [mqtt]" in problems
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "cannot be read: No such file or directory" in _problems(tmp_path / "site.toml")
+
+
+def test_meter_types_of_the_site_stand_beside_the_shipped_ones(site_file: Write) -> None:
+    path = site_file(
+        FULL.replace('"north-1"\n', '"north-1"\ntypes = ["mine"]\n', 1).replace(
+            "eastron-sdm120", "our-sdm120"
+        )
+    )
+    mine = path.parent / "mine"
+    mine.mkdir()
+    shipped = (Path(meters.catalog.__file__).parent / "eastron-sdm120.toml").read_text("utf-8")
+    (mine / "a.toml").write_text(shipped.replace('"eastron-sdm120"', '"our-sdm120"'), "utf-8")
+    assert load_site(path, SECRETS).types["e-101"].id == "our-sdm120"
+
+
+def test_a_shipped_type_is_not_quietly_replaced(site_file: Write) -> None:
+    path = site_file(FULL.replace('"north-1"\n', '"north-1"\ntypes = ["mine"]\n', 1))
+    mine = path.parent / "mine"
+    mine.mkdir()
+    shutil.copy(Path(meters.catalog.__file__).parent / "eastron-sdm120.toml", mine)
+    assert "defines 'eastron-sdm120' again; give that type another id" in _problems(path)
+
+
+def test_a_type_whose_proof_fails_does_not_load(site_file: Write) -> None:
+    path = site_file(FULL.replace('"north-1"\n', '"north-1"\ntypes = ["mine"]\n', 1))
+    mine = path.parent / "mine"
+    mine.mkdir()
+    shipped = (Path(meters.catalog.__file__).parent / "eastron-sdm120.toml").read_text("utf-8")
+    wrong = shipped.replace('"eastron-sdm120"', '"ours"').replace('"10909.28"', '"10909.29"')
+    (mine / "a.toml").write_text(wrong, "utf-8")
+    assert "(expected 10909.29, got 10909.28" in _problems(path)
