@@ -38,6 +38,8 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
 }
 """What billing and the archive raise, and the problem that it is for a caller."""
 
+DOMAIN_ERRORS = tuple(OF_DOMAIN)
+
 OF_STATUS: Mapping[int, ProblemType] = {
     401: problems.NOT_SIGNED_IN,
     403: problems.FORBIDDEN,
@@ -59,14 +61,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _internal)
 
 
-def as_problem(error: Exception) -> ProblemError | None:
-    """Return `error` as the problem that a caller is told, None if it is none."""
-    if isinstance(error, ProblemError):
-        return error
-    for kind, problem in OF_DOMAIN.items():
-        if isinstance(error, kind):
-            return ProblemError(problem, str(error))
-    return None
+def as_problem(error: Exception) -> ProblemError:
+    """Return one of `DOMAIN_ERRORS` as the problem that a caller is told."""
+    kind = next(kind for each, kind in OF_DOMAIN.items() if isinstance(error, each))
+    return ProblemError(kind, str(error))
 
 
 def wants_page(request: Request) -> bool:
@@ -78,9 +76,7 @@ def wants_page(request: Request) -> bool:
 def answer(request: Request, error: ProblemError) -> Response:
     """Return the answer that tells `error` to whoever asked."""
     if wants_page(request):
-        page = rendering.page(
-            request, "problem.html", status=error.kind.status, problem=error.kind
-        )
+        page = rendering.page(request, "problem.html", status=error.kind.status, problem=error.kind)
         page.headers.update(error.headers)
         return page
     asked = language.accepted(request.headers.get("accept-language", ""))
@@ -96,8 +92,7 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 async def _of_domain(request: Request, error: Exception) -> Response:
-    problem = as_problem(error)
-    return answer(request, problem or ProblemError(problems.INTERNAL))
+    return answer(request, as_problem(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

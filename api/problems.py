@@ -168,6 +168,12 @@ UNKNOWN_COMMUNITY = ProblemType(
     _("There is no such community"),
     _("Use the code that the community was imported with."),
 )
+NO_COMMUNITY = ProblemType(
+    "no-community",
+    422,
+    _("No community is chosen"),
+    _("Choose at least one community to bill."),
+)
 WRONG_GATEWAY = ProblemType(
     "wrong-gateway",
     403,

@@ -12,7 +12,9 @@ from meters.quantity import from_scaled, plain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Money = Annotated[str, Field(description="An amount, always with two decimals.", examples=["2852.00"])]
+Money = Annotated[
+    str, Field(description="An amount, always with two decimals.", examples=["2852.00"])
+]
 Quantity = Annotated[
     str, Field(description="An exact quantity without trailing zeros.", examples=["312.4"])
 ]

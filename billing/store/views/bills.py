@@ -53,6 +53,7 @@ class ShareOfLine:
     position: int
     pool: Pool
     supply_quantity: int
+    supply_unit: str
     supply_amount: int
     key: int
     key_sum: int
@@ -194,6 +195,7 @@ def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
             point.c.code.label("point"),
             point.c.medium,
             statement.c.quantity.label("supply_quantity"),
+            statement.c.unit.label("supply_unit"),
             statement.c.amount.label("supply_amount"),
             pool_version.c.document.label("pool"),
             share.c.key,
@@ -236,6 +238,7 @@ def _share(row: Row[*tuple[Any, ...]]) -> ShareOfLine:
         position=row.share,
         pool=versions.pool(row.pool),
         supply_quantity=row.supply_quantity,
+        supply_unit=row.supply_unit,
         supply_amount=row.supply_amount,
         key=row.key,
         key_sum=int(row.key_sum),

@@ -1,0 +1,74 @@
+"""The application: routes of `/v1` and pages, over one set of resources."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api import errors, language
+from api.headers import SecurityHeaders
+from api.metrics import Measured, Metrics
+from api.pages import engineering as engineering_pages
+from api.pages import portal as portal_pages
+from api.pages import rendering, sign_in
+from api.pages import staff as staff_pages
+from api.resources import open_resources, read_clock
+from api.routes import engineering, gateways, operations, portal, sessions, staff
+from api.security import assert_guarded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+
+    from api.settings import ApiSettings
+
+TITLE = "Tallygate"
+SUMMARY = "From smart water and electricity meters to bills that people can check."
+DESCRIPTION = """\
+Money and quantities are texts (`"2852.00"`), times are UTC in ISO 8601, lists come in pages with an
+opaque `next_cursor`. Failures are problems (RFC 9457) with a stable `type`. Calls that change
+something take an `Idempotency-Key`: sent again with the same key, a call gets its first answer.
+"""
+
+
+def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_clock) -> FastAPI:
+    """Return the application that `settings` describe; `clock` says what time it is.
+
+    Databases that are away are no error yet. Raises `UnguardedRouteError` for a route that does not
+    say who may call it, and `DefinitionError` for a meter type that does not load.
+    """
+    resources = open_resources(settings, clock)
+
+    @asynccontextmanager
+    async def closing(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        resources.close()
+
+    app = FastAPI(
+        title=TITLE,
+        summary=SUMMARY,
+        description=DESCRIPTION,
+        version=version("tallygate"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=closing,
+        max_body_size=settings.max_body_bytes,
+    )
+    app.state.resources = resources
+    app.state.metrics = Metrics()
+    errors.install(app)
+    for audience in (portal, staff, engineering, gateways, sessions, operations):
+        app.include_router(audience.router)
+    for pages in (sign_in, portal_pages, staff_pages, engineering_pages):
+        app.include_router(pages.router)
+    assert_guarded(app.routes)
+    app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
+    app.add_middleware(Measured, metrics=app.state.metrics)
+    app.add_middleware(SecurityHeaders, secure=settings.secure_cookies)
+    for each in language.languages().values():  # a template or text that is wrong stops the start
+        rendering.environment(each.tag)
+    return app

@@ -1,0 +1,119 @@
+"""Meters with their newest readings: how old the last one is, and how far to trust it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from meters.interval import Interval
+from meters.reading import Series, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from billing.store.views.meters import Standing
+    from meters.archive.protocol import Archive
+    from meters.meter_type import MeterType
+    from meters.reading import Reading
+
+FRESH = timedelta(hours=1)
+"""A meter is read every few minutes: after an hour without, somebody should look."""
+STALE = timedelta(hours=24)
+
+
+class Freshness(StrEnum):
+    """How recent a meter's newest reading is."""
+
+    FRESH = "fresh"
+    LATE = "late"
+    SILENT = "silent"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest reading of one register."""
+
+    register: str
+    unit: str
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class MeterState:
+    """A meter where it stands, its newest readings, and what they say about it."""
+
+    standing: Standing
+    newest: tuple[Newest, ...]
+    age: timedelta | None
+    freshness: Freshness
+    worst: Verdict | None
+
+
+def meter_states(
+    archive: Archive,
+    types: Mapping[str, MeterType],
+    standing: Sequence[Standing],
+    *,
+    now: datetime,
+) -> list[MeterState]:
+    """Return the state of each of `standing`, in their order, from one question to the archive.
+
+    May wait for the archive, so it belongs into a thread. Raises `ArchiveUnavailableError`.
+    """
+    registers = {each.meter: _units(types, each) for each in standing}
+    series = [Series(meter, name) for meter, names in registers.items() for name in names]
+    latest = archive.latest(series)
+    return [_state(each, registers[each.meter], latest, now) for each in standing]
+
+
+def recent_readings(
+    archive: Archive,
+    types: Mapping[str, MeterType],
+    standing: Standing,
+    *,
+    back: timedelta,
+    now: datetime,
+) -> list[Newest]:
+    """Return the readings of a meter's billing registers in the last `back`, the newest first."""
+    interval = Interval(now - back, now + timedelta(seconds=1))
+    found = [
+        Newest(name, unit, reading)
+        for name, unit in _units(types, standing).items()
+        for reading in archive.readings(Series(standing.meter, name), interval)
+    ]
+    return sorted(found, key=lambda each: (each.reading.time, each.register), reverse=True)
+
+
+def _units(types: Mapping[str, MeterType], standing: Standing) -> dict[str, str]:
+    """Return the unit of each billing register; nothing for a type that is not known here."""
+    known = types.get(standing.meter_type)
+    if known is None:
+        return {}
+    return {name: each.canonical_unit for name, each in known.billing_registers.items()}
+
+
+def _state(
+    standing: Standing,
+    units: Mapping[str, str],
+    latest: Mapping[Series, Reading],
+    now: datetime,
+) -> MeterState:
+    newest = tuple(
+        Newest(name, unit, reading)
+        for name, unit in units.items()
+        if (reading := latest.get(Series(standing.meter, name))) is not None
+    )
+    if not newest:
+        return MeterState(standing, (), None, Freshness.NEVER, None)
+    age = now - max(each.reading.time for each in newest)
+    worst = max(each.reading.verdict for each in newest)
+    return MeterState(standing, newest, age, _freshness(age), worst)
+
+
+def _freshness(age: timedelta) -> Freshness:
+    if age <= FRESH:
+        return Freshness.FRESH
+    return Freshness.LATE if age <= STALE else Freshness.SILENT

@@ -1,0 +1,55 @@
+"""What an owner sees of a statement: everything that adds up, and nobody else's room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from api.principal import Principal
+    from billing.store.views.statements import ShareView, StatementView
+
+HIDDEN = "•••"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownShare:
+    """A share as the reader may see it. `unit`: None for the company's agreed share."""
+
+    share: ShareView
+    unit: str | None
+    mine: bool
+    vacant: bool
+    bill: str | None
+
+
+def shown_shares(statement: StatementView, principal: Principal) -> list[ShownShare]:
+    """Return every share, for an owner with other rooms masked and in an order that hides them."""
+    accounts = principal.accounts
+    if accounts is None:
+        return [
+            ShownShare(share, share.unit, mine=False, vacant=share.vacant, bill=share.bill)
+            for share in statement.shares
+        ]
+    shown = [
+        ShownShare(
+            share,
+            share.unit if share.account_id in accounts else _masked(share.unit),
+            mine=share.account_id in accounts,
+            # Whether a neighbour's flat stands empty is nobody's business.
+            vacant=False,
+            bill=share.bill if share.account_id in accounts else None,
+        )
+        for share in statement.shares
+    ]
+    return sorted(
+        shown, key=lambda each: (each.unit is None, not each.mine, -(each.share.key or 0))
+    )
+
+
+def _masked(unit: str | None) -> str | None:
+    """Return a unit's code with everything hidden but its building: `1-•••`."""
+    if unit is None:
+        return None
+    building, dash, _room = unit.partition("-")
+    return f"{building}-{HIDDEN}" if dash else HIDDEN

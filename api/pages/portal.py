@@ -1,0 +1,134 @@
+"""The owners' pages: my bills, a bill, how a line comes about, and a pool's statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api import explanation, language, problems, wording
+from api.masking import shown_shares
+from api.pages import picture
+from api.pages.rendering import page
+from api.pages.sign_in import HOME
+from api.permission import Permission, Role
+from api.principal import Principal
+from api.problems import ProblemError
+from api.resources import of
+from api.routes.answers import scope_of
+from api.security import PageRequires
+from billing.apportionment import Payer
+from billing.store.views import bills, checks, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.language import Language
+    from billing.tariff import Tariff
+
+router = APIRouter(include_in_schema=False)
+
+Reader = Annotated[Principal, Depends(PageRequires(Permission.BILLS_READ))]
+StatementReader = Annotated[Principal, Depends(PageRequires(Permission.STATEMENTS_READ))]
+SignedIn = Annotated[Principal, Depends(PageRequires())]
+
+SHOWN = 60
+"""Five years of months."""
+
+
+@router.get("/")
+async def start(request: Request, caller: SignedIn) -> Response:
+    """An owner's bills; everybody else is led to where the own work is."""
+    if caller.role is not None and caller.role is not Role.OWNER:
+        return RedirectResponse(HOME[caller.role], 303)
+    with of(request).database.snapshot() as connection:
+        found = bills.heads(connection, scope_of(caller), limit=SHOWN)
+    return page(request, "bills.html", principal=caller, bills=found)
+
+
+@router.get("/bills/{number}")
+async def show_bill(request: Request, caller: Reader, number: str) -> Response:
+    """A bill with its lines and the registers behind them."""
+    with of(request).database.snapshot() as connection:
+        bill = bills.bill(connection, scope_of(caller), number)
+    if bill is None:
+        raise ProblemError(problems.NOT_FOUND)
+    counted = {
+        line.usage.point + line.usage.register: line.usage for line in bill.lines if line.usage
+    }
+    return page(
+        request,
+        "bill.html",
+        principal=caller,
+        bill=bill,
+        usages=list(counted.values()),
+        wording=wording,
+    )
+
+
+@router.get("/bills/{number}/lines/{position}")
+async def show_line(
+    *, request: Request, caller: Reader, number: str, position: int, check: bool = False
+) -> Response:
+    """How a line comes about; with `check`, recomputed now from its frozen evidence."""
+    with of(request).database.snapshot() as connection:
+        bill = bills.bill(connection, scope_of(caller), number)
+        line = None if bill is None else bill.line(position)
+        if bill is None or line is None:
+            raise ProblemError(problems.NOT_FOUND)
+        found = checks.recheck(connection, bill, line) if check else None
+    share = line.share
+    return page(
+        request,
+        "line.html",
+        principal=caller,
+        bill=bill,
+        line=line,
+        differences=found,
+        wording=wording,
+        title=wording.title(line, language.of_request(request)),
+        parts=explanation.parts(line),
+        unrounded=explanation.unrounded(line),
+        used_before=explanation.used_before(line),
+        share_of_use=explanation.share_of_use(line),
+        steps=picture.of_steps(line),
+        working=None if share is None else explanation.share_working(share),
+        share_bar=None if share is None else picture.of_share(share.key, share.key_sum),
+    )
+
+
+@router.get("/statements/{statement}")
+async def show_statement(request: Request, caller: StatementReader, statement: int) -> Response:
+    """A pool's apportionment on one page; an owner sees other rooms masked."""
+    return statement_page(request, caller, statement)
+
+
+def statement_page(request: Request, caller: Principal, statement: int) -> Response:
+    """Return the page of a statement as `caller` may see it."""
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, scope_of(caller), statement)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND)
+    return page(
+        request,
+        "statement.html",
+        principal=caller,
+        statement=found,
+        shares=shown_shares(found, caller),
+        masked=caller.accounts is not None,
+        by_owners=found.amount_of(Payer.OWNER),
+        by_company=found.amount_of(Payer.COMPANY),
+        bases=wording.BASES,
+        charge_title=_charge_title(language.of_request(request)),
+    )
+
+
+def _charge_title(reader: Language) -> Callable[[Tariff, str], str]:
+    """Return how templates name a tariff's charge."""
+
+    def title(tariff: Tariff, name: str) -> str:
+        found = next((each for each in tariff.charges if each.name == name), None)
+        return reader(wording.ROUNDING_TITLE) if found is None else reader.titled(found.title)
+
+    return title

@@ -1,0 +1,96 @@
+"""Templates and what all of them may use: the reader's language, formats, terms, and who it is."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api import language, terms
+from api.formats import Formats
+from api.language import COOKIE, PARAMETER, Language
+from api.permission import Permission
+from api.resources import of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from api.principal import Principal
+
+FOLDER = Path(__file__).parent
+TEMPLATES = FOLDER / "templates"
+STATIC = FOLDER / "static"
+REMEMBERED_S = 365 * 24 * 3600
+
+
+@cache
+def environment(tag: str) -> Environment:
+    """Return the templates in the language `tag`."""
+    reader = language.languages()[tag]
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    made.install_gettext_translations(reader.texts, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
+    made.globals.update(
+        language=reader,
+        languages=list(language.languages().values()),
+        words=Formats(reader),
+        static=static_address,
+        Permission=Permission,
+        decimal=Decimal,
+        instant=datetime.fromisoformat,
+        terms=terms,
+    )
+    made.filters["term"] = lambda key, name: reader(terms.term(getattr(terms, name), key))
+    made.filters["titled"] = reader.titled
+    return made
+
+
+@cache
+def static_address(name: str) -> str:
+    """Return the address of a static file; it changes with its content, so it may be kept."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    principal: Principal | None = None,
+    status: int = 200,
+    **values: Any,
+) -> HTMLResponse:
+    """Return the page that `template` makes of `values` in the reader's language."""
+    reader = language.of_request(request)
+    text = (
+        environment(reader.tag)
+        .get_template(template)
+        .render(
+            request=request,
+            principal=principal,
+            now=of(request).now(),
+            **values,
+        )
+    )
+    response = HTMLResponse(text, status, headers={"Content-Language": reader.tag})
+    if request.query_params.get(PARAMETER) == reader.tag:
+        _remember(response, reader, secure=of(request).settings.secure_cookies)
+    return response
+
+
+def _remember(response: HTMLResponse, reader: Language, *, secure: bool) -> None:
+    response.set_cookie(
+        COOKIE, reader.tag, max_age=REMEMBERED_S, httponly=True, samesite="lax", secure=secure
+    )

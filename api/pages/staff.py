@@ -1,0 +1,199 @@
+"""The billing staff's pages: runs from draft to issued, and how each pool was shared."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api import problems
+from api.errors import DOMAIN_ERRORS, as_problem
+from api.pages.portal import statement_page
+from api.pages.rendering import page
+from api.permission import Permission
+from api.principal import Principal
+from api.problems import ProblemError
+from api.resources import Resources, of
+from api.security import FormRequires, PageRequires
+from billing import lifecycle
+from billing.store import runs as run_store
+from billing.store.views import bills, runs, statements
+from billing.store.views.scope import Scope
+from meters.interval import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from billing.store.views.runs import CommunityView
+
+router = APIRouter(include_in_schema=False, prefix="/staff")
+
+RunReader = Annotated[Principal, Depends(PageRequires(Permission.RUNS_READ))]
+Preparing = Annotated[Principal, Depends(FormRequires(Permission.RUNS_PREPARE))]
+Approving = Annotated[Principal, Depends(FormRequires(Permission.RUNS_APPROVE))]
+Issuing = Annotated[Principal, Depends(FormRequires(Permission.RUNS_ISSUE))]
+
+RUNS_SHOWN = 100
+BILLS_SHOWN = 200
+MONTHS_OFFERED = 12
+
+
+@router.get("/runs")
+async def list_runs(request: Request, caller: RunReader) -> Response:
+    """All runs, and the form for the next one."""
+    return _runs_page(request, caller)
+
+
+@router.post("/runs")
+async def create_run(
+    request: Request,
+    caller: Preparing,
+    period: Annotated[str, Form(max_length=7)] = "",
+    community: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """Create a draft and lead to it."""
+    resources = of(request)
+    work = partial(
+        lifecycle.create_run,
+        resources.database,
+        period=period,
+        communities=list(dict.fromkeys(community or ())),
+        actor=caller.name,
+        now=resources.now(),
+    )
+    if not community:
+        return _runs_page(request, caller, ProblemError(problems.NO_COMMUNITY))
+    try:
+        run_id = await anyio.to_thread.run_sync(work)
+    except DOMAIN_ERRORS as error:
+        return _runs_page(request, caller, as_problem(error))
+    return RedirectResponse(f"/staff/runs/{run_id}", 303)
+
+
+@router.get("/runs/{run}")
+async def show_run(request: Request, caller: RunReader, run: int, after: int = 0) -> Response:
+    """A run with everything that it made, and what can be done with it now."""
+    return _run_page(request, caller, run, after=after)
+
+
+@router.post("/runs/{run}/compute")
+async def compute(request: Request, caller: Preparing, run: int) -> Response:
+    """Compute a run and show what came out."""
+    return await _step(request, caller, run, "compute")
+
+
+@router.post("/runs/{run}/approve")
+async def approve(request: Request, caller: Approving, run: int) -> Response:
+    """Approve a run with a second pair of eyes."""
+    return await _step(request, caller, run, "approve")
+
+
+@router.post("/runs/{run}/issue")
+async def issue(request: Request, caller: Issuing, run: int) -> Response:
+    """Issue a run to the owners."""
+    return await _step(request, caller, run, "issue")
+
+
+@router.get("/statements/{statement}")
+async def show_statement(request: Request, caller: RunReader, statement: int) -> Response:
+    """A pool's apportionment on one page, every room by its name."""
+    return statement_page(request, caller, statement)
+
+
+Step = Literal["compute", "approve", "issue"]
+
+
+async def _step(request: Request, caller: Principal, run: int, step: Step) -> Response:
+    resources = of(request)
+    work = partial(_take, resources, step, run, actor=caller.name, now=resources.now())
+    try:
+        await anyio.to_thread.run_sync(work)
+    except run_store.UnknownRunError:
+        raise
+    except DOMAIN_ERRORS as error:
+        return _run_page(request, caller, run, problem=as_problem(error))
+    return RedirectResponse(f"/staff/runs/{run}", 303)
+
+
+def _take(resources: Resources, step: Step, run: int, *, actor: str, now: datetime) -> None:
+    database = resources.database
+    match step:
+        case "compute":
+            archive, types = resources.archive, resources.meter_types
+            lifecycle.compute_run(database, archive, types, run_id=run, actor=actor, now=now)
+        case "approve":
+            lifecycle.approve_run(database, run_id=run, actor=actor, now=now)
+        case "issue":
+            lifecycle.issue_run(database, run_id=run, actor=actor, now=now)
+
+
+def _runs_page(
+    request: Request, caller: Principal, problem: ProblemError | None = None
+) -> Response:
+    resources = of(request)
+    with resources.database.snapshot() as connection:
+        found = runs.heads(connection, limit=RUNS_SHOWN)
+        communities = runs.communities(connection)
+    return page(
+        request,
+        "runs.html",
+        principal=caller,
+        status=200 if problem is None else problem.kind.status,
+        runs=[(head, Period.month(head.period, ZoneInfo("UTC"))) for head in found],
+        communities=communities,
+        months=_months(communities, resources.now()),
+        problem=problem,
+    )
+
+
+def _months(communities: Sequence[CommunityView], now: datetime) -> list[Period]:
+    """Return the months that may be billed, the last full one first."""
+    zone = ZoneInfo(communities[0].zone) if communities else ZoneInfo("UTC")
+    month = Period.last_full_month(now, zone)
+    found = [month]
+    while len(found) < MONTHS_OFFERED:
+        found.append(found[-1].previous)
+    return found
+
+
+def _run_page(
+    request: Request,
+    caller: Principal,
+    run: int,
+    *,
+    after: int = 0,
+    problem: ProblemError | None = None,
+) -> Response:
+    with of(request).database.snapshot() as connection:
+        found = run_store.read(connection, run)
+        period = Period.month(found.period, ZoneInfo("UTC"))
+        past = bills.After(found.period, after) if after else None
+        listed = bills.heads(
+            connection, Scope(unissued=True), limit=BILLS_SHOWN + 1, after=past, run_id=run
+        )
+        pools = statements.heads_of_run(connection, run)
+        communities = {each.code: each for each in runs.communities(connection)}
+    return page(
+        request,
+        "run.html",
+        principal=caller,
+        status=200 if problem is None else problem.kind.status,
+        run=found,
+        period=period,
+        communities=communities,
+        total=sum(part.total for part in found.communities),
+        count=sum(part.bills for part in found.communities),
+        problem_count=sum(len(part.problems) for part in found.communities),
+        zone=ZoneInfo(communities[found.communities[0].community].zone),
+        bills=listed[:BILLS_SHOWN],
+        next_after=listed[BILLS_SHOWN - 1].id if len(listed) > BILLS_SHOWN else None,
+        after=after,
+        statements=pools,
+        problem=problem,
+        made_by_me=caller.name in (found.created_by, found.computed_by),
+    )

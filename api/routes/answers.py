@@ -1,0 +1,53 @@
+"""What the routes have in common: how problems and languages stand in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+
+from api import language, problems
+from api.language import Language
+from api.schemas.values import ProblemBody
+from billing.store.views.scope import Scope
+
+if TYPE_CHECKING:
+    from api.principal import Principal
+    from api.problems import ProblemType
+
+
+def failing(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses for problems of `kinds`, and those that every call has."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in (problems.NOT_SIGNED_IN, problems.FORBIDDEN, problems.INVALID, *kinds):
+        found = responses.setdefault(
+            kind.status, {"model": ProblemBody, "description": kind.title, "content": {}}
+        )
+        examples = found["content"].setdefault(problems.MEDIA_TYPE, {}).setdefault("examples", {})
+        examples[kind.name] = {
+            "value": {
+                "type": kind.uri,
+                "title": kind.title,
+                "status": kind.status,
+                "detail": kind.advice,
+                "instance": "/v1/…",
+            }
+        }
+        found["description"] = "; ".join(
+            dict.fromkeys([*found["description"].split("; "), kind.title])
+        )
+    return responses
+
+
+def _language(request: Request) -> Language:
+    header = request.headers.get("accept-language", "")
+    return language.accepted(header) or language.english()
+
+
+Reader = Annotated[Language, Depends(_language)]
+"""The language that sentences of an answer are written in: by `Accept-Language`, else English."""
+
+
+def scope_of(principal: Principal) -> Scope:
+    """Return whose bills `principal` may see."""
+    return Scope(accounts=principal.accounts, unissued=principal.sees_unissued)

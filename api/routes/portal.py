@@ -1,0 +1,120 @@
+"""What owners and payment clients ask: bills, why each line is what it is, and usage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from api import problems
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_cursor
+from api.permission import Permission
+from api.principal import Principal
+from api.problems import ProblemError
+from api.resources import of
+from api.routes.answers import Reader, failing, scope_of
+from api.schemas.bills import Bill, BillSummary, LineExplained, UsageOfBill
+from api.schemas.values import Month
+from api.security import Requires
+from billing.store.views import bills, checks, usages
+
+router = APIRouter(prefix="/v1", tags=["portal"])
+
+BillReader = Annotated[Principal, Depends(Requires(Permission.BILLS_READ))]
+UsageReader = Annotated[Principal, Depends(Requires(Permission.USAGE_READ))]
+Number = Annotated[str, Path(max_length=200, examples=["osmanthus-2026-10-0007"])]
+
+
+@router.get(
+    "/bills",
+    operation_id="listBills",
+    summary="List bills, the newest period first",
+    responses=failing(problems.INVALID_CURSOR),
+)
+async def list_bills(
+    request: Request,
+    caller: BillReader,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+    period: Annotated[Month | None, Query()] = None,
+) -> Page[BillSummary]:
+    """Own bills for an owner, every bill for staff. Owners see bills that are issued."""
+    after = _after(cursor)
+    with of(request).database.snapshot() as connection:
+        rows = bills.heads(
+            connection,
+            scope_of(caller),
+            limit=limit + 1,
+            after=None if after is None else bills.After(*after),
+            period=period,
+        )
+    return paged(rows, limit, key=lambda row: (row.period.key, str(row.id)), shown=BillSummary.of)
+
+
+@router.get(
+    "/bills/{number}",
+    operation_id="getBill",
+    summary="Get a bill with its lines",
+    responses=failing(problems.NOT_FOUND),
+)
+async def get_bill(request: Request, caller: BillReader, number: Number, reader: Reader) -> Bill:
+    """Each line carries one sentence that says why it is what it is."""
+    with of(request).database.snapshot() as connection:
+        bill = bills.bill(connection, scope_of(caller), number)
+    if bill is None:
+        raise ProblemError(problems.NOT_FOUND)
+    return Bill.whole(bill, reader)
+
+
+@router.get(
+    "/bills/{number}/lines/{position}",
+    operation_id="explainLine",
+    summary="Explain a line and check it",
+    responses=failing(problems.NOT_FOUND),
+)
+async def explain_line(
+    request: Request,
+    caller: BillReader,
+    number: Number,
+    position: Annotated[int, Path(ge=1, le=10_000)],
+    reader: Reader,
+) -> LineExplained:
+    """Everything that the line rests on, and what recomputing it from that gives just now."""
+    with of(request).database.snapshot() as connection:
+        bill = bills.bill(connection, scope_of(caller), number)
+        line = None if bill is None else bill.line(position)
+        if bill is None or line is None:
+            raise ProblemError(problems.NOT_FOUND)
+        found = checks.recheck(connection, bill, line)
+    return LineExplained.whole(bill, line, found, reader)
+
+
+@router.get(
+    "/usage",
+    operation_id="listUsage",
+    summary="List billed usage, the newest period first",
+    responses=failing(problems.INVALID_CURSOR),
+)
+async def list_usage(
+    request: Request, caller: UsageReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[UsageOfBill]:
+    """What was consumed, with the registers, readings and raw words behind it."""
+    after = _after(cursor)
+    with of(request).database.snapshot() as connection:
+        rows = usages.billed(
+            connection,
+            scope_of(caller),
+            limit=limit + 1,
+            after=None if after is None else usages.After(*after),
+        )
+    return paged(rows, limit, key=lambda row: (row.period, str(row.id)), shown=UsageOfBill.of)
+
+
+def _after(cursor: str | None) -> tuple[str, int] | None:
+    held = read_cursor(cursor, 2)
+    if held is None:
+        return None
+    period, number = held
+    if not number.isdecimal() or len(number) > 18:
+        raise ProblemError(problems.INVALID_CURSOR)
+    return period, int(number)

@@ -1,0 +1,68 @@
+"""Opening and closing sessions of programs that act for a person."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import attempts, problems
+from api.principal import Principal
+from api.resources import of
+from api.routes.answers import failing
+from api.schemas.sessions import SessionOpened, SignIn
+from api.security import ANYONE, Requires
+from api.store.sessions import Kind, close_session
+
+router = APIRouter(prefix="/v1", tags=["sessions"])
+
+AnyCaller = Annotated[Principal, Depends(Requires())]
+
+
+@router.post(
+    "/sessions",
+    operation_id="openSession",
+    summary="Sign in",
+    status_code=201,
+    dependencies=[ANYONE],
+    responses=failing(problems.WRONG_PASSWORD, problems.TOO_MANY_ATTEMPTS),
+)
+async def open_session(request: Request, body: SignIn) -> SessionOpened:
+    """Get a token for a name and password.
+
+    Each call opens a session of its own, so it needs no `Idempotency-Key`.
+    """
+    opened = await attempts.sign_in(
+        of(request),
+        name=body.name,
+        password=body.password,
+        address=request.client.host if request.client else "",
+        kind=Kind.API,
+    )
+    return SessionOpened(
+        token=opened.token,
+        name=opened.login.name,
+        role=opened.login.role.value,
+        expires_at=opened.expires_at,
+    )
+
+
+@router.delete(
+    "/sessions/current",
+    operation_id="closeSession",
+    summary="Sign out",
+    status_code=204,
+    responses=failing(),
+)
+async def end_session(request: Request, caller: AnyCaller) -> Response:
+    """End the session of the token that is sent. An API key has no session to end."""
+    resources, session = of(request), caller.session
+
+    def close() -> None:
+        if session is not None:
+            with resources.database.transaction() as connection:
+                close_session(connection, session.token_digest)
+
+    await anyio.to_thread.run_sync(close)
+    return Response(status_code=204)

@@ -1,0 +1,200 @@
+"""What billing staff do: runs from draft to issued, and the statements of pools."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import Response
+
+from api import idempotency, problems
+from api.masking import shown_shares
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
+from api.permission import Permission
+from api.principal import Principal
+from api.problems import ProblemError
+from api.resources import of
+from api.routes.answers import failing, scope_of
+from api.schemas.runs import NewRun, Run, RunSummary
+from api.schemas.statements import Statement
+from api.security import Requires
+from billing import lifecycle
+from billing.store import runs as run_store
+from billing.store.views import runs, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from billing.database import Database
+
+router = APIRouter(prefix="/v1", tags=["staff"])
+
+RunReader = Annotated[Principal, Depends(Requires(Permission.RUNS_READ))]
+Preparer = Annotated[Principal, Depends(Requires(Permission.RUNS_PREPARE))]
+Approver = Annotated[Principal, Depends(Requires(Permission.RUNS_APPROVE))]
+Issuer = Annotated[Principal, Depends(Requires(Permission.RUNS_ISSUE))]
+StatementReader = Annotated[Principal, Depends(Requires(Permission.STATEMENTS_READ))]
+RunId = Annotated[int, Path(ge=1, lt=2**63)]
+
+CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.WRONG_STATE)
+
+
+@router.get(
+    "/runs",
+    operation_id="listRuns",
+    summary="List bill runs, the newest first",
+    responses=failing(problems.INVALID_CURSOR),
+)
+async def list_runs(
+    request: Request, caller: RunReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[RunSummary]:
+    """Each with its state and totals."""
+    del caller
+    before_id = read_number_cursor(cursor)
+    with of(request).database.snapshot() as connection:
+        rows = runs.heads(connection, limit=limit + 1, before_id=before_id)
+    return paged(rows, limit, key=lambda row: (str(row.id),), shown=RunSummary.of)
+
+
+@router.get(
+    "/runs/{run}",
+    operation_id="getRun",
+    summary="Get a bill run",
+    responses=failing(problems.NOT_FOUND),
+)
+async def get_run(request: Request, caller: RunReader, run: RunId) -> Run:
+    """With what it made of each community, and every problem that keeps one from being billed."""
+    del caller
+    with of(request).database.snapshot() as connection:
+        return _whole(connection, run)
+
+
+@router.post(
+    "/runs",
+    operation_id="createRun",
+    summary="Create a bill run",
+    status_code=201,
+    response_model=Run,
+    responses=failing(
+        problems.KEY_MISSING,
+        problems.KEY_REUSED,
+        problems.RUN_EXISTS,
+        problems.NOT_BILLABLE,
+        problems.UNKNOWN_COMMUNITY,
+    ),
+)
+async def create_run(
+    request: Request, caller: Preparer, new: NewRun, key: idempotency.Key = None
+) -> Response:
+    """A draft for one month. A month is billed once for each community."""
+    now = of(request).now()
+
+    def work(database: Database) -> tuple[int, Run]:
+        run_id = lifecycle.create_run(
+            database,
+            period=new.period,
+            communities=list(dict.fromkeys(new.communities)),
+            actor=caller.name,
+            now=now,
+        )
+        with database.snapshot() as connection:
+            return 201, _whole(connection, run_id)
+
+    return await idempotency.once(request, caller, key, work)
+
+
+@router.post(
+    "/runs/{run}/compute",
+    operation_id="computeRun",
+    summary="Compute a bill run",
+    response_model=Run,
+    responses=failing(*CHANGING, problems.NOT_FOUND, problems.ARCHIVE_AWAY),
+)
+async def compute_run(
+    request: Request, caller: Preparer, run: RunId, key: idempotency.Key = None
+) -> Response:
+    """From readings to bills. A run that is not approved may be computed again."""
+    resources = of(request)
+    now = resources.now()
+
+    def work(database: Database) -> tuple[int, Run]:
+        lifecycle.compute_run(
+            database,
+            resources.archive,
+            resources.meter_types,
+            run_id=run,
+            actor=caller.name,
+            now=now,
+        )
+        with database.snapshot() as connection:
+            return 200, _whole(connection, run)
+
+    return await idempotency.repeatable(request, caller, key, work)
+
+
+@router.post(
+    "/runs/{run}/approve",
+    operation_id="approveRun",
+    summary="Approve a bill run",
+    response_model=Run,
+    responses=failing(*CHANGING, problems.NOT_FOUND, problems.FOUR_EYES),
+)
+async def approve_run(
+    request: Request, caller: Approver, run: RunId, key: idempotency.Key = None
+) -> Response:
+    """Whoever created or computed a run cannot approve it."""
+    return await _advance(request, caller, run, key, lifecycle.approve_run)
+
+
+@router.post(
+    "/runs/{run}/issue",
+    operation_id="issueRun",
+    summary="Issue a bill run",
+    response_model=Run,
+    responses=failing(*CHANGING, problems.NOT_FOUND),
+)
+async def issue_run(
+    request: Request, caller: Issuer, run: RunId, key: idempotency.Key = None
+) -> Response:
+    """Owners see the bills from now on, and nothing changes them any more."""
+    return await _advance(request, caller, run, key, lifecycle.issue_run)
+
+
+@router.get(
+    "/statements/{statement}",
+    operation_id="getStatement",
+    summary="Get the statement of a pool",
+    responses=failing(problems.NOT_FOUND),
+)
+async def get_statement(request: Request, caller: StatementReader, statement: RunId) -> Statement:
+    """Every share of a shared supply. An owner sees it if an own bill rests on it, rooms masked."""
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, scope_of(caller), statement)
+        if found is None:
+            raise ProblemError(problems.NOT_FOUND)
+        shown = shown_shares(found, caller)
+        return Statement.whole(found, shown, masked=caller.accounts is not None)
+
+
+async def _advance(
+    request: Request,
+    caller: Principal,
+    run: int,
+    key: str | None,
+    step: Callable[..., run_store.Run],
+) -> Response:
+    step = partial(step, run_id=run, actor=caller.name, now=of(request).now())
+
+    def work(database: Database) -> tuple[int, Run]:
+        step(database)
+        with database.snapshot() as connection:
+            return 200, _whole(connection, run)
+
+    return await idempotency.once(request, caller, key, work)
+
+
+def _whole(connection: Connection, run: int) -> Run:
+    return Run.whole(run_store.read(connection, run), statements.heads_of_run(connection, run))

@@ -1,0 +1,130 @@
+"""Bill runs as `/v1` takes and answers them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas.statements import StatementSummary
+from api.schemas.values import Answer, Money, Month, money
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from billing.store.runs import CommunityRun
+    from billing.store.runs import Run as RunRow
+    from billing.store.views.runs import RunHead
+    from billing.store.views.statements import StatementHead
+
+
+class NewRun(BaseModel):
+    """A run to create: a month that has ended, and the communities to bill."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"period": "2026-10", "communities": ["osmanthus"]}]},
+    )
+
+    period: Month
+    communities: Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class RunSummary(Answer):
+    """A run in a list."""
+
+    id: int
+    period: Month
+    state: str = Field(description="`draft`, `computed`, `blocked`, `approved` or `issued`.")
+    communities: int
+    bills: int
+    total: Money
+    created_by: str
+    created_at: datetime
+    issued_at: datetime | None
+
+    @classmethod
+    def of(cls, head: RunHead) -> RunSummary:
+        return cls(
+            id=head.id,
+            period=head.period,
+            state=head.state,
+            communities=head.communities,
+            bills=head.bills,
+            total=money(head.total),
+            created_by=head.created_by,
+            created_at=head.created_at,
+            issued_at=head.issued_at,
+        )
+
+
+class ProblemOfRun(Answer):
+    """Something that keeps a community from being billed, and what to do about it."""
+
+    kind: str
+    subject: str
+    text: str
+
+
+class CommunityOfRun(Answer):
+    """What a run made of one community."""
+
+    community: str
+    state: str
+    bills: int
+    total: Money
+    digest: str | None
+    problems: list[ProblemOfRun]
+
+    @classmethod
+    def of(cls, part: CommunityRun) -> CommunityOfRun:
+        return cls(
+            community=part.community,
+            state=part.state,
+            bills=part.bills,
+            total=money(part.total),
+            digest=part.digest,
+            problems=[
+                ProblemOfRun(kind=each.kind, subject=each.subject, text=each.text)
+                for each in part.problems
+            ],
+        )
+
+
+class Run(Answer):
+    """A run with its communities and pool statements, and who did what when."""
+
+    id: int
+    period: Month
+    state: str
+    digest: str | None
+    created_by: str
+    created_at: datetime
+    computed_by: str | None
+    computed_at: datetime | None
+    approved_by: str | None
+    approved_at: datetime | None
+    issued_by: str | None
+    issued_at: datetime | None
+    communities: list[CommunityOfRun]
+    statements: list[StatementSummary]
+
+    @classmethod
+    def whole(cls, run: RunRow, statements: Sequence[StatementHead]) -> Run:
+        return cls(
+            id=run.id,
+            period=run.period,
+            state=run.state,
+            digest=run.digest,
+            created_by=run.created_by,
+            created_at=run.created_at,
+            computed_by=run.computed_by,
+            computed_at=run.computed_at,
+            approved_by=run.approved_by,
+            approved_at=run.approved_at,
+            issued_by=run.issued_by,
+            issued_at=run.issued_at,
+            communities=[CommunityOfRun.of(part) for part in run.communities],
+            statements=[StatementSummary.of(head) for head in statements],
+        )

@@ -1,0 +1,142 @@
+"""The field's terms as readers know them, in tables, badges and advice.
+
+Keys are what the databases hold; texts are messages of the catalogue.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.language import mark as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROLES: Mapping[str, str] = {
+    "owner": _("Owner"),
+    "clerk": _("Billing clerk"),
+    "approver": _("Approver"),
+    "engineer": _("Engineer"),
+}
+
+RUN_STATES: Mapping[str, str] = {
+    "draft": _("Draft"),
+    "computed": _("Computed"),
+    "blocked": _("Blocked"),
+    "approved": _("Approved"),
+    "issued": _("Issued"),
+}
+
+MEDIA: Mapping[str, str] = {"electricity": _("Electricity"), "water": _("Water")}
+
+POINT_ROLES: Mapping[str, str] = {
+    "unit": _("Unit"),
+    "shared": _("Shared"),
+    "master": _("Building master"),
+}
+
+REGISTER_SOURCES: Mapping[str, str] = {
+    "read": _("read from the meter"),
+    "interpolated": _("interpolated between two readings"),
+    "recorded": _("recorded when the meter was installed or removed"),
+    "issued": _("closing register of the bill before"),
+}
+
+VERDICTS: Mapping[str, str] = {
+    "good": _("Good"),
+    "suspect": _("Suspect"),
+    "invalid": _("Invalid"),
+}
+
+REASONS: Mapping[str, str] = {
+    "sentinel": _("the meter answered its own pattern for “no value”"),
+    "not-a-number": _("the register held no number"),
+    "falling": _("the counter went down"),
+    "rate": _("the counter rose faster than the meter can count"),
+    "rollover": _("the counter wrapped after its last digit"),
+    "late": _("older than the last good reading, and contradicts it"),
+    "out-of-range": _("beyond the digits of the counter"),
+}
+
+FRESHNESS: Mapping[str, str] = {
+    "fresh": _("Fresh"),
+    "late": _("Late"),
+    "silent": _("Silent"),
+    "never": _("No reading yet"),
+}
+
+EXCLUSIONS: Mapping[str, str] = {
+    "floor": _("its floor takes no part"),
+    "unit": _("excluded by name"),
+}
+
+PAYERS: Mapping[str, str] = {"owner": _("Owner"), "company": _("Property company")}
+
+DIRECTIONS: Mapping[str, str] = {
+    "half-up": _("half up"),
+    "half-even": _("half to even"),
+    "down": _("down"),
+    "up": _("up"),
+}
+
+PLACES: Mapping[str, str] = {
+    "step": _("each step"),
+    "line": _("each line"),
+    "bill": _("the bill's total"),
+}
+
+FAULTS: Mapping[str, str] = {
+    "unknown-meter": _("No meter is known by this address"),
+    "payload": _("The message is no telegram of the meter's type"),
+    "identity": _("Another meter reported under this topic"),
+    "clock": _("The time of the reading cannot be true"),
+    "retained": _("A stored copy that does not say when the meter was read"),
+    "conflict": _("The archive holds another value for the same time"),
+    "refused": _("The archive cannot hold the reading"),
+}
+
+DEVICE_STATES: Mapping[str, str] = {
+    "ok": _("Answers"),
+    "backoff": _("Does not answer; tried less often"),
+    "silent": _("Nothing heard"),
+}
+
+PROBLEMS: Mapping[str, str] = {
+    "NoTariff": _("{subject}: no version of the tariff is in force. Add one."),
+    "TariffMismatch": _("Pool {subject}: its tariff does not fit its register. Correct the pool."),
+    "NoArea": _("Unit {subject} has no area, and a tariff bills by m². Enter its area."),
+    "NoAccount": _("Unit {subject} has no account. Add who holds it."),
+    "UnknownMeterType": _("Point {subject}: the type of its meter is unknown. Add its file."),
+    "UnknownRegister": _("Point {subject}: its meter has no register that the tariff bills by."),
+    "NotInstalled": _(
+        "Point {subject}: no meter stood there all the time. Record the installation."
+    ),
+    "MissingRegister": _(
+        "Point {subject}: no good reading near the period's end. Read the meter, or record it."
+    ),
+    "FallingRegister": _("Point {subject}: the counter went down. Look at the meter."),
+    "ImplausibleGrowth": _("Point {subject}: the counter rose faster than it can. Look at it."),
+    "empty-scope": _("Pool {subject}: no unit takes part. Correct its scope."),
+    "duplicate-unit": _("Pool {subject}: a unit is listed twice. List it once."),
+    "unknown-unit": _("Pool {subject}: excludes a unit that is not in its scope. Correct it."),
+    "unknown-floor": _("Pool {subject}: a unit has no floor, and floors are excluded. Enter it."),
+    "vacant": _("Pool {subject}: a unit is vacant. Say in the pool who pays for it."),
+    "missing-key": _("Pool {subject}: a unit lacks what is shared by. Enter it."),
+    "zero-key": _("Pool {subject}: a unit has an area of 0. Enter its area."),
+    "negative-key": _("Pool {subject}: a unit's key is negative. Correct it."),
+    "zero-key-sum": _("Pool {subject}: no unit used anything to share by. Check the readings."),
+}
+
+FINDINGS: Mapping[str, str] = {
+    "Interpolated": _(
+        "No reading stood close to the boundary, so the register was interpolated between the"
+        " readings before and after it."
+    ),
+    "Exchanged": _("The meter was exchanged in this period; both parts are added up."),
+    "RolledOver": _("The counter wrapped after its last digit; that is taken into account."),
+}
+
+
+def term(terms: Mapping[str, str], key: object) -> str:
+    """Return the message for `key`, or `key` itself where a newer writer knows more than we do."""
+    return terms.get(str(key), str(key))
