@@ -2,8 +2,9 @@
 
 Messages come with QoS 1 in a session that the broker keeps, and are acknowledged by hand after the
 spool has committed, so what the broker counts as delivered is on disk. The network thread does
-nothing but put messages into a bounded queue: where that is full the connection is dropped on
-purpose, and the broker delivers again what was not acknowledged.
+nothing but put messages into a bounded queue. Where that is full the thread waits for a moment, so
+that the broker waits too; where it stays full the connection is dropped on purpose, before the
+keep-alive breaks it, and the broker delivers again what was not acknowledged.
 
 The network loop is ours and not paho's, so that an exception in a callback cannot end it unseen,
 and its last turn shows whether it still runs.
@@ -44,6 +45,8 @@ TURN_S = 0.25
 STALLED_AFTER_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
 GOODBYE_S = 1.0
+PATIENCE_S = 5.0
+"""How long a full queue is waited for: as long as the shortest keep-alive."""
 SESSION_EXPIRY_S = 30 * 86400
 """How long an MQTT 5 broker keeps messages for a gateway that is away."""
 RECEIVE_MAXIMUM = 1000
@@ -229,9 +232,17 @@ class Subscriber:
             message.retain,
             lambda: self.acknowledge(epoch, mid, qos),
         )
-        if not self._offer(arrival):
+        if not self._offer_patiently(arrival):
             log.warning("mqtt: too much waits for the spool, the connection is dropped for a while")
             self._drop()
+
+    def _offer_patiently(self, arrival: Message) -> bool:
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._offer(arrival):
+            if self._paused or time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
     def _make_client(self) -> Client:
         broker = self._broker

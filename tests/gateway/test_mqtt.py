@@ -256,23 +256,48 @@ def test_bad_messages_do_not_block_the_good_ones(broker_port: int, tmp_path: Pat
         assert _volumes(spool) == [5]
 
 
-def test_a_queue_that_is_full_drops_the_connection_and_loses_nothing(
+def test_a_slow_spool_slows_the_broker_down_and_loses_nothing(
     broker_port: int, tmp_path: Path
 ) -> None:
     broker = _broker(broker_port)
     _subscribe_once(broker, tmp_path)
     _publish(broker_port, [_telegram(n) for n in range(1, 61)])
     with Spool(tmp_path / "spool.sqlite") as spool:
-        slow = threading.Event()
         take_in = spool.take_in
 
         def slowly(*arguments: Any) -> None:
-            slow.wait(0.05)
+            time.sleep(0.05)
             take_in(*arguments)
 
         spool.take_in = slowly  # type: ignore[method-assign, assignment]
-        with _receiving(broker, spool, capacity=5):
-            _until(lambda: set(_volumes(spool)) == set(range(1, 61)), within_s=60)
+        with _receiving(broker, spool, capacity=5) as (subscriber, _, _):
+            _until(lambda: len(_volumes(spool)) == 60)
+            assert subscriber._epoch == 1, "the connection was never dropped"
+        assert _volumes(spool) == list(range(1, 61))
+
+
+def test_a_queue_that_stays_full_drops_the_connection_and_loses_nothing(
+    broker_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.mqtt.PATIENCE_S", 0.1)
+    broker = _broker(broker_port)
+    _subscribe_once(broker, tmp_path)
+    _publish(broker_port, [_telegram(n) for n in range(1, 31)])
+    with Spool(tmp_path / "spool.sqlite") as spool:
+        stuck = threading.Event()
+        take_in = spool.take_in
+
+        def stuck_first(*arguments: Any) -> None:
+            stuck.wait(20)
+            take_in(*arguments)
+
+        spool.take_in = stuck_first  # type: ignore[method-assign, assignment]
+        with _receiving(broker, spool, capacity=5) as (subscriber, _, _):
+            try:
+                _until(lambda: subscriber._epoch >= 2)
+            finally:
+                stuck.set()
+            _until(lambda: set(_volumes(spool)) == set(range(1, 31)))
         spool.conservation()
 
 
