@@ -21,8 +21,8 @@ _Item = TypeVar("_Item")
 
 # What one statement may list: SQLite allows 32,766 parameters, PostgreSQL's protocol 65,535.
 _LISTED_MAX = 8192
-# Up to this many (hour, series) pairs are sought one by one; beyond, whole hours are scanned.
-_SEEKS_MAX = 20_000
+# Up to this many series are sought one by one in each hour; for more, whole hours are scanned.
+_SOUGHT_MAX = 500
 # Meters that report each quarter of an hour are all found at the first look; each next is wider.
 _FIRST_LOOK_H = 2
 _WIDENING = 24
@@ -155,7 +155,7 @@ def _within(
 ) -> list[ColumnElement[bool]]:
     hours = range(begin_s // HOUR_S, end_s // HOUR_S + 1)
     seconds = READING.c.time.between(begin_s, end_s)
-    if len(hours) * len(ids) > _SEEKS_MAX:
+    if len(ids) > _SOUGHT_MAX:
         return [READING.c.hour.between(hours[0], hours[-1]), seconds]
     return [_hour_in(connection, hours), READING.c.series.in_(sorted(ids)), seconds]
 

@@ -144,7 +144,7 @@ def test_a_connection_that_the_server_ended_is_replaced(fresh_postgresql_url: st
     archive.append([reading()])
     execute(
         fresh_postgresql_url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE application_name = 'tallygate archive'",
     )
     assert archive.append([reading(), reading(1)]).stored == 1
