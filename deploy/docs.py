@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from api.openapi import document as openapi_document
+from api.app import create_app
+from api.settings import ApiSettings
 from meters.catalog import shipped
 from meters.quantity import plain
 
@@ -69,8 +71,7 @@ def _documents(folder: Path) -> Iterator[tuple[Path, str]]:
     yield folder / "meters.md", _catalogue("en")
     yield folder / "meters.zh-CN.md", _catalogue("zh")
     yield folder / "commands.md", _commands()
-    openapi = json.dumps(openapi_document(), ensure_ascii=False, indent=2, sort_keys=True)
-    yield folder / "openapi.json", openapi + "\n"
+    yield folder / "openapi.json", _openapi()
 
 
 def _is_fresh(path: Path, text: str) -> bool:
@@ -135,6 +136,14 @@ def _commands() -> str:
         context = click.Context(command, info_name=path, max_content_width=88, terminal_width=88)
         lines += [f"## `{path}`", "", "```text", command.get_help(context).rstrip(), "```", ""]
     return "\n".join(lines)
+
+
+def _openapi() -> str:
+    with tempfile.TemporaryDirectory() as empty:
+        url = f"sqlite:///{empty}/none.sqlite"
+        app = create_app(ApiSettings(database_url=url, archive_url=url))
+        app.state.resources.close()
+    return json.dumps(app.openapi(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
 def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
