@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from meters.pointer import PointerError, resolve
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from meters.meter_type import MeterType, Register
+
+
+LARGEST_MAGNITUDE = 40
+"""Numbers of 10⁴¹ and more fit no archive, whatever a register's scale and unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ def decode_payload(meter_type: MeterType, payload: bytes) -> Telegram:
             if register.kind.is_billing:
                 raise PayloadError(f"{error}; it holds the register {name!r}") from error
             continue
+        if found is None and not register.kind.is_billing:
+            continue  # JSON's way to say that there is no value; the counters beside it count
         registers[name] = _canonical(register, _number(found, register.pointer), str(found))
     return Telegram(identity, time, registers)
 
@@ -108,6 +114,8 @@ def observations(
 
 
 def _canonical(register: Register, number: Decimal, raw: str) -> Decoded:
+    if number and number.adjusted() > LARGEST_MAGNITUDE:
+        return Decoded(None, raw, Reason.OUT_OF_RANGE)
     stated = number * register.scale + register.offset
     if register.resolution is not None:
         stated = quantise(stated, register.resolution)
@@ -123,11 +131,29 @@ def _document(payload: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise PayloadError(f"not UTF-8 at byte {error.start}") from error
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        return json.loads(
+            text,
+            parse_float=Decimal,
+            parse_constant=_no_constant,
+            object_pairs_hook=_unambiguous,
+        )
     except json.JSONDecodeError as error:
         raise PayloadError(f"not JSON: {error.msg} at character {error.pos}") from error
     except RecursionError as error:
         raise PayloadError("not a telegram: JSON nested too deeply") from error
+    except PayloadError:
+        raise
+    except (InvalidOperation, ValueError) as error:
+        raise PayloadError("not a telegram: it holds a number that is too long") from error
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise PayloadError(f"{twice!r:.60} stands twice in one object; which one counts?")
+    return document
 
 
 def _no_constant(name: str) -> None:
@@ -147,7 +173,10 @@ def _text(document: Any, pointer: str) -> str:
         raise PayloadError(f"{error}; it holds the meter's number") from error
     if not isinstance(found, (str, int)) or isinstance(found, bool):
         raise PayloadError(f"{pointer} must be the meter's number, got {found!r:.60}")
-    return str(found)
+    text = str(found)
+    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+        raise PayloadError(f"{pointer} holds half a character: {text!r:.60}")
+    return text
 
 
 def _time(document: Any, pointer: str) -> datetime:
@@ -158,4 +187,7 @@ def _time(document: Any, pointer: str) -> datetime:
         raise PayloadError(f"{pointer} must be an ISO 8601 time, got {text!r:.60}") from error
     if time.tzinfo is None:
         raise PayloadError(f"{pointer} has no time zone: {text!r:.60}")
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise PayloadError(f"{pointer} is beyond every calendar: {text!r:.60}") from error

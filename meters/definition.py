@@ -52,6 +52,10 @@ class DefinitionError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+MOST_DIGITS = 18
+"""Numbers of definitions stay exact in every product: decimals are computed with 28 digits."""
+
+
 def _exact(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ValueError(f"must be a number, got {value!r}")
@@ -61,6 +65,12 @@ def _exact(value: object) -> Decimal:
         raise ValueError(f'must be a number such as "0.01", got {value!r}') from None
     if not number.is_finite():
         raise ValueError(f"must be finite, got {value!r}")
+    count, first = len(number.as_tuple().digits), number.adjusted()
+    if count > MOST_DIGITS or first >= MOST_DIGITS or count - first > MOST_DIGITS + 1:
+        raise ValueError(
+            f"must have at most {MOST_DIGITS} digits before and after the point together, "
+            f"got {shown(value)}"
+        )
     return number
 
 
@@ -74,13 +84,14 @@ class Definition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+LONGEST_SHOWN = 80
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_document(path: Path) -> dict[str, Any]:
     """Return the TOML document at `path`, decimals exact; raise `DefinitionError` if it is none."""
     try:
-        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        return tomllib.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
     except OSError as error:
         raise DefinitionError(
             [Problem(str(path), "", f"cannot be read: {error.strerror}")]
@@ -91,6 +102,10 @@ def read_document(path: Path) -> dict[str, Any]:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError([Problem(str(path), "", f"is not TOML: {error}")]) from error
+    except (InvalidOperation, RecursionError, ValueError) as error:
+        raise DefinitionError(
+            [Problem(str(path), "", "holds a number that is too long, or is nested too deeply")]
+        ) from error
 
 
 def validate(model: type[Model], document: dict[str, Any], source: str) -> Model:
@@ -115,15 +130,25 @@ def _what(model: type[BaseModel], entry: Any) -> str:
     match entry["type"]:
         case "extra_forbidden":
             key = str(entry["loc"][-1])
-            known = sorted(_known_keys(model))
-            close = difflib.get_close_matches(key, known, n=1)
-            return f"unknown key; did you mean {close[0]!r}?" if close else "unknown key"
+            known = _known_keys(model)
+            if close := difflib.get_close_matches(key, sorted(known - {key}), n=1):
+                return f"unknown key; did you mean {close[0]!r}?"
+            return f"unknown key{' here; it belongs into another table' if key in known else ''}"
         case "missing":
             return "is missing"
         case "value_error":
             return str(entry["ctx"]["error"])
         case _:
-            return f"{entry['msg']}, got {entry['input']!r}"
+            return f"{entry['msg']}, got {shown(entry['input'])}"
+
+
+def shown(value: object) -> str:
+    """Return `value` for a message, shortened to a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number that is too long"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _known_keys(model: type[BaseModel]) -> set[str]:

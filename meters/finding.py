@@ -36,6 +36,22 @@ class NotInstalled(Finding):
 
 
 @dataclass(frozen=True, slots=True)
+class Overlapping(Finding):
+    """Two meters stood at the point in `interval`: what both counted would be billed twice."""
+
+    blocks: ClassVar[bool] = True
+    earlier: str
+    later: str
+    interval: Interval
+
+    def __str__(self) -> str:
+        return (
+            f"meters {self.earlier} and {self.later} both stand from {self.interval.start} to "
+            f"{self.interval.end}; end the installation of {self.earlier}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class MissingRegister(Finding):
     """Nothing says what `meter` showed at `at`."""
 

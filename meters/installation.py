@@ -37,7 +37,7 @@ class Installation:
             object.__setattr__(self, "end", utc(self.end))
             if self.end <= self.start:
                 raise ValueError(f"meter {self.meter} is removed from {self.point} before it came")
-        if self.multiplier <= 0:
+        if not self.multiplier.is_finite() or self.multiplier <= 0:
             raise ValueError(f"the multiplier of meter {self.meter} must be above zero")
 
     def within(self, interval: Interval) -> Interval | None:

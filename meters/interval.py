@@ -68,7 +68,7 @@ class Period:
     @classmethod
     def month(cls, key: str, zone: ZoneInfo) -> Self:
         """Return the calendar month named `key` (`2026-10`) in `zone`."""
-        match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
+        match = re.fullmatch(r"([12][0-9]{3})-(0[1-9]|1[0-2])", key)
         if match is None:
             raise ValueError(f"{key!r} is not a month; write it as 2026-10")
         first = date(int(match[1]), int(match[2]), 1)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from meters.definition import Definition, Exact
 from meters.quantity import PER_UNIT, UNITS, plain
@@ -34,28 +34,40 @@ class Kind(StrEnum):
         return self in (Kind.TOTAL, Kind.TARIFF)
 
 
+def _leads_somewhere(pointer: str) -> str:
+    if pointer and not pointer.startswith("/"):
+        raise ValueError(f"{pointer!r} is not a JSON pointer; it must start with '/'")
+    return pointer
+
+
+Pointer = Annotated[str, AfterValidator(_leads_somewhere)]
+"""An RFC 6901 JSON pointer: `/rx/0/total_m3`; the empty one points to the whole payload."""
+
+LAST_ADDRESS = 0xFFFF
+
+
 class Register(Definition):
     """One register: what it counts, in which unit, and where it stands."""
 
     kind: Kind
     unit: str
-    resolution: Exact | None = None
+    resolution: Exact | None = Field(default=None, gt=0)
     """The display's smallest step, in `unit`."""
     digits: int | None = Field(default=None, ge=3, le=18)
     """Digits of the display, decimals included: the counter wraps after the last."""
-    max_rate: Exact | None = None
+    max_rate: Exact | None = Field(default=None, gt=0)
     """The most that the meter can count in an hour, in `unit`."""
     scale: Exact = Decimal(1)
     offset: Exact = Decimal(0)
     # on Modbus
-    address: int | None = Field(default=None, ge=0, le=0xFFFF)
+    address: int | None = Field(default=None, ge=0, le=LAST_ADDRESS)
     type: WordType | None = None
     order: WordOrder | None = None
     sentinels: tuple[str, ...] = ()
     """Word patterns that mean "no value", as hex on the wire."""
     # in an MQTT payload
-    pointer: str | None = None
-    """RFC 6901 JSON pointer to the value."""
+    pointer: Pointer | None = None
+    """Pointer to the value."""
 
     @field_validator("unit")
     @classmethod
@@ -64,23 +76,41 @@ class Register(Definition):
             raise ValueError(f"unknown unit {unit!r}; use one of {', '.join(UNITS)}")
         return unit
 
+    @field_validator("scale")
+    @classmethod
+    def _scale_keeps_the_value(cls, scale: Decimal) -> Decimal:
+        if not scale:
+            raise ValueError("must not be 0, which would make every value 0")
+        return scale
+
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def _has_one_way_in(self) -> Self:
         if (self.address is None) == (self.pointer is None):
             raise ValueError("state either an address (Modbus) or a pointer (MQTT)")
-        if self.address is not None and self.type is None:
-            raise ValueError('an address needs a type such as "float32"')
+        if self.pointer is not None and (self.type or self.order or self.sentinels):
+            raise ValueError("type, order and sentinels belong to an address, not to a pointer")
+        if self.address is not None:
+            if self.type is None:
+                raise ValueError('an address needs a type such as "float32"')
+            if self.address + self.type.words - 1 > LAST_ADDRESS:
+                raise ValueError(f"its words go beyond the last address, {LAST_ADDRESS}")
+        return self
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
         if self.kind.is_billing and self.max_rate is None:
             raise ValueError(
                 f'a {self.kind} register needs max_rate, the most it can count in an hour ("25")'
             )
         if self.resolution is None and (self.type is None or self.type.is_float):
             raise ValueError('needs a resolution, the display\'s smallest step ("0.01")')
-        if self.smallest_step <= 0 or (self.smallest_step * PER_UNIT) % 1:
+        if (self.smallest_step * PER_UNIT) % 1:
             raise ValueError(
                 f"its step of {plain(self.smallest_step)} {self.canonical_unit} is finer than "
                 "0.0001; state a coarser resolution"
             )
+        if self.resolution is None and (self.offset * UNITS[self.unit].factor * PER_UNIT) % 1:
+            raise ValueError("its offset is finer than 0.0001; state a resolution")
         return self
 
     @property
@@ -119,9 +149,9 @@ class ModbusAccess(Definition):
 class MqttAccess(Definition):
     """Where a model's JSON payload holds what is not a register."""
 
-    identity: str | None = None
+    identity: Pointer | None = None
     """Pointer to the meter's own number."""
-    time: str | None = None
+    time: Pointer | None = None
     """Pointer to the device time (ISO 8601); without it, the time of receipt counts."""
 
 
@@ -134,7 +164,7 @@ class Proof(Definition):
     """A dump of register words, as hex."""
     payload: str | None = None
     """A captured MQTT payload."""
-    at: int | None = None
+    at: int | None = Field(default=None, ge=0, le=LAST_ADDRESS)
     """Address of the first word; by default the lowest address that `expect` names."""
     source: str = Field(min_length=1)
     """Where the answer and its value come from: a capture, a manual, a display."""
@@ -188,7 +218,11 @@ class MeterType(Definition):
         if register.type.words > self.modbus.max_words:
             raise ValueError(f"register {name!r} does not fit one request of max_words")
         for sentinel in register.sentinels:
-            if len(from_hex(sentinel)) != register.type.words:
+            try:
+                words = from_hex(sentinel)
+            except ValueError as error:
+                raise ValueError(f"sentinel of register {name!r}: {error}") from None
+            if len(words) != register.type.words:
                 raise ValueError(
                     f"sentinel {sentinel!r} of register {name!r} must be as long as {register.type}"
                 )

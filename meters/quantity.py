@@ -22,8 +22,12 @@ class InexactQuantityError(ValueError):
 
 def to_scaled(value: Decimal) -> int:
     """Return `value` as an integer of 10⁻⁴ units; raise `InexactQuantityError` if that loses."""
+    if not value.is_finite():
+        raise InexactQuantityError(f"{value} is no quantity")
     if value.adjusted() > LARGEST_MAGNITUDE:
         raise InexactQuantityError(f"{value} is beyond 64 bits at {SCALE} decimals")
+    if value and value.adjusted() < -SCALE:
+        raise InexactQuantityError(f"{value} has more than {SCALE} decimals")
     numerator, denominator = value.as_integer_ratio()
     whole, rest = divmod(numerator * PER_UNIT, denominator)
     if rest:
@@ -46,7 +50,7 @@ def quantise(value: Decimal, resolution: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Return `value` in plain notation without trailing zeros: `12.5`, `0`, `1000`."""
-    text = format(value, "f")
+    text = format(value or abs(value), "f")  # a zero has no sign
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from meters.finding import (
@@ -22,6 +23,7 @@ from meters.finding import (
     Interpolated,
     MissingRegister,
     NotInstalled,
+    Overlapping,
     RolledOver,
 )
 from meters.interval import Interval
@@ -122,7 +124,10 @@ def measure(
         ((part, each) for each in installations if (part := each.within(interval)) is not None),
         key=lambda pair: pair[0],
     )
-    findings: list[Finding] = [*_not_installed(interval, [part for part, _ in standing])]
+    findings: list[Finding] = [
+        *_not_installed(interval, [part for part, _ in standing]),
+        *_overlapping(standing),
+    ]
     segments: list[Segment] = []
     for index, (part, installation) in enumerate(standing):
         if index:
@@ -251,6 +256,14 @@ def _not_installed(interval: Interval, parts: Sequence[Interval]) -> list[NotIns
     if start < interval.end:
         gaps.append(NotInstalled(Interval(start, interval.end)))
     return gaps
+
+
+def _overlapping(standing: Sequence[tuple[Interval, Installation]]) -> list[Overlapping]:
+    return [
+        Overlapping(earlier.meter, later.meter, both)
+        for (one, earlier), (other, later) in pairwise(standing)
+        if (both := one.intersection(other)) is not None
+    ]
 
 
 def _value(reading: Reading) -> Decimal:

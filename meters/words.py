@@ -82,8 +82,10 @@ def encode(number: Decimal, word_type: WordType, order: WordOrder) -> tuple[int,
         raise ValueError(f"{number} is not whole, and {word_type} holds whole numbers")
     try:
         packed = _NUMBERS[word_type].pack(number if word_type.is_float else int(number))
-    except struct.error as error:
+    except (struct.error, OverflowError) as error:
         raise OverflowError(f"{number} does not fit {word_type}") from error
+    if number.is_finite() and not Decimal(_NUMBERS[word_type].unpack(packed)[0]).is_finite():
+        raise OverflowError(f"{number} does not fit {word_type}")
     words: tuple[int, ...] = _words(order, len(packed) // 2).unpack(packed)
     return words[::-1] if order in _LOW_WORD_FIRST else words
 
