@@ -55,7 +55,7 @@ def charge_units(registry: Registry, measured: Measured) -> Charged:
     }
     for customer_class, names in registry.classes.items():
         units = [unit for unit in registry.units if unit.customer_class == customer_class]
-        for name in names:
+        for name in names if units else ():
             version = registry.tariffs.get(name)
             if version is None:
                 problems.append(_not_in_force(registry, name))

@@ -9,18 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from billing.community import load_community
 from billing.database import Database, DatabaseError
 from billing.pool import load_pool
-from billing.store import definitions, registry
+from billing.store import definitions, registry, runs
 from billing.store.verification import verify_run
 from billing.tariff import load_tariff
 from meters.definition import DefinitionError, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MENDABLE = (
+    DatabaseError,
+    DefinitionError,
+    definitions.UnknownPointError,
+    definitions.VersionExistsError,
+    registry.CommunityExistsError,
+    registry.MeterTakenError,
+    runs.UnknownRunError,
+)
+"""What a user can mend, and is told in words."""
 
 _database = click.option(
     "--database",
@@ -115,7 +126,14 @@ def _opened(url: str, *, at_version: bool = True) -> Iterator[Database]:
             if at_version:
                 database.check_version()
             yield database
-    except (DefinitionError, DatabaseError, ValueError, LookupError) as error:
+    except MENDABLE as error:
         raise click.ClickException(str(error)) from error
-    except OperationalError as error:
+    except DBAPIError as error:
         raise click.ClickException(f"the database cannot be used: {error.orig}") from error
+    except OSError as error:
+        raise click.ClickException(f"the database cannot be made: {error}") from error
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise click.ClickException(
+            "the database's URL cannot be used; write sqlite:///path/of/billing.sqlite or "
+            "postgresql+pg8000://user:password@host/database"
+        ) from error

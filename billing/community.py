@@ -1,21 +1,29 @@
 """A community as a definition: buildings, units, metering points, meters and accounts in one file.
 
 The file is checked as a whole before anything is stored: every reference must lead somewhere, a
-point's installations must not overlap, and a unit has one point of a medium.
+unit has one point of a medium and one holder at a time, and neither the installations at a point
+nor the places of a meter overlap.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
-from billing.fields import Name, NotNegative, Quantity, Title
+from billing.fields import Day, Name, NotNegative, Quantity, Title
 from meters.definition import Definition, Exact, read_document, validate
 from meters.installation import Installation
 from meters.interval import utc
@@ -25,22 +33,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Code = Annotated[str, StringConstraints(pattern=r"^[\w.\-/]+$", min_length=1, max_length=64)]
+NumberPrefix = Annotated[Code, StringConstraints(pattern=r"^[^/]+$")]
+"""Without a slash: bills are numbered by it, and a bill's number is part of its address."""
 Positive = Annotated[Exact, Field(gt=0)]
 
 
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones
         raise ValueError(f"{name!r} is no time zone; write one as Asia/Shanghai") from error
     return name
 
 
-def _aware(moment: datetime) -> datetime:
-    return utc(moment)
+def _moment(value: object) -> datetime:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime):
+        raise ValueError(f"must be a time such as 2026-01-01T00:00:00+08:00, got {value!r}")
+    return utc(value)
 
 
-Moment = Annotated[datetime, AfterValidator(_aware)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class Building(Definition):
@@ -55,11 +69,22 @@ class Unit(Definition):
 
     code: Code
     building: Code
-    floor: int
+    floor: StrictInt
     area: Annotated[Quantity, NotNegative] | None = None
     customer_class: Name = "residential"
-    vacant_from: date | None = None
-    vacant_until: date | None = None
+    vacant_from: Day | None = None
+    vacant_until: Day | None = None
+    """The first day that it is lived in again."""
+
+    @model_validator(mode="after")
+    def _is_vacant_from_until(self) -> Self:
+        if self.vacant_until is None:
+            return self
+        if self.vacant_from is None:
+            raise ValueError("vacant_until has no meaning without vacant_from; say since when")
+        if self.vacant_until <= self.vacant_from:
+            raise ValueError(f"vacant_until {self.vacant_until} is not after vacant_from")
+        return self
 
 
 class MeterAt(Definition):
@@ -88,6 +113,9 @@ class Point(Definition):
     def _belongs(self) -> Self:
         if (self.role == "unit") != (self.unit is not None):
             raise ValueError('a point of role "unit" names its unit, and no other point does')
+        for each in self.installation:
+            if each.end is not None and each.end <= each.start:
+                raise ValueError(f"meter {each.meter} is removed at {each.end}, before it came")
         ordered = sorted(self.installation, key=lambda each: each.start)
         for earlier, later in pairwise(ordered):
             if earlier.end is None or earlier.end > later.start:
@@ -111,19 +139,25 @@ class Account(Definition):
     code: Code
     unit: Code
     holder: Annotated[str, Field(min_length=1)]
-    first_day: date
-    after_day: date | None = None
+    first_day: Day
+    after_day: Day | None = None
+
+    @model_validator(mode="after")
+    def _holds_for_a_day(self) -> Self:
+        if self.after_day is not None and self.after_day <= self.first_day:
+            raise ValueError(f"after_day {self.after_day} is not after first_day")
+        return self
 
 
 class Community(Definition):
     """A community (小区) with all that is billed in it."""
 
     kind: Literal["community"]
-    code: Code
+    code: NumberPrefix
     title: Title
     zone: Annotated[str, AfterValidator(_zone)]
     currency: Literal["CNY"] = "CNY"
-    due_days: int = Field(default=15, ge=0, le=90)
+    due_days: StrictInt = Field(default=15, ge=0, le=90)
     tariffs: dict[Name, tuple[Name, ...]]
     """Customer class → the tariffs that its units are billed by, in the order of the bill."""
     building: tuple[Building, ...] = Field(min_length=1)
@@ -147,8 +181,11 @@ class Community(Definition):
                 _known("building", point.building, buildings, f"point {point.code}")
         for account in self.account:
             _known("unit", account.unit, units, f"account {account.code}")
+        for name, tariffs in self.tariffs.items():
+            _unique(f"class {name}: tariff", tariffs)
         self._one_point_a_medium()
         self._one_meter_a_place()
+        self._one_holder_at_a_time()
         return self
 
     def _one_point_a_medium(self) -> None:
@@ -164,6 +201,17 @@ class Community(Definition):
         ):
             if meter == other and (end is None or end > start):
                 raise ValueError(f"meter {meter} stands at {one} and at {two} at the same time")
+
+    def _one_holder_at_a_time(self) -> None:
+        ordered = sorted(self.account, key=lambda each: (each.unit, each.first_day))
+        for earlier, later in pairwise(ordered):
+            if earlier.unit != later.unit:
+                continue
+            if earlier.after_day is None or earlier.after_day > later.first_day:
+                raise ValueError(
+                    f"accounts {earlier.code} and {later.code} both hold unit {later.unit} on "
+                    f"{later.first_day}; give the first an after_day"
+                )
 
 
 def load_community(path: Path) -> Community:

@@ -61,15 +61,24 @@ class Database:
             yield connection
 
     def migrate(self) -> None:
-        """Bring the database to the newest version of its tables."""
+        """Bring the database to the newest version of its tables.
+
+        Raises `DatabaseError` if a newer program made them.
+        """
         with self.transaction() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+            if found is not None and found not in _known_versions():
+                raise _newer(found)
             command.upgrade(_config(connection), "head")
 
     def check_version(self) -> None:
         """Raise `DatabaseError` unless the tables are at the version that this program needs."""
-        wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
         with self.snapshot() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
+        known = _known_versions()
+        if found is not None and found not in known:
+            raise _newer(found)
+        wanted = known[0]
         if found != wanted:
             raise DatabaseError(
                 f"the billing database is at version {found or 'none'}, this program needs "
@@ -77,10 +86,24 @@ class Database:
             )
 
 
+def _known_versions() -> list[str]:
+    """Return the versions that this program can bring a database to, the newest first."""
+    return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+
+
+def _newer(found: str) -> DatabaseError:
+    return DatabaseError(
+        f"the billing database is at version {found}, which this program does not know: a newer "
+        "one made it; run that one, or restore a backup from before"
+    )
+
+
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
@@ -92,7 +115,13 @@ def _engine(url: str) -> Engine:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     """Hand the transactions to us: the driver would begin them late and commit before DDL."""
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    # With recursive triggers, what an INSERT OR REPLACE deletes is refused like any deletion.
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -100,6 +129,12 @@ def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: a read that turns into a write would fail as "locked"."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """Let a snapshot see one state: by default each statement would see its own."""
+    if not connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 def _config(connection: Connection) -> Config:

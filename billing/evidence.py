@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from meters.quantity import plain
-from meters.reading import Reading, Series, Verdict
+from meters.reading import Reading, Reason, Series, Verdict
 from meters.usage import RegisterAt, Source
 
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ def read_register(document: dict[str, Any]) -> RegisterAt:
             Reading(
                 Series(document["meter"], each["register"]),
                 datetime.fromisoformat(each["time"]),
-                Decimal(each["value"]),
+                None if each["value"] is None else Decimal(each["value"]),
                 each["raw"],
                 Verdict[each["verdict"].upper()],
+                tuple(map(Reason, each["reasons"])),
             )
             for each in document["readings"]
         ),
@@ -74,13 +75,14 @@ def _segment(segment: Segment) -> dict[str, Any]:
     }
 
 
-def _reading(reading: Reading) -> dict[str, str]:
+def _reading(reading: Reading) -> dict[str, Any]:
     return {
         "register": reading.series.register,
         "time": _instant(reading.time),
-        "value": "" if reading.value is None else plain(reading.value),
+        "value": None if reading.value is None else plain(reading.value),
         "raw": reading.raw,
         "verdict": reading.verdict.name.lower(),
+        "reasons": list(map(str, reading.reasons)),
     }
 
 

@@ -36,6 +36,10 @@ class Entry:
         if difference := sum(posting.amount for posting in self.postings):
             raise UnbalancedEntryError(f"entry {self.reference} is off by {difference} fen")
 
+    def amount_on(self, ledger_account: str) -> int:
+        """Return what the entry debits (or, below zero, credits) a ledger account by."""
+        return sum(each.amount for each in self.postings if each.ledger_account == ledger_account)
+
 
 def receivable(number: str, account_id: int, revenue: Mapping[str, int]) -> Entry:
     """Return the entry of an issued bill: its account owes what its lines earn, by category."""

@@ -1,21 +1,29 @@
 """The life of a bill run: draft → computed or blocked → approved → issued.
 
 Each step is a transaction with its entry in the audit log. Whoever created or computed a run cannot
-approve it; the database holds that too. An issued run never changes.
+approve it; the database holds that too. What is approved is what was computed, what is issued is
+what was approved, and an issued run never changes. A community has one open run at a time, so that
+each month opens with what the month before has issued.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from billing import ledger
-from billing.digest import community_digest, run_digest
-from billing.run import Computed, compute
-from billing.store import audit, registry, results, runs
+from billing.apportionment import ConservationError
+from billing.digest import run_digest
+from billing.money import OverflowInMoneyError
+from billing.problem import Problem
+from billing.rating.subjects import SubjectsError
+from billing.run import Computed, Parked, UnbalancedError, compute
+from billing.store import audit, records, registry, results, runs
 from billing.store import ledger as journal
 from meters.interval import Period
+from meters.quantity import InexactQuantityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,19 +32,35 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from billing.database import Database
+    from billing.registry import Registry
     from billing.store.runs import CommunityRun, Run
     from meters.archive.protocol import Archive
     from meters.meter_type import MeterType
 
+_LOG = logging.getLogger(__name__)
+
 _COMPUTABLE = ("draft", "computed", "blocked")
+
+_VIOLATIONS = (
+    ConservationError,
+    InexactQuantityError,
+    OverflowInMoneyError,
+    SubjectsError,
+    UnbalancedError,
+)
+"""What the core raises rather than make a wrong bill."""
 
 
 class PeriodError(ValueError):
-    """A period cannot be billed now: it has not ended, or an earlier one comes first."""
+    """A period cannot be billed now: it has not ended, or it is not the next one."""
 
 
 class StateError(ValueError):
     """A run is not in the state that a step starts from."""
+
+
+class ChangedRunError(StateError):
+    """What is stored of a run is not what was computed or approved."""
 
 
 class FourEyesError(PermissionError):
@@ -50,12 +74,16 @@ def create_run(
 
     Raises `PeriodError`, `PeriodTakenError` or `UnknownCommunityError`.
     """
+    codes = sorted(set(communities))
+    if not codes:
+        raise registry.UnknownCommunityError("a run bills one community or more; name them")
     with database.transaction() as connection:
         known = registry.community_ids(connection)
-        if unknown := [code for code in communities if code not in known]:
+        if unknown := [code for code in codes if code not in known]:
             raise registry.UnknownCommunityError(f"there is no community {unknown[0]!r}")
-        ids = [known[code] for code in communities]
-        for code, community_id in zip(communities, ids, strict=True):
+        ids = [known[code] for code in codes]
+        registry.lock(connection, ids)
+        for code, community_id in zip(codes, ids, strict=True):
             _assert_next(connection, code, community_id, period, now)
         run_id = runs.create(connection, period=period, communities=ids, actor=actor, now=now)
         _log(connection, "run.create", run_id, actor, now, period=period)
@@ -100,6 +128,7 @@ def approve_run(database: Database, *, run_id: int, actor: str, now: datetime) -
             raise FourEyesError(
                 f"{actor} made run {run_id}, so somebody else has to approve it (four eyes)"
             )
+        _assert_unchanged(connection, run, "computed; compute it again")
         runs.advance(connection, run_id, "approved", actor=actor, now=now, digest=run.digest)
         _log(connection, "run.approve", run_id, actor, now, digest=run.digest)
         return runs.read(connection, run_id)
@@ -110,6 +139,7 @@ def issue_run(database: Database, *, run_id: int, actor: str, now: datetime) -> 
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
         _assert_state(run, "issue", "approved")
+        _assert_unchanged(connection, run, "approved; somebody has changed it in the database")
         for part in run.communities:
             _issue_community(connection, part, run.period, now)
         runs.advance(connection, run_id, "issued", actor=actor, now=now, digest=run.digest)
@@ -126,7 +156,7 @@ def _compute_community(
 ) -> None:
     with database.snapshot() as connection:
         seen = registry.read(connection, part.community_id, run.period)
-    result = compute(seen, archive, types)
+    result = _made_of(seen, archive, types)
     with database.transaction() as connection:
         _assert_state(runs.read(connection, run.id, lock=True), "compute", *_COMPUTABLE)
         if isinstance(result, Computed):
@@ -136,39 +166,65 @@ def _compute_community(
                 part.id,
                 bills=len(result.bills),
                 total=sum(bill.total for bill in result.bills),
-                digest=community_digest(result),
+                digest=records.community_digest(connection, part.id),
             )
         else:
             results.replace(connection, part.id, None)
             runs.record_result(connection, part.id, problems=result.problems)
 
 
+def _made_of(seen: Registry, archive: Archive, types: Mapping[str, MeterType]) -> Computed | Parked:
+    """Return what a run makes of a community; a violated invariant parks it alone."""
+    try:
+        return compute(seen, archive, types)
+    except _VIOLATIONS as error:
+        _LOG.exception("%s %s cannot be billed", seen.code, seen.period.key)
+        kind = type(error).__name__.removesuffix("Error")
+        return Parked(seen, (Problem(kind, seen.code, str(error)),))
+
+
 def _issue_community(
     connection: Connection, part: CommunityRun, period: str, now: datetime
 ) -> None:
-    seen = registry.read(connection, part.community_id, period)
-    today = now.astimezone(seen.period.zone).date()
-    results.date_bills(
-        connection, part.id, issued_on=today, due_on=today + timedelta(days=seen.due_days)
-    )
-    entries = (
+    zone = registry.period_of(connection, part.community_id, period).zone
+    today = now.astimezone(zone).date()
+    due_on = today + timedelta(days=registry.due_days(connection, part.community_id))
+    results.date_bills(connection, part.id, issued_on=today, due_on=due_on)
+    entries = [
         ledger.receivable(number, account_id, revenue)
         for number, account_id, revenue in results.revenue_of_bills(connection, part.id)
-    )
+    ]
+    claimed = sum(entry.amount_on(ledger.RECEIVABLE) for entry in entries)
+    if claimed != part.total:
+        raise UnbalancedError(
+            f"{part.community}: the bills claim {part.total} fen, their lines {claimed}; "
+            "nothing of it is issued"
+        )
     journal.post(connection, part.community_id, entries, at=now)
 
 
 def _assert_next(
     connection: Connection, code: str, community_id: int, key: str, now: datetime
 ) -> None:
-    """Raise unless `key` has ended and follows the last issued period without a gap (I2)."""
+    """Raise unless `key` has ended and follows the last issued period without a gap (I2).
+
+    What is not issued yet would open the next period with other registers and another year to date.
+    """
     try:
         period = registry.period_of(connection, community_id, key)
     except ValueError as error:
         raise PeriodError(str(error)) from error
     if now < period.interval.end:
         raise PeriodError(f"{key} ends at {period.interval.end}; bill it after that")
+    for run_id, open_period in runs.not_issued(connection, community_id):
+        if open_period != key:
+            raise PeriodError(
+                f"{code} has run {run_id} for {open_period}, which is not issued yet; finish it "
+                "first"
+            )
     last = runs.last_issued_period(connection, community_id)
+    if last is not None and key < last:
+        raise PeriodError(f"{code} was billed up to {last}; nothing before it can be billed now")
     if last is not None and last < period.previous.key:
         following = Period.month(last, ZoneInfo("UTC")).after.strftime("%Y-%m")
         raise PeriodError(f"{code} was billed up to {last}; {following} comes first")
@@ -177,6 +233,15 @@ def _assert_next(
 def _assert_state(run: Run, step: str, *states: str) -> None:
     if run.state not in states:
         raise StateError(f"run {run.id} is {run.state}; to {step} it must be {' or '.join(states)}")
+
+
+def _assert_unchanged(connection: Connection, run: Run, since: str) -> None:
+    """Raise `ChangedRunError` unless all that is stored of `run` gives the digest that it has."""
+    stored = [
+        (part.community, records.community_digest(connection, part.id)) for part in run.communities
+    ]
+    if run_digest(stored) != run.digest:
+        raise ChangedRunError(f"run {run.id} is not what was {since}")
 
 
 def _log(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing.problem import Problem
+from meters.quantity import InexactQuantityError, to_scaled
 from meters.reading import Series
 from meters.usage import measure
 
@@ -53,6 +55,9 @@ def measure_points(
             boundaries=boundaries[name],
             issued=None if issued is None else issued.closing,
         )
+        if inexact := _inexact(usage):
+            problems.append(inexact)
+            continue
         usages[point.code, name] = usage
         problems.extend(
             Problem(type(finding).__name__, point.code, str(finding))
@@ -60,6 +65,16 @@ def measure_points(
             if finding.blocks
         )
     return Measured(usages, tuple(problems))
+
+
+def _inexact(usage: Usage) -> Problem | None:
+    """Return what is wrong with a use that is finer than bills can state, such as 0.00001 kWh."""
+    try:
+        to_scaled(usage.quantity or Decimal(0))
+    except InexactQuantityError as error:
+        text = f"its use cannot be billed: {error}; correct the multiplier or the registers"
+        return Problem("InexactUsage", usage.point, text)
+    return None
 
 
 def _registers_wanted(registry: Registry, point: Point, customer_class: str | None) -> set[str]:

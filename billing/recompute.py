@@ -2,7 +2,8 @@
 
 A rated line is rated again by its tariff version from the inputs in its evidence, and its use is
 added up again from the registers of its usage. A shared line is apportioned again with everybody in
-its statement. What comes out must be the line.
+its statement. What comes out must be the line. Evidence that cannot even be read raises one of
+`UNREADABLE`.
 """
 
 from __future__ import annotations
@@ -19,15 +20,19 @@ from billing.sharing import read_participants
 from meters.quantity import from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from billing.pool import Pool
     from billing.tariff import Tariff
 
 
+UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError)
+"""What damaged evidence raises: no JSON, a key or version that is not there, no number."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a line says: `quantity` in 10⁻⁴ of its unit, `amount` in fen."""
+    """What a line or share says: `quantity` in 10⁻⁴ of its unit, `amount` in fen."""
 
     quantity: int
     amount: int
@@ -57,15 +62,17 @@ def recompute_charge(
 
     `usage` is the evidence of the usage that the line counts, None for a line that counts none.
     """
-    lines = rate(tariff, subjects(evidence["inputs"]))
-    line = next(each for each in lines if each.charge == charge)
+    lines = {each.charge: each for each in rate(tariff, subjects(evidence["inputs"]))}
+    line = lines[charge]
     found = _compare("quantity", claim.quantity, int(line.quantity[0]))
     found += _compare("amount", claim.amount, int(line.amount[0]))
     if parts(line, 0) != evidence["parts"]:
         found.append(Difference("steps", str(evidence["parts"]), str(parts(line, 0))))
-    if usage is not None:
-        register = next(each for each in tariff.charges if each.name == charge).needs.registers
-        used = evidence["inputs"]["use"][min(register)]
+    registers = {each.name: each.needs.registers for each in tariff.charges}.get(charge)
+    if bool(registers) != (usage is not None):
+        found.append(Difference("use", "metered" if registers else "none", "the opposite"))
+    elif registers and usage is not None:
+        used = evidence["inputs"]["use"][min(registers)]
         found += _compare("use", to_scaled(Decimal(used)), added_up(usage))
     return found
 
@@ -80,17 +87,56 @@ def recompute_share(
     evidence: Mapping[str, Any],
 ) -> list[Difference]:
     """Return where share `position` of a statement differs from what its evidence gives."""
+    result = _statement(pool, tariff, period, evidence)
+    if isinstance(result, Difference):
+        return [result]
+    share = result.shares[position]
+    found = _compare("quantity", claim.quantity, share.quantity)
+    found += _compare("amount", claim.amount, share.amount)
+    return found
+
+
+def recompute_statement(
+    supply: Claim,
+    claims: Sequence[tuple[str | None, Claim]],
+    *,
+    pool: Pool,
+    tariff: Tariff,
+    period: str,
+    evidence: Mapping[str, Any],
+) -> list[Difference]:
+    """Return where a statement differs from what its evidence gives: its supply, and every share.
+
+    `claims` are the units (None: the company's agreed share) and what they bear, in order.
+    """
+    result = _statement(pool, tariff, period, evidence)
+    if isinstance(result, Difference):
+        return [result]
+    found = _compare("quantity of the supply", supply.quantity, result.supply.quantity)
+    found += _compare("amount of the supply", supply.amount, result.supply.amount)
+    if [unit for unit, _ in claims] != [share.unit for share in result.shares]:
+        found.append(Difference("who shares", f"{len(claims)} shares", f"{len(result.shares)}"))
+        return found
+    for (unit, claim), share in zip(claims, result.shares, strict=True):
+        whose = "the company's share" if unit is None else f"share of unit {unit}"
+        found += _compare(f"{whose}, quantity", claim.quantity, share.quantity)
+        found += _compare(f"{whose}, amount", claim.amount, share.amount)
+    return found
+
+
+def _statement(
+    pool: Pool, tariff: Tariff, period: str, evidence: Mapping[str, Any]
+) -> Statement | Difference:
+    """Share the supply in `evidence` again; a difference if it does not rest on its meters."""
     charges = rate(tariff, subjects(evidence["inputs"]))
     use = sum(to_scaled(Decimal(each)) for each in evidence["inputs"]["use"].values())
+    if differing := _compare("use", use, sum(added_up(each) for each in evidence["sources"])):
+        return differing[0]
     supply = Supply(quantity=use, unit=charges[0].unit, amount=int(total(charges)[0]))
     result = apportion(pool, supply, read_participants(evidence["participants"]), period=period)
     if not isinstance(result, Statement):
-        return [Difference("statement", "shared", "; ".join(map(str, result.obstacles)))]
-    share = result.shares[position]
-    found = _compare("use", use, sum(added_up(each) for each in evidence["sources"]))
-    found += _compare("quantity", claim.quantity, share.quantity)
-    found += _compare("amount", claim.amount, share.amount)
-    return found
+        return Difference("statement", "shared", "; ".join(map(str, result.obstacles)))
+    return result
 
 
 def subjects(inputs: Mapping[str, Any]) -> Subjects:

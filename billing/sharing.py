@@ -18,7 +18,7 @@ from billing.rating.subjects import Subjects
 from meters.quantity import from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from billing.measuring import Measured
     from billing.pool import Pool
@@ -48,7 +48,7 @@ def share_pools(registry: Registry, measured: Measured) -> Shared:
     """Return the statement of every pool of `registry`, and the lines that come of them."""
     results: list[PoolResult] = []
     lines: dict[str, list[Line]] = defaultdict(list)
-    problems: list[Problem] = []
+    problems: list[Problem] = list(_shared_twice(registry))
     for version in registry.pools:
         result = _share(registry, version, measured)
         if isinstance(result, PoolResult):
@@ -60,6 +60,18 @@ def share_pools(registry: Registry, measured: Measured) -> Shared:
     return Shared(results, lines, problems)
 
 
+def _shared_twice(registry: Registry) -> Iterator[Problem]:
+    """Yield the shared meters that two pools bill by the same register: people would pay twice."""
+    taken: dict[tuple[str, str], str] = {}
+    for each in registry.pools:
+        pool = each.pool
+        for point in pool.source.points:
+            other = taken.setdefault((point, pool.source.register_name), pool.id)
+            if other != pool.id:
+                text = f"measures at {point}, as pool {other!r} does; one of them must let it go"
+                yield Problem("SharedTwice", pool.id, text)
+
+
 def _share(
     registry: Registry, version: PoolVersion, measured: Measured
 ) -> PoolResult | list[Problem]:
@@ -68,12 +80,13 @@ def _share(
     if supply_tariff is None:
         text = f"no version of its tariff {pool.source.tariff!r} is in force; add one"
         return [Problem("NoTariff", pool.id, text)]
-    if supply_tariff.tariff.needs.registers != {pool.source.register_name}:
+    needs = supply_tariff.tariff.needs
+    if needs.registers != {pool.source.register_name} or needs.area:
         text = (
             f"its tariff {pool.source.tariff!r} does not bill {pool.source.register_name!r} alone"
         )
         return [Problem("TariffMismatch", pool.id, text)]
-    supplied = _supply(pool, supply_tariff, measured)
+    supplied = _supply(registry, pool, supply_tariff, measured)
     if supplied is None:
         return []
     supply, evidence = supplied
@@ -91,7 +104,7 @@ def _share(
 
 
 def _supply(
-    pool: Pool, version: TariffVersion, measured: Measured
+    registry: Registry, pool: Pool, version: TariffVersion, measured: Measured
 ) -> tuple[Supply, dict[str, Any]] | None:
     """Return what the shared meters counted and what it costs; None where a finding blocks it."""
     name = pool.source.register_name
@@ -112,7 +125,7 @@ def _supply(
             }
         )
     use = {name: whole}
-    before = dict.fromkeys(version.tariff.needs.year_to_date, 0)
+    before = dict.fromkeys(version.tariff.needs.year_to_date, _year_to_date(registry, pool))
     charges = rate(version.tariff, Subjects.one(use=use, before=before))
     supply = Supply(
         quantity=whole,
@@ -132,6 +145,16 @@ def _supply(
         ],
     }
     return supply, evidence
+
+
+def _year_to_date(registry: Registry, pool: Pool) -> int:
+    """Return what the shared meters were billed for since New Year, 10⁻⁴ units."""
+    issued = (
+        registry.issued.get((point.id, pool.source.register_name))
+        for point in registry.points
+        if point.code in pool.source.points
+    )
+    return sum(each.year_to_date for each in issued if each is not None)
 
 
 def _participants(registry: Registry, pool: Pool, measured: Measured) -> list[Participant]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, text
 
 from billing import tables
 from billing.canonical import canonical_json
+from meters.interval import utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ def append(
     position, previous = (last.position + 1, last.digest) if last is not None else (1, FIRST)
     entry = {
         "position": position,
-        "at": at,
+        "at": utc(at),
         "actor": actor,
         "action": action,
         "subject": subject,

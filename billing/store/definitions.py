@@ -22,7 +22,7 @@ class VersionExistsError(ValueError):
 
 
 class UnknownPointError(LookupError):
-    """A pool names a metering point that its community does not have."""
+    """A pool names a metering point that its community does not have, or has for a unit alone."""
 
 
 def add_tariff(connection: Connection, tariff: Tariff) -> int:
@@ -47,13 +47,23 @@ def add_tariff(connection: Connection, tariff: Tariff) -> int:
 def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
     """Store this version of `pool` for a community and return its id, as `add_tariff` does."""
     point = tables.point
-    known = set(
-        connection.scalars(select(point.c.code).where(point.c.community_id == community_id))
-    )
-    if unknown := sorted(set(pool.source.points) - known):
-        raise UnknownPointError(
-            f"pool {pool.id} measures at {unknown[0]}, which the community does not have"
+    known = {
+        row.code: row.role
+        for row in connection.execute(
+            select(point.c.code, point.c.role).where(point.c.community_id == community_id)
         )
+    }
+    for code in pool.source.points:
+        if code not in known:
+            raise UnknownPointError(
+                f"pool {pool.id} measures at {code}, which the community does not have; "
+                "correct the point"
+            )
+        if known[code] == "unit":
+            raise UnknownPointError(
+                f"pool {pool.id} measures at {code}, which is a unit's own and billed to it; "
+                "name a shared or a master point"
+            )
     table = tables.pool_version
     found = connection.execute(
         select(table).where(
@@ -84,7 +94,11 @@ def tariffs_in_force(connection: Connection, day: date) -> dict[str, TariffVersi
     rows = connection.execute(
         select(table).where(table.c.valid_from <= day).order_by(table.c.valid_from, table.c.version)
     )
-    return {row.code: TariffVersion(row.id, from_canonical(Tariff, row.document)) for row in rows}
+    in_force = {row.code: row for row in rows}
+    return {
+        code: TariffVersion(row.id, from_canonical(Tariff, row.document))
+        for code, row in in_force.items()
+    }
 
 
 def tariff(connection: Connection, version_id: int) -> Tariff:
@@ -100,8 +114,10 @@ def pools(connection: Connection, community_id: int) -> tuple[PoolVersion, ...]:
     rows = connection.execute(
         select(table).where(table.c.community_id == community_id).order_by(table.c.version)
     )
-    newest = {row.code: PoolVersion(row.id, from_canonical(Pool, row.document)) for row in rows}
-    return tuple(newest[code] for code in sorted(newest))
+    newest = {row.code: row for row in rows}
+    return tuple(
+        PoolVersion(row.id, from_canonical(Pool, row.document)) for _, row in sorted(newest.items())
+    )
 
 
 def pool(connection: Connection, version_id: int) -> Pool:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, or_, select
 
 from billing import tables
 from billing.canonical import canonical_json, read_json
@@ -19,8 +19,10 @@ from meters.interval import Period
 from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
+
+    from sqlalchemy import Row
 
     from billing import community as definition
 
@@ -33,6 +35,10 @@ class UnknownCommunityError(LookupError):
     """No community has this code."""
 
 
+class MeterTakenError(ValueError):
+    """A meter stands at a point of another community at the same time."""
+
+
 def import_community(connection: Connection, community: definition.Community) -> int:
     """Store `community` with all that it holds and return its id."""
     table = tables.community
@@ -40,6 +46,7 @@ def import_community(connection: Connection, community: definition.Community) ->
         raise CommunityExistsError(
             f"community {community.code!r} is there already; give the new one another code"
         )
+    _assert_meters_free(connection, community)
     community_id = insert(
         connection,
         table,
@@ -84,6 +91,20 @@ def period_of(connection: Connection, community_id: int, key: str) -> Period:
     return Period.month(key, ZoneInfo(zone))
 
 
+def due_days(connection: Connection, community_id: int) -> int:
+    """Return how many days after its issue a bill of the community is due."""
+    table = tables.community
+    query = select(table.c.due_days).where(table.c.id == community_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def lock(connection: Connection, community_ids: Sequence[int]) -> None:
+    """Keep others from changing the communities, or making runs of them, until the end of this."""
+    table = tables.community
+    query = select(table.c.id).where(table.c.id.in_(community_ids)).order_by(table.c.id)
+    connection.execute(query.with_for_update()).all()
+
+
 def read(connection: Connection, community_id: int, key: str) -> Registry:
     """Return the community as a run of the month `key` sees it."""
     table = tables.community
@@ -103,6 +124,29 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
         pools=definitions.pools(connection, community_id),
         issued=usages.issued_before(connection, community_id, period),
     )
+
+
+def _assert_meters_free(connection: Connection, community: definition.Community) -> None:
+    """Raise `MeterTakenError` if another community has one of the meters at the same time."""
+    point, installation, other = tables.point, tables.installation, tables.community
+    standing = defaultdict(list)
+    for row in connection.execute(
+        select(installation, point.c.code.label("point"), other.c.code.label("community"))
+        .join(point, point.c.id == installation.c.point_id)
+        .join(other, other.c.id == point.c.community_id)
+    ):
+        standing[row.meter].append(row)
+    for each in community.point:
+        for new in each.installation:
+            for old in standing.get(new.meter, ()):
+                if (old.end is None or new.start < old.end) and (
+                    new.end is None or old.start < new.end
+                ):
+                    raise MeterTakenError(
+                        f"meter {new.meter} of point {each.code} stands at {old.point} of "
+                        f"community {old.community!r} at the same time; end it there, or correct "
+                        "the meter's code"
+                    )
 
 
 def _import_buildings(
@@ -191,7 +235,6 @@ def _units(connection: Connection, community_id: int, period: Period) -> tuple[U
         select(unit, building.c.code.label("building"))
         .join(building, building.c.id == unit.c.building_id)
         .where(unit.c.community_id == community_id)
-        .order_by(unit.c.code)
     )
     return tuple(
         Unit(
@@ -204,8 +247,13 @@ def _units(connection: Connection, community_id: int, period: Period) -> tuple[U
             vacant=row.id in vacant,
             account=accounts.get(row.id),
         )
-        for row in rows
+        for row in _by_code(rows)
     )
+
+
+def _by_code(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
+    """Return `rows` by code, in the same order on every database: their collations differ."""
+    return sorted(rows, key=lambda row: str(row.code))
 
 
 def _vacant_units(connection: Connection, community_id: int, period: Period) -> set[int]:
@@ -246,7 +294,6 @@ def _points(connection: Connection, community_id: int) -> tuple[Point, ...]:
         .outerjoin(unit, unit.c.id == point.c.unit_id)
         .outerjoin(building, building.c.id == point.c.building_id)
         .where(point.c.community_id == community_id)
-        .order_by(point.c.code)
     )
     return tuple(
         Point(
@@ -258,7 +305,7 @@ def _points(connection: Connection, community_id: int) -> tuple[Point, ...]:
             building=row.building,
             installations=tuple(installations[row.id]),
         )
-        for row in rows
+        for row in _by_code(rows)
     )
 
 
@@ -267,7 +314,7 @@ def _installations(connection: Connection, community_id: int) -> dict[int, list[
     found: dict[int, list[Installation]] = defaultdict(list)
     rows = connection.execute(
         select(installation, point.c.code)
-        .join(point, and_(point.c.id == installation.c.point_id))
+        .join(point, point.c.id == installation.c.point_id)
         .where(point.c.community_id == community_id)
         .order_by(installation.c.start)
     )

@@ -26,6 +26,9 @@ def replace(connection: Connection, community_run_id: int, computed: Computed | 
     _delete(connection, community_run_id)
     if computed is None:
         return
+    made = max(len(computed.usages), len(computed.statements), len(computed.bills))
+    if made >= PLACES:
+        raise ValueError(f"{made} usages or bills of one community do not fit; split it in two")
     base = community_run_id * PLACES
     usage_ids = {key: base + place for place, key in enumerate(computed.usages, start=1)}
     statement_ids = {

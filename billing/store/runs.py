@@ -107,7 +107,6 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
         select(part, community.c.code.label("community"))
         .join(community, community.c.id == part.c.community_id)
         .where(part.c.bill_run_id == run_id)
-        .order_by(community.c.code)
     )
     communities = tuple(
         CommunityRun(
@@ -120,7 +119,7 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
             total=each.total,
             digest=each.digest,
         )
-        for each in parts
+        for each in sorted(parts, key=lambda row: str(row.community))
     )
     return Run(**row._asdict(), communities=communities)
 
@@ -140,6 +139,18 @@ def last_issued_period(connection: Connection, community_id: int) -> str | None:
         .where(part.c.community_id == community_id, run.c.state == "issued")
     )
     return last
+
+
+def not_issued(connection: Connection, community_id: int) -> list[tuple[int, str]]:
+    """Return id and period of the runs of a community that are not issued yet."""
+    run, part = tables.bill_run, tables.community_run
+    rows = connection.execute(
+        select(run.c.id, run.c.period)
+        .join(part, part.c.bill_run_id == run.c.id)
+        .where(part.c.community_id == community_id, run.c.state != "issued")
+        .order_by(run.c.id)
+    )
+    return [(run_id, period) for run_id, period in rows]
 
 
 def record_result(

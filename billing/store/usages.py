@@ -13,29 +13,44 @@ from billing.registry import Issued
 
 if TYPE_CHECKING:
     from meters.interval import Period
+    from meters.usage import RegisterAt
 
 
 def issued_before(
     connection: Connection, community_id: int, period: Period
 ) -> dict[tuple[int, str], Issued]:
     """Return what issued bills say before `period`, by point id and register name."""
-    usage, point = tables.usage, tables.point
+    evidence = closings_before(connection, community_id, period)
+    closings = {key: closing(text) for key, text in evidence.items()}
+    used = _year_to_date(connection, community_id, period)
+    return {
+        key: Issued(closings.get(key), used.get(key, 0)) for key in closings.keys() | used.keys()
+    }
+
+
+def closings_before(
+    connection: Connection, community_id: int, period: Period
+) -> dict[tuple[int, str], str]:
+    """Return the evidence of issued usage that ends where `period` starts, by the same key."""
+    usage = tables.usage
     run, community_run = tables.bill_run, tables.community_run
-    issued = (
-        select(usage)
+    rows = connection.execute(
+        select(usage.c.point_id, usage.c.register, usage.c.evidence)
         .join(community_run, community_run.c.id == usage.c.community_run_id)
         .join(run, run.c.id == community_run.c.bill_run_id)
-        .join(point, point.c.id == usage.c.point_id)
-        .where(point.c.community_id == community_id, run.c.state == "issued")
-    )
-    closing = {
-        (row.point_id, row.register): read_register(
-            read_json(row.evidence)["segments"][-1]["closing"]
+        .where(
+            community_run.c.community_id == community_id,
+            run.c.state == "issued",
+            community_run.c.period == period.previous.key,
+            usage.c.end == period.interval.start,
         )
-        for row in connection.execute(issued.where(usage.c.end == period.interval.start))
-    }
-    used = _year_to_date(connection, community_id, period)
-    return {key: Issued(closing.get(key), used.get(key, 0)) for key in closing.keys() | used.keys()}
+    )
+    return {(point_id, register): text for point_id, register, text in rows}
+
+
+def closing(evidence: str) -> RegisterAt:
+    """Return the register that a usage closed with, from its evidence."""
+    return read_register(read_json(evidence)["segments"][-1]["closing"])
 
 
 def _year_to_date(
@@ -44,15 +59,14 @@ def _year_to_date(
     year = period.year_to_date()
     if year is None:
         return {}
-    usage, point = tables.usage, tables.point
+    usage = tables.usage
     run, community_run = tables.bill_run, tables.community_run
     rows = connection.execute(
         select(usage.c.point_id, usage.c.register, func.sum(usage.c.quantity))
         .join(community_run, community_run.c.id == usage.c.community_run_id)
         .join(run, run.c.id == community_run.c.bill_run_id)
-        .join(point, point.c.id == usage.c.point_id)
         .where(
-            point.c.community_id == community_id,
+            community_run.c.community_id == community_id,
             run.c.state == "issued",
             usage.c.start >= year.interval.start,
             usage.c.end <= year.interval.end,

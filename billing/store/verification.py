@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, select
 
 from billing import tables
+from billing.apportionment import Payer
 from billing.canonical import read_json
-from billing.recompute import Claim, recompute_charge, recompute_share
-from billing.store import audit, definitions, ledger, runs
+from billing.digest import run_digest
+from billing.recompute import (
+    UNREADABLE,
+    Claim,
+    Difference,
+    recompute_charge,
+    recompute_share,
+    recompute_statement,
+)
+from billing.store import audit, definitions, journal_check, records, runs, usages
+from billing.usage_check import usage_differences
+from meters.interval import Interval, Period
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from datetime import datetime
+
+    from billing.pool import Pool
+    from billing.store.runs import CommunityRun, Run
+    from billing.tariff import Tariff
 
 
 @dataclass(slots=True)
@@ -26,24 +43,32 @@ class Verified:
     audit_entries: int = 0
     failures: list[str] = field(default_factory=list)
 
+    def say(self, where: str, differences: Iterable[object]) -> None:
+        self.failures.extend(f"{where}: {each}" for each in differences)
+
 
 def verify_run(connection: Connection, run_id: int) -> Verified:
     """Recompute every line of run `run_id` and check what must hold of it as a whole.
 
-    Lines equal what their evidence gives (I7), shares sum to their statement (I4), billed usage of
-    a register tiles time (I2), the trial balance is zero (I8), the audit log is unbroken (I9).
+    Billed usage of a register tiles time (I2) and follows from its readings (I3), shares sum to
+    their statement (I4), what is stored gives the digest (I6), lines equal what their evidence
+    gives (I7), the journal balances and claims what was billed (I8), the audit log is unbroken
+    (I9).
     """
-    runs.read(connection, run_id)
+    run = runs.read(connection, run_id)
     verified = Verified()
-    _verify_lines(connection, run_id, verified)
-    _verify_statements(connection, run_id, verified)
-    _verify_tiling(connection, run_id, verified)
-    if difference := sum(ledger.trial_balance(connection).values()):
-        verified.failures.append(f"I8: the trial balance is off by {difference} fen")
+    known = _Definitions(connection)
+    for part in run.communities:
+        _verify_usages(connection, run, part, verified)
+        _verify_tiling(connection, part, verified)
+        _verify_statements(connection, run, part, known, verified)
+        _verify_lines(connection, part, known, verified)
+    _verify_digests(connection, run, verified)
+    verified.say("I8", journal_check.failures(connection, run))
     try:
         verified.audit_entries = audit.verify(connection)
     except audit.AuditBrokenError as error:
-        verified.failures.append(f"I9: {error}")
+        verified.say("I9", [error])
     return verified
 
 
@@ -53,10 +78,167 @@ def verify_line(connection: Connection, number: str, position: int) -> list[str]
     row = connection.execute(
         _lines().where(bill.c.number == number, tables.bill_line.c.position == position)
     ).one()
-    return _line_failures(connection, row)
+    known = _Definitions(connection)
+    if row.statement_id is None:
+        return _found(lambda: _charge_differences(row, known))
+    return _found(lambda: _share_differences(row, known))
 
 
-def _lines() -> Any:
+class _Definitions:
+    """Tariffs and pools by the id of their version, each read once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._tariffs: dict[int, Tariff] = {}
+        self._pools: dict[int, Pool] = {}
+
+    def tariff(self, version_id: int) -> Tariff:
+        if version_id not in self._tariffs:
+            self._tariffs[version_id] = definitions.tariff(self._connection, version_id)
+        return self._tariffs[version_id]
+
+    def pool(self, version_id: int) -> Pool:
+        if version_id not in self._pools:
+            self._pools[version_id] = definitions.pool(self._connection, version_id)
+        return self._pools[version_id]
+
+
+def _found(check: Callable[[], Iterable[Difference]]) -> list[str]:
+    """Return what `check` finds; evidence that it cannot even read is a finding too."""
+    try:
+        return [str(difference) for difference in check()]
+    except UNREADABLE as error:
+        return [f"its evidence is damaged: {type(error).__name__}: {error}"]
+
+
+def _verify_usages(
+    connection: Connection, run: Run, part: CommunityRun, verified: Verified
+) -> None:
+    usage, point, community = tables.usage, tables.point, tables.community
+    zone = connection.scalar(select(community.c.zone).where(community.c.id == part.community_id))
+    period = Period.month(run.period, ZoneInfo(str(zone)))
+    issued = usages.closings_before(connection, part.community_id, period)
+    rows = connection.execute(
+        select(usage, point.c.code)
+        .join(point, point.c.id == usage.c.point_id)
+        .where(usage.c.community_run_id == part.id)
+        .order_by(usage.c.id)
+    )
+    for row in rows:
+        verified.usages += 1
+
+        def check(row: Row[Any] = row) -> Iterable[Difference]:
+            if Interval(row.start, row.end) != period.interval:
+                yield Difference("interval", f"{row.start} to {row.end}", f"{period.interval}")
+            closing = issued.get((row.point_id, row.register))
+            yield from usage_differences(
+                row.quantity,
+                register=row.register,
+                interval=period.interval,
+                evidence=read_json(row.evidence),
+                opens_with=None if closing is None else usages.closing(closing),
+            )
+
+        verified.say(f"I3: usage of {row.code}, {row.register}", _found(check))
+
+
+def _verify_tiling(connection: Connection, part: CommunityRun, verified: Verified) -> None:
+    """Hold the billed intervals of each register of the community against each other (I2)."""
+    usage, point = tables.usage, tables.point
+    rows = connection.execute(
+        select(usage.c.point_id, usage.c.register, usage.c.start, usage.c.end, point.c.code)
+        .join(point, point.c.id == usage.c.point_id)
+        .where(point.c.community_id == part.community_id)
+        .order_by(usage.c.point_id, usage.c.register, usage.c.start)
+    )
+    billed_until: dict[tuple[int, str], datetime] = {}
+    for point_id, register, start, end, code in rows:
+        until = billed_until.get((point_id, register), start)
+        if until != start:
+            verified.say(f"I2: {code}, {register}", [f"billed until {until}, then from {start}"])
+        billed_until[point_id, register] = end
+
+
+def _verify_statements(
+    connection: Connection,
+    run: Run,
+    part: CommunityRun,
+    known: _Definitions,
+    verified: Verified,
+) -> None:
+    statement = tables.statement
+    query = select(statement).where(statement.c.community_run_id == part.id)
+    for row in connection.execute(query.order_by(statement.c.id)):
+        verified.statements += 1
+        pool, shares = known.pool(row.pool_version_id), _shares(connection, row.id)
+        where = f"I4: statement of {pool.id}"
+        summed = (sum(each.quantity for each in shares), sum(each.amount for each in shares))
+        if summed != (row.quantity, row.amount):
+            verified.say(where, [f"its shares sum to {summed[1]} fen, its supply is {row.amount}"])
+
+        def check(row: Row[Any] = row, shares: list[Row[Any]] = shares) -> list[Difference]:
+            return recompute_statement(
+                Claim(quantity=row.quantity, amount=row.amount),
+                [(s.code, Claim(quantity=s.quantity, amount=s.amount)) for s in shares],
+                pool=known.pool(row.pool_version_id),
+                tariff=known.tariff(row.tariff_version_id),
+                period=run.period,
+                evidence=read_json(row.evidence),
+            )
+
+        verified.say(where, _found(check))
+
+
+def _shares(connection: Connection, statement_id: int) -> list[Row[Any]]:
+    share, unit = tables.share, tables.unit
+    return list(
+        connection.execute(
+            select(share.c.quantity, share.c.amount, unit.c.code)
+            .outerjoin(unit, unit.c.id == share.c.unit_id)
+            .where(share.c.statement_id == statement_id)
+            .order_by(share.c.position)
+        )
+    )
+
+
+def _verify_lines(
+    connection: Connection, part: CommunityRun, known: _Definitions, verified: Verified
+) -> None:
+    bill = tables.bill
+    sums: dict[str, int] = {}
+    for row in connection.execute(_lines().where(bill.c.community_run_id == part.id)):
+        verified.lines += 1
+        sums[row.number] = sums.get(row.number, 0) + row.amount
+
+        def check(row: Row[Any] = row) -> Iterable[Difference]:
+            if row.statement_id is None:
+                return _charge_differences(row, known)
+            return _stored_share_differences(row)
+
+        verified.say(f"I7: bill {row.number}, line {row.position}", _found(check))
+    totals = connection.execute(
+        select(bill.c.number, bill.c.total).where(bill.c.community_run_id == part.id)
+    ).all()
+    for number, total in totals:
+        if sums.get(number, 0) != total:
+            verified.say(f"bill {number}", [f"claims {total}, its lines {sums.get(number)}"])
+    made = (len(totals), sum(total for _, total in totals))
+    if made != (part.bills, part.total):
+        verified.say(part.community, [f"its run counts {part.bills} bills, there are {made[0]}"])
+
+
+def _verify_digests(connection: Connection, run: Run, verified: Verified) -> None:
+    for part in run.communities:
+        stored = records.community_digest(connection, part.id)
+        if part.state == "computed" and stored != part.digest:
+            what = f"what is stored gives the digest {stored}, computed was {part.digest}"
+            verified.say(f"I6: {part.community}", [what])
+    digest = run_digest((part.community, str(part.digest)) for part in run.communities)
+    if run.digest is not None and digest != run.digest:
+        verified.say(f"I6: run {run.id}", ["its digest is not that of its communities"])
+
+
+def _lines() -> Select[Any]:
     bill, line = tables.bill, tables.bill_line
     usage, statement, share = tables.usage, tables.statement, tables.share
     return (
@@ -64,12 +246,15 @@ def _lines() -> Any:
             line,
             bill.c.number,
             bill.c.period,
+            bill.c.unit_id,
             usage.c.evidence.label("usage_evidence"),
             statement.c.evidence.label("statement_evidence"),
             statement.c.pool_version_id,
             statement.c.tariff_version_id.label("supply_tariff_id"),
             share.c.quantity.label("share_quantity"),
             share.c.amount.label("share_amount"),
+            share.c.unit_id.label("share_unit_id"),
+            share.c.payer,
         )
         .join(bill, bill.c.id == line.c.bill_id)
         .outerjoin(usage, usage.c.id == line.c.usage_id)
@@ -78,93 +263,33 @@ def _lines() -> Any:
             share,
             (share.c.statement_id == line.c.statement_id) & (share.c.position == line.c.share),
         )
-        .order_by(bill.c.number, line.c.position)
+        .order_by(bill.c.id, line.c.position)
     )
 
 
-def _verify_lines(connection: Connection, run_id: int, verified: Verified) -> None:
-    part, bill = tables.community_run, tables.bill
-    query = _lines().join(part, part.c.id == bill.c.community_run_id)
-    sums: dict[str, int] = {}
-    for row in connection.execute(query.where(part.c.bill_run_id == run_id)):
-        verified.lines += 1
-        sums[row.number] = sums.get(row.number, 0) + row.amount
-        verified.failures.extend(
-            f"I7: bill {row.number}, line {row.position}: {text}"
-            for text in _line_failures(connection, row)
-        )
-    totals = connection.execute(
-        select(bill.c.number, bill.c.total)
-        .join(part, part.c.id == bill.c.community_run_id)
-        .where(part.c.bill_run_id == run_id)
+def _charge_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
+    return recompute_charge(
+        Claim(quantity=row.quantity, amount=row.amount),
+        charge=row.charge,
+        tariff=known.tariff(row.tariff_version_id),
+        evidence=read_json(row.evidence),
+        usage=None if row.usage_evidence is None else read_json(row.usage_evidence),
     )
-    for number, total in totals:
-        if sums.get(number, 0) != total:
-            verified.failures.append(f"bill {number} claims {total}, its lines {sums.get(number)}")
 
 
-def _line_failures(connection: Connection, row: Row[Any]) -> list[str]:
-    claim = Claim(quantity=row.quantity, amount=row.amount)
-    if row.statement_id is None:
-        found = recompute_charge(
-            claim,
-            charge=row.charge,
-            tariff=definitions.tariff(connection, row.tariff_version_id),
-            evidence=read_json(row.evidence),
-            usage=None if row.usage_evidence is None else read_json(row.usage_evidence),
-        )
-    else:
-        found = recompute_share(
-            claim,
-            position=row.share,
-            pool=definitions.pool(connection, row.pool_version_id),
-            tariff=definitions.tariff(connection, row.supply_tariff_id),
-            period=row.period,
-            evidence=read_json(row.statement_evidence),
-        )
-    return [str(difference) for difference in found]
-
-
-def _verify_statements(connection: Connection, run_id: int, verified: Verified) -> None:
-    statement, share, part = tables.statement, tables.share, tables.community_run
-    rows = connection.execute(
-        select(
-            statement.c.id,
-            statement.c.quantity,
-            statement.c.amount,
-            func.sum(share.c.quantity).label("shared_quantity"),
-            func.sum(share.c.amount).label("shared_amount"),
-        )
-        .join(part, part.c.id == statement.c.community_run_id)
-        .join(share, share.c.statement_id == statement.c.id)
-        .where(part.c.bill_run_id == run_id)
-        .group_by(statement.c.id, statement.c.quantity, statement.c.amount)
+def _share_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
+    return recompute_share(
+        Claim(quantity=row.quantity, amount=row.amount),
+        position=row.share,
+        pool=known.pool(row.pool_version_id),
+        tariff=known.tariff(row.supply_tariff_id),
+        period=row.period,
+        evidence=read_json(row.statement_evidence),
     )
-    for row in rows:
-        verified.statements += 1
-        if (row.quantity, row.amount) != (row.shared_quantity, row.shared_amount):
-            verified.failures.append(
-                f"I4: the shares of statement {row.id} sum to {row.shared_amount} fen, "
-                f"its supply is {row.amount}"
-            )
 
 
-def _verify_tiling(connection: Connection, run_id: int, verified: Verified) -> None:
-    """Hold the billed intervals of each register of the run's points against each other (I2)."""
-    usage, part, point = tables.usage, tables.community_run, tables.point
-    communities = select(part.c.community_id).where(part.c.bill_run_id == run_id)
-    rows = connection.execute(
-        select(usage.c.point_id, usage.c.register, usage.c.start, usage.c.end)
-        .join(point, point.c.id == usage.c.point_id)
-        .where(point.c.community_id.in_(communities))
-        .order_by(usage.c.point_id, usage.c.register, usage.c.start)
-    )
-    billed_until: dict[tuple[int, str], datetime] = {}
-    for point_id, register, start, end in rows:
-        verified.usages += 1
-        until = billed_until.get((point_id, register), start)
-        if until != start:
-            verified.failures.append(
-                f"I2: point {point_id}, {register}: billed until {until}, then from {start}"
-            )
-        billed_until[point_id, register] = end
+def _stored_share_differences(row: Row[Any]) -> list[Difference]:
+    """Hold a shared line against its share; the shares are recomputed with their statement."""
+    claimed = (row.quantity, row.amount, row.unit_id, Payer.OWNER)
+    stored = (row.share_quantity, row.share_amount, row.share_unit_id, row.payer)
+    return [] if claimed == stored else [Difference("share", str(claimed), str(stored))]

@@ -1,0 +1,79 @@
+"""Books of a small community, on each database, with an archive that holds its readings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from small_community import Books, boundary_readings
+
+from billing.database import Database
+from meters.archive.sql import SqlArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'billing.sqlite'}"
+    url: str = request.getfixturevalue("fresh_postgresql_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty billing database of each kind."""
+    with Database(database_url) as opened:
+        opened.migrate()
+        yield opened
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """An empty billing database in a file, for what does not depend on SQL."""
+    with Database(f"sqlite:///{tmp_path / 'only.sqlite'}") as opened:
+        opened.migrate()
+        yield opened
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[SqlArchive]:
+    """An archive that holds the readings at every boundary."""
+    opened = SqlArchive(f"sqlite:///{tmp_path / 'archive.sqlite'}")
+    opened.append(boundary_readings())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def empty_archive(tmp_path: Path) -> Iterator[SqlArchive]:
+    """An archive without readings."""
+    opened = SqlArchive(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def books(database: Database, archive: SqlArchive) -> Books:
+    """The small community, defined, on each kind of database."""
+    made = Books(database, archive)
+    made.define()
+    return made
+
+
+@pytest.fixture
+def sqlite_books(sqlite_database: Database, archive: SqlArchive) -> Books:
+    """The small community, defined, in a file."""
+    made = Books(sqlite_database, archive)
+    made.define()
+    return made
+
+
+@pytest.fixture
+def blank_books(sqlite_database: Database, archive: SqlArchive) -> Books:
+    """Books without a community."""
+    return Books(sqlite_database, archive)

@@ -1,0 +1,117 @@
+"""The tables: made by migrations alone, equal to what the program knows, refused where they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import CheckConstraint, inspect
+
+import api.tables
+from billing.database import Database, DatabaseError
+from billing.tables import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+assert api.tables.metadata is metadata  # its tables stand beside billing's
+
+
+def test_migrations_make_exactly_the_tables_that_the_program_knows(database: Database) -> None:
+    with database.snapshot() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, metadata)
+
+    assert differences == []
+
+
+def checks(table: Table) -> set[str]:
+    return {
+        str(each.name)
+        for each in table.constraints
+        if isinstance(each, CheckConstraint) and each.name
+    }
+
+
+def test_migrations_make_every_check_that_the_program_counts_on(database: Database) -> None:
+    inspector = inspect(database.engine)
+
+    for name, table in metadata.tables.items():
+        made = {str(each["name"]) for each in inspector.get_check_constraints(name)}
+        assert made == checks(table), name
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    database.migrate()
+
+    database.check_version()
+
+
+def test_a_database_without_tables_is_refused_with_the_command_to_run(database_url: str) -> None:
+    with (
+        Database(database_url) as empty,
+        pytest.raises(DatabaseError, match="version none.*run `tallygate billing migrate`"),
+    ):
+        empty.check_version()
+
+
+def test_a_database_of_an_older_version_is_refused_with_the_command_to_run(
+    database: Database,
+) -> None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+
+    with pytest.raises(DatabaseError, match="version 0001.*run `tallygate billing migrate`"):
+        database.check_version()
+
+
+def test_a_database_of_a_newer_program_is_left_alone(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(DatabaseError, match=r"version 9999.*a newer one made it"):
+        database.check_version()
+    with pytest.raises(DatabaseError, match=r"version 9999.*a newer one made it"):
+        database.migrate()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
+    with Database(database_url) as database:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("CREATE TABLE share (x integer)")
+
+        with pytest.raises(Exception, match="share"):
+            database.migrate()
+
+        assert inspect(database.engine).get_table_names() == ["share"]
+
+
+def test_a_snapshot_sees_one_state_while_others_write(database: Database) -> None:
+    count = "SELECT count(*) FROM community"
+    insert = (
+        "INSERT INTO community (code, title, zone, currency, due_days, tariffs)"
+        " VALUES ('x', '{}', 'UTC', 'CNY', 1, '{}')"
+    )
+    with database.snapshot() as seen:
+        assert seen.exec_driver_sql(count).scalar() == 0
+        with database.transaction() as other:
+            other.exec_driver_sql(insert)
+        assert seen.exec_driver_sql(count).scalar() == 0
+
+    with database.snapshot() as seen:
+        assert seen.exec_driver_sql(count).scalar() == 1
+
+
+def test_what_fails_in_a_transaction_is_undone_whole(database: Database) -> None:
+    insert = (
+        "INSERT INTO community (code, title, zone, currency, due_days, tariffs)"
+        " VALUES ('x', '{}', 'UTC', 'CNY', 1, '{}')"
+    )
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
+        connection.exec_driver_sql(insert)
+        raise ZeroDivisionError
+
+    with database.snapshot() as seen:
+        assert seen.exec_driver_sql("SELECT count(*) FROM community").scalar() == 0
