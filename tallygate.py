@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from api.commands import api, key, user
-from billing.commands import billing
-from deploy.check import check
-from deploy.demo.command import demo
-from deploy.docs import docs
-from gateway.commands import gateway
-from simulators.commands import simulate
+COMMANDS = {
+    "api": "api.commands",
+    "billing": "billing.commands",
+    "check": "deploy.check",
+    "demo": "deploy.demo.command",
+    "docs": "deploy.docs",
+    "gateway": "gateway.commands",
+    "key": "api.commands",
+    "simulate": "simulators.commands",
+    "user": "api.commands",
+}
+"""Each command and the module that holds it under the same name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class FrontDoor(click.Group):
+    """Imports a command's module only when it is asked for: a gateway loads no web server."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(import_module(module), cmd_name)
+        return command
+
+
+@click.command(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tallygate", message="tallygate %(version)s")
 def main() -> None:
     """From smart water and electricity meters to bills that people can check."""
 
-
-for command in (demo, check, gateway, billing, api, user, key, simulate, docs):
-    main.add_command(command)
 
 if __name__ == "__main__":
     main()

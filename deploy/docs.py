@@ -130,10 +130,9 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _commands() -> str:
-    root = click.get_current_context().find_root().command
+    root = click.get_current_context().find_root()
     lines = ["# Commands", "", "Generated from `tallygate --help` and what is below it.", ""]
-    for path, command in _walk(root, "tallygate"):
-        context = click.Context(command, info_name=path, max_content_width=88, terminal_width=88)
+    for path, command, context in _walk(root.command, "tallygate"):
         lines += [f"## `{path}`", "", "```text", command.get_help(context).rstrip(), "```", ""]
     return "\n".join(lines)
 
@@ -146,8 +145,11 @@ def _openapi() -> str:
     return json.dumps(app.openapi(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
-def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
+def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command, click.Context]]:
+    context = click.Context(command, info_name=path, max_content_width=88, terminal_width=88)
+    yield path, command, context
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _walk(command.commands[name], f"{path} {name}")
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _walk(inner, f"{path} {name}")
