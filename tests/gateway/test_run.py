@@ -1,0 +1,202 @@
+"""A whole gateway: it reads, keeps and forwards, works while others are away, and stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.health import StatusFile, status
+from gateway.run import Gateway, GatewayFailedError
+from gateway.site import load_site
+from gateway.spool import Spool
+from gateway.spool_lock import SpoolLockedError
+from meters.archive.open import open_archive
+from meters.archive.protocol import ArchiveUnavailableError
+from meters.reading import Series
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from gateway.site import Site
+    from meters.archive.protocol import Archive
+
+ROOT = Path(__file__).parents[2]
+SITE = """
+gateway = "north-1"
+[archive]
+url = "sqlite:///archive.sqlite"
+[poll]
+billing_s = 1
+[[bus]]
+name = "line"
+host = "127.0.0.1"
+port = {port}
+timeout_s = "0.5"
+[[bus.device]]
+meter = "b-1"
+unit = 1
+type = "bove-ultrasonic"
+"""
+
+
+async def _zero(request: Any, wire: Any) -> None:
+    wire.answer(request, (0,) * request.words)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.02)
+
+
+def _stored(site: Site) -> int:
+    if not site.spool_path.exists():
+        return 0
+    with Spool(site.spool_path, read_only=True) as spool:
+        return spool.tally().stored
+
+
+@asynccontextmanager
+async def _running(
+    site: Site, connect: Callable[[str], Archive] = open_archive
+) -> AsyncIterator[asyncio.Task[None]]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(Gateway(site, connect=connect).run(stop))
+    yield task
+    stop.set()
+    await task
+
+
+def test_a_gateway_reads_forwards_and_leaves_nothing_behind(peer: Any, site_file: Any) -> None:
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            site = load_site(site_file(SITE.format(port=line.port)), {})
+            async with _running(site):
+                await _until(lambda: _stored(site) >= 4)
+        found = status("north-1", site.spool_path)
+        assert found["running"] is False
+        assert found["tally"]["spooled"] == 0
+        assert found["devices"][0]["state"] == "ok"
+        assert found["archive"]["error"] is None
+        archive = open_archive(site.archive_url)
+        latest = archive.latest()
+        archive.close()
+        assert latest.keys() == {Series("b-1", "volume"), Series("b-1", "reverse_volume")}
+
+    asyncio.run(scenario())
+
+
+def test_while_the_archive_is_away_readings_wait_and_then_arrive(peer: Any, site_file: Any) -> None:
+    def away(_url: str) -> Archive:
+        raise ArchiveUnavailableError("the archive is away")
+
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            site = load_site(site_file(SITE.format(port=line.port)), {})
+            async with _running(site, connect=away):
+                snapshot = StatusFile(site.spool_path)
+                await _until(lambda: snapshot.read().get("tally", {}).get("spooled", 0) >= 4)
+                await _until(lambda: snapshot.read()["archive"]["error"] == "the archive is away")
+            waited = status("north-1", site.spool_path)["tally"]["spooled"]
+            assert waited >= 4
+            async with _running(site):
+                await _until(lambda: _stored(site) >= waited)
+
+    asyncio.run(scenario())
+
+
+def test_a_second_gateway_on_the_same_spool_is_refused(peer: Any, site_file: Any) -> None:
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            site = load_site(site_file(SITE.format(port=line.port)), {})
+            async with _running(site):
+                await _until(lambda: _stored(site) > 0)
+                with pytest.raises(SpoolLockedError):
+                    await Gateway(site).run(asyncio.Event())
+
+    asyncio.run(scenario())
+
+
+def test_a_part_that_ends_by_itself_ends_the_gateway_with_a_reason(
+    peer: Any, site_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            site = load_site(site_file(SITE.format(port=line.port)), {})
+            monkeypatch.setattr("gateway.committer.Committer.is_alive", False)
+            with pytest.raises(GatewayFailedError, match="the committer has ended"):
+                await Gateway(site).run(asyncio.Event())
+            with Spool(site.spool_path) as spool:
+                spool.conservation()
+
+    asyncio.run(scenario())
+
+
+def test_a_restart_does_not_make_a_meter_silent(peer: Any, site_file: Any) -> None:
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            site = load_site(site_file(SITE.format(port=line.port)), {})
+            async with _running(site):
+                await _until(lambda: _stored(site) > 0)
+        # nobody answers now, and still it is known when the meter was heard last
+        async with _running(site):
+            await _until(
+                lambda: StatusFile(site.spool_path).read()["devices"][0]["state"] == "backoff"
+            )
+        (device,) = status("north-1", site.spool_path)["devices"]
+        assert device["last_answer"] is not None
+        assert "nobody accepts connections" in device["error"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(peer: Any, site_file: Any, signum: signal.Signals) -> None:
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            path = site_file(SITE.format(port=line.port))
+            site = load_site(path, {})
+            program = "from gateway.commands import gateway; gateway()"
+            gateway = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-W", "error", "-c", program, "run", str(path)),
+                cwd=ROOT,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            await _until(lambda: _stored(site) > 0)
+            gateway.send_signal(signum)
+            _, log = await asyncio.wait_for(gateway.communicate(), 20)
+            text = log.decode()
+            assert gateway.returncode == 0, text
+            assert "gateway north-1 starts" in text
+            assert "gateway north-1 stopped" in text
+            assert "Traceback" not in text
+            assert "Warning" not in text
+        with Spool(site.spool_path) as spool:
+            assert spool.conservation().spooled == 0
+
+    asyncio.run(scenario())
+
+
+def test_the_wall_clock_that_is_passed_in_is_the_one_that_counts(peer: Any, site_file: Any) -> None:
+    then = datetime(2031, 1, 1, 12, tzinfo=UTC)
+
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            site = load_site(site_file(SITE.format(port=line.port)), {})
+            stop = asyncio.Event()
+            task = asyncio.create_task(Gateway(site, now=lambda: then).run(stop))
+            await _until(lambda: _stored(site) == 2)
+            stop.set()
+            await task
+        archive = open_archive(site.archive_url)
+        assert {reading.time for reading in archive.latest().values()} == {then}
+        archive.close()
+
+    asyncio.run(scenario())
