@@ -118,6 +118,7 @@ class ModbusConnection:
         ask = client.read_holding_registers if function == 3 else client.read_input_registers
         try:
             response = await ask(address, count=words, device_id=unit)
+            _raise_if_cancelled()
         except ModbusError:
             self.close()
             raise
@@ -238,3 +239,10 @@ class ModbusConnection:
         """Fail the request at once; pymodbus would wait for the timeout."""
         if self._client is not None and not self._client.ctx.response_future.done():
             self._client.ctx.response_future.set_exception(error)
+
+
+def _raise_if_cancelled() -> None:
+    """Cancel here: up to Python 3.11 wait_for swallows a cancellation that comes with a result."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

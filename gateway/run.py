@@ -224,8 +224,13 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
+    """Cancel `tasks` and wait for their end, however often that takes."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        # a library may swallow a cancellation, and then waits for the next one
+        _, pending = await asyncio.wait(pending, timeout=0.5)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

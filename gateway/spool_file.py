@@ -130,6 +130,8 @@ def _check_or_make(connection: sqlite3.Connection, path: Path, *, make: bool) ->
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id == 0 and tables == 0 and make:
         connection.executescript(_SCHEMA)
+    elif application_id == 0 and tables == 0:
+        raise SpoolError(f"the spool {path} is only being made; ask again in a moment")
     elif application_id != APPLICATION_ID:
         raise SpoolError(f"{path} is no spool; name another file, or move this one away")
     elif version != VERSION:

@@ -305,3 +305,27 @@ def test_a_cancelled_request_leaves_nothing_behind(peer: Any) -> None:
             return await connection.read(1, 4, 0x77, 1)
 
     assert asyncio.run(scenario()) == (0x177,)
+
+
+def test_a_cancellation_that_comes_together_with_the_answer_is_not_lost(peer: Any) -> None:
+    async def scenario() -> None:
+        async with (
+            peer() as other,
+            ModbusConnection(other.host, other.port, timeout_s=1) as connection,
+        ):
+            await connection.read(1, 4, 0, 1)
+            task = asyncio.create_task(connection.read(1, 4, 0, 1))
+            assert connection._client is not None
+            transport = connection._client.ctx
+            received = transport.callback_data
+
+            def received_and_cancelled(data: bytes, addr: Any = None) -> int:
+                used = received(data, addr=addr)
+                task.cancel()
+                return used
+
+            transport.callback_data = received_and_cancelled  # type: ignore[method-assign]
+            await asyncio.wait([task])
+            assert task.cancelled()
+
+    asyncio.run(scenario())

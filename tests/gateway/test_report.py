@@ -46,11 +46,11 @@ def _api() -> Iterator[Api]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             report = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            api.heard.append(report)
-            api.keys.append(self.headers["Authorization"])
-            api.paths.append(self.path)
-            body = json.dumps(api.answer(report)).encode()
-            self.send_response(api.status)
+            served.heard.append(report)
+            served.keys.append(self.headers["Authorization"])
+            served.paths.append(self.path)
+            body = json.dumps(served.answer(report)).encode()
+            self.send_response(served.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -59,18 +59,18 @@ def _api() -> Iterator[Api]:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        api = Api(f"http://127.0.0.1:{server.server_port}")
+        served = Api(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield api
+            yield served
         finally:
             server.shutdown()
             thread.join()
 
 
-@pytest.fixture
-def api() -> Iterator[Api]:
+@pytest.fixture(name="api")
+def served_api() -> Iterator[Api]:
     with _api() as served:
         yield served
 

@@ -16,6 +16,7 @@ from gateway.health import StatusFile, status
 from gateway.run import Gateway, GatewayFailedError
 from gateway.site import load_site
 from gateway.spool import Spool
+from gateway.spool_file import SpoolError
 from gateway.spool_lock import SpoolLockedError
 from meters.archive.open import open_archive
 from meters.archive.protocol import ArchiveUnavailableError
@@ -57,10 +58,11 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 def _stored(site: Site) -> int:
-    if not site.spool_path.exists():
-        return 0
-    with Spool(site.spool_path, read_only=True) as spool:
-        return spool.tally().stored
+    try:
+        with Spool(site.spool_path, read_only=True) as spool:
+            return spool.tally().stored
+    except SpoolError:
+        return 0  # the gateway has not made it yet
 
 
 @asynccontextmanager
@@ -69,9 +71,11 @@ async def _running(
 ) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
     task = asyncio.create_task(Gateway(site, connect=connect).run(stop))
-    yield task
-    stop.set()
-    await task
+    try:
+        yield task
+    finally:
+        stop.set()
+        await task
 
 
 def test_a_gateway_reads_forwards_and_leaves_nothing_behind(peer: Any, site_file: Any) -> None:
