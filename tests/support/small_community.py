@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import inspect, text
+
 from billing import lifecycle
 from billing.community import parse_community
 from billing.pool import parse_pool
@@ -302,7 +304,10 @@ class Books:
 
     def bill(self, period: str = "2026-10", *communities: str) -> Run:
         """Create, compute, approve and issue a run, and return it."""
-        run_id = self.create(period, *communities)
+        return self.bill_run(self.create(period, *communities))
+
+    def bill_run(self, run_id: int) -> Run:
+        """Compute, approve and issue a run, and return it."""
         computed = self.compute(run_id)
         assert computed.state == "computed", computed.communities
         self.approve(run_id)
@@ -316,12 +321,16 @@ class Books:
         with self.database.snapshot() as connection:
             return verify_run(connection, run_id)
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
         """Return what a question in straight SQL gives."""
         with self.database.snapshot() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(sql)]
+            return [tuple(row) for row in connection.execute(text(sql), parameters)]
 
-    def execute(self, sql: str) -> None:
-        """Change something behind the program's back, in straight SQL."""
+    def execute(self, sql: str, **parameters: object) -> int:
+        """Change something behind the program's back; return how many rows it touched."""
         with self.database.transaction() as connection:
-            connection.exec_driver_sql(sql)
+            return connection.execute(text(sql), parameters).rowcount
+
+    def columns(self, table: str) -> list[str]:
+        """Return the names of the columns of `table`."""
+        return [column["name"] for column in inspect(self.database.engine).get_columns(table)]
