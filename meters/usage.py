@@ -238,13 +238,19 @@ def _segment(
         for end in (opening, closing)
         if end.source is Source.INTERPOLATED
     ]
-    grown = growth(register, opening.value, closing.value, closing.at - opening.at)
+    elapsed = max(_shown_at(closing) - _shown_at(opening), timedelta(0))
+    grown = growth(register, opening.value, closing.value, elapsed)
     if isinstance(grown, Reason):
         kind = ImplausibleGrowth if grown is Reason.RATE else FallingRegister
         return None, [*said, kind(installation.meter, opening.value, closing.value)]
     if closing.value < opening.value:
         said.append(RolledOver(installation.meter))
     return Segment(opening, closing, grown, register.modulus, installation.multiplier), said
+
+
+def _shown_at(register: RegisterAt) -> datetime:
+    """Return when the meter showed the value: a reading that stands for a boundary is beside it."""
+    return register.readings[0].time if len(register.readings) == 1 else register.at
 
 
 def _not_installed(interval: Interval, parts: Sequence[Interval]) -> list[NotInstalled]:

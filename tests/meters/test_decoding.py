@@ -138,7 +138,7 @@ def test_an_integer_register_is_raw_times_scale_plus_offset(
     size = 2 * WordType(word_type).words
     number = int.from_bytes(raw[:size], "big", signed=word_type.startswith("i"))
     words = encode(Decimal(number), WordType(word_type), WordOrder(order))
-    exact = number * Fraction(scale) + offset
+    exact = Fraction(scale) * number + offset
 
     decoded = decode_register(meter_type, "value", words)
 
@@ -158,7 +158,7 @@ def test_a_float_register_is_rounded_once_to_the_display_and_fits_the_archive(
     number: float, shown: tuple[str, str]
 ) -> None:
     unit, resolution = shown
-    factor = {"kWh": 1, "Wh": Fraction(1, 1000), "MWh": 1000, "L": Fraction(1, 1000)}[unit]
+    factor = Fraction({"kWh": "1", "Wh": "0.001", "MWh": "1000", "L": "0.001"}[unit])
     step = Fraction(resolution)
     words = struct.unpack(">2H", struct.pack(">f", number))
 

@@ -1,0 +1,181 @@
+"""Proofs: a type loads only where captured answers give the stated values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meters.definition import DefinitionError
+from meters.proof import load_meter_type
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODBUS = """
+kind = "meter-type"
+id = "meter-1"
+name = "Meter 1"
+manufacturer = "Maker"
+medium = "electricity"
+modbus = { function = 4, order = "ABCD" }
+
+[register.total]
+kind = "total"
+unit = "kWh"
+address = 342
+type = "float32"
+resolution = "0.01"
+max_rate = 75
+
+[register.energy]
+kind = "total"
+unit = "kWh"
+address = 72
+type = "float32"
+resolution = "0.01"
+max_rate = 75
+
+[[proof]]
+source = "a capture"
+"""
+MQTT = """
+kind = "meter-type"
+id = "meter-2"
+name = "Meter 2"
+manufacturer = "Maker"
+medium = "water"
+mqtt = { identity = "/id" }
+register.volume = { kind = "total", unit = "L", pointer = "/total", resolution = 1, max_rate = 9 }
+
+[[proof]]
+source = "a capture"
+"""
+GOOD = 'frame = "01 04 04 46 2a 75 21 29 8c"\nexpect = { energy = "10909.28" }'
+
+
+def load(folder: Path, text: str) -> None:
+    path = folder / "m.toml"
+    path.write_text(text, "utf-8")
+    load_meter_type(path)
+
+
+def refused(folder: Path, text: str) -> list[str]:
+    with pytest.raises(DefinitionError) as caught:
+        load(folder, text)
+    return [str(problem).removeprefix(f"{folder}/") for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        GOOD,
+        'words = "462a 7521"\nexpect = { energy = 10909.28 }',
+        'words = "462a7521 462a7522"\nat = 70\nexpect = { energy = 10909.28 }',
+        'words = "0000 462A 7521"\nat = 71\nexpect = { energy = "10909.280" }',
+        # the first word stands at the lowest register that is expected
+        'words = "462a 7521"\nexpect = { total = 10909.28 }',
+    ],
+)
+def test_a_type_whose_proof_holds_loads(tmp_path: Path, proof: str) -> None:
+    load(tmp_path, MODBUS + proof)
+
+
+@pytest.mark.parametrize(
+    ("proof", "message"),
+    [
+        (
+            GOOD.replace("10909.28", "10909.29"),
+            (
+                "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
+                "(expected 10909.29, got 10909.28 (raw 462a 7521))"
+            ),
+        ),
+        (
+            'words = "7521 462a"\nexpect = { energy = "10909.28" }',
+            (
+                "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
+                "(expected 10909.28, got out-of-range (words 7521 462a))"
+            ),
+        ),
+        (
+            'words = "7fc0 0000"\nexpect = { energy = 0 }',
+            (
+                "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
+                "(expected 0, got not-a-number (words 7fc0 0000))"
+            ),
+        ),
+        (
+            'words = "462a 7521"\nat = 73\nexpect = { energy = "10909.28" }',
+            (
+                "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
+                "(expected 10909.28, got nothing: its words are not in the proof)"
+            ),
+        ),
+        (
+            GOOD.replace("8c", "8d"),
+            "m.toml: proof[1]: cannot be decoded: CRC is 8d29, the bytes give 8c29",
+        ),
+        (
+            'frame = "01 84 02 c2 c1"\nexpect = { energy = 0 }',
+            "m.toml: proof[1]: cannot be decoded: unit 1 answered exception 2 to function 4",
+        ),
+        (
+            'frame = "01 03 04 42 48 1e b8 67 8f"\nexpect = { energy = "50.03" }',
+            "m.toml: proof[1]: cannot be decoded: answers function 3, the type reads with 4",
+        ),
+        (
+            'frame = "01 04 0x"\nexpect = { energy = 0 }',
+            "m.toml: proof[1]: cannot be decoded: non-hexadecimal number found in fromhex() arg",
+        ),
+        (
+            'words = "462a 75"\nexpect = { energy = 0 }',
+            "m.toml: proof[1]: cannot be decoded: '462a 75' is not a whole number of 16-bit words",
+        ),
+    ],
+)
+def test_a_type_whose_proof_fails_does_not_load(tmp_path: Path, proof: str, message: str) -> None:
+    [problem] = refused(tmp_path, MODBUS + proof)
+
+    assert problem.startswith(message)
+
+
+def test_every_failing_value_of_every_proof_is_said(tmp_path: Path) -> None:
+    second = (
+        '\n[[proof]]\nsource = "another"\nwords = "0000 0000"\nexpect = { energy = 1, total = 2 }'
+    )
+
+    problems = refused(tmp_path, MODBUS + GOOD + second)
+
+    assert [problem.split(": ")[1] for problem in problems] == [
+        "proof[2].expect.energy",
+        "proof[2].expect.total",
+    ]
+
+
+def test_a_payload_proves_in_the_canonical_unit(tmp_path: Path) -> None:
+    load(tmp_path, MQTT + """payload = '{"id":"1","total":6408}'\nexpect = { volume = "6.408" }""")
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (
+            '{"id":"1","total":6408}',
+            (
+                "proof[1].expect.volume: the captured answer decodes to another value "
+                "(expected 1, got 6.408 (raw 6408))"
+            ),
+        ),
+        ('{"id":"1"}', "proof[1]: cannot be decoded: /total is not in the payload"),
+        ('{"id":"1"', "proof[1]: cannot be decoded: not JSON: "),
+        ('{"total":1}', "proof[1]: cannot be decoded: /id is not in the payload"),
+        ('{"id":"1","total":"1"}', "proof[1]: cannot be decoded: /total must be a number"),
+    ],
+)
+def test_a_payload_that_proves_nothing_is_refused(
+    tmp_path: Path, payload: str, message: str
+) -> None:
+    [problem] = refused(tmp_path, f"{MQTT}payload = '{payload}'\nexpect = {{ volume = 1 }}")
+
+    assert problem.startswith(f"m.toml: {message}")
