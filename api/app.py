@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from api import errors, language
+from api import errors
 from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
 from api.pages import engineering as engineering_pages
@@ -69,6 +69,5 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.add_middleware(Measured, metrics=app.state.metrics)
     app.add_middleware(SecurityHeaders, secure=settings.secure_cookies)
-    for each in language.languages().values():  # a template or text that is wrong stops the start
-        rendering.environment(each.tag)
+    rendering.compile_all()
     return app

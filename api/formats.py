@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from babel.dates import format_date, format_skeleton, format_timedelta
 
-from api.language import mark as _
 from billing.money import from_fen
 from meters.quantity import from_scaled, plain
 
@@ -28,10 +27,9 @@ UNIT_NAMES = {
     "m3/h": "m³/h",
     "degC": "°C",
     "1": "",
-    "month": _("month"),
-    "household": _("household"),
 }
 MINUS = "−"
+ONE = Decimal(1)
 FRACTION_DECIMALS = 6
 
 
@@ -46,8 +44,15 @@ class Formats:
         whole, point, decimals = plain(abs(value)).partition(".")
         return (MINUS if value < 0 else "") + f"{int(whole):,}" + point + decimals
 
-    def unit(self, symbol: str) -> str:
-        return self.language(UNIT_NAMES.get(symbol, symbol)) if symbol else ""
+    def unit(self, symbol: str, count: Decimal = ONE) -> str:
+        """Write the name of a unit as it stands after `count`."""
+        form = 1 if count == ONE else 2
+        match symbol:
+            case "month":
+                return self.language.plural("month", "months", form)
+            case "household":
+                return self.language.plural("household", "households", form)
+        return UNIT_NAMES.get(symbol, symbol)
 
     def quantity(self, scaled: int, unit: str = "") -> str:
         """Write an integer of 10⁻⁴ of `unit`: `312.4 kWh`."""
@@ -56,7 +61,7 @@ class Formats:
     def measure(self, value: Decimal, unit: str = "") -> str:
         if unit in CURRENCY_SYMBOLS:
             return self.exact_money(value, unit)
-        name = self.unit(unit)
+        name = self.unit(unit, value)
         return f"{self.number(value)} {name}" if name else self.number(value)
 
     def money(self, fen: int, currency: str = "CNY") -> str:
@@ -80,8 +85,8 @@ class Formats:
         return f"{sign}{symbol}{text}{'…' if rest else ''}"
 
     def percent(self, share: Decimal) -> str:
-        """Write a share of one: `10 %`."""
-        return f"{self.number(share.scaleb(2))} %"
+        """Write a share of one: `10%`."""
+        return f"{self.number(share.scaleb(2))}%"
 
     def month(self, period: Period) -> str:
         return self.month_of(period.first)

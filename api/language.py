@@ -64,7 +64,7 @@ def mark(message: str) -> str:
 def languages() -> Mapping[str, Language]:
     """Return every language by tag, the default first."""
     return {
-        "zh-CN": Language("zh-CN", "中文", Locale("zh", "CN"), _catalogue("zh_CN")),
+        "zh-CN": Language("zh-CN", "中文", Locale.parse("zh_Hans_CN"), _catalogue("zh_CN")),
         "en": Language("en", "English", Locale("en", "GB"), NullTranslations()),
     }
 

@@ -57,6 +57,14 @@ def environment(tag: str) -> Environment:
     return made
 
 
+def compile_all() -> None:
+    """Compile every template in every language: one that is wrong stops the start, not a reader."""
+    for tag in language.languages():
+        made = environment(tag)
+        for name in made.list_templates():
+            made.get_template(name)
+
+
 @cache
 def static_address(name: str) -> str:
     """Return the address of a static file; it changes with its content, so it may be kept."""

@@ -75,7 +75,7 @@ async def log_in(
     response.set_cookie(
         cookie_name(secure=resources.settings.secure_cookies),
         opened.token,
-        expires=opened.expires_at,
+        max_age=resources.settings.session_hours * 3600,
         httponly=True,
         samesite="lax",
         secure=resources.settings.secure_cookies,

@@ -1,0 +1,191 @@
+"""The commands of the API: run it, and manage who may use it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import uvicorn
+
+from api.app import create_app
+from api.credentials import Passwords, WeakPasswordError, digest, new_password, new_token
+from api.permission import Permission, Role
+from api.resources import read_clock
+from api.settings import ApiSettings, load_settings
+from api.store import keys, logins
+from api.store.logins import LoginExistsError, UnknownAccountError
+from billing.database import Database, DatabaseError
+from meters.archive.protocol import ArchiveUrlError
+from meters.definition import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETTINGS = click.option(
+    "--settings",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file with the settings; each may also stand in the environment as TALLYGATE_….",
+)
+BACKLOG = 2048
+SHUTDOWN_TIMEOUT_S = 10
+
+
+@click.group()
+def api() -> None:
+    """Serve the API and the pages."""
+
+
+@api.command()
+@SETTINGS
+def run(settings: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    chosen = _settings(settings)
+    with _database(chosen):
+        pass  # only to say now, and not at the first call, that it cannot be used
+    with _listening(chosen.host, chosen.port) as listener:
+        try:
+            app = create_app(chosen)
+        except (DefinitionError, ArchiveUrlError) as error:
+            raise click.ClickException(str(error)) from error
+        host, port = listener.getsockname()[:2]
+        click.echo(f"listening on http://{host}:{port}")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@click.group()
+def user() -> None:
+    """Manage the logins of people."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--account", "accounts", multiple=True, help="Code of an owner's account.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@SETTINGS
+def add_user(
+    name: str, role: str, accounts: tuple[str, ...], password_stdin: bool, settings: Path | None
+) -> None:
+    """Add the login NAME. Its password is made at random and printed once."""
+    if (role == Role.OWNER) != bool(accounts):
+        raise click.ClickException(
+            "an owner needs --account, so that it is known whose bills to show"
+            if role == Role.OWNER
+            else f"a login of role {role} is not bound to accounts; leave --account out"
+        )
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else new_password()
+    try:
+        password_hash = Passwords().hash(password)
+        with _database(_settings(settings)) as database, database.transaction() as connection:
+            ids = [logins.account_id(connection, code) for code in accounts]
+            logins.add_login(
+                connection,
+                name=name,
+                password_hash=password_hash,
+                role=Role(role),
+                accounts=ids,
+                now=read_clock(),
+            )
+    except (WeakPasswordError, LoginExistsError, UnknownAccountError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"added {name} ({role})")
+    if not password_stdin:
+        click.echo(f"password: {password}")
+
+
+@click.group()
+def key() -> None:
+    """Manage the API keys of clients and gateways."""
+
+
+@key.command("add")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([permission.value for permission in Permission]),
+    help="What the key may do; repeat it for several.",
+)
+@click.option("--gateway", help="The only gateway that the key reports as; NAME if left out.")
+@click.option("--days", type=click.IntRange(min=1), help="After how many days it expires.")
+@SETTINGS
+def add_key(
+    name: str,
+    scopes: tuple[str, ...],
+    gateway: str | None,
+    days: int | None,
+    settings: Path | None,
+) -> None:
+    """Add an API key called NAME and print it once. Two keys may share a name during a change."""
+    permissions = {Permission(scope) for scope in scopes}
+    reports = Permission.GATEWAY_REPORT in permissions
+    if gateway is not None and not reports:
+        raise click.ClickException("--gateway is for keys with --scope gateway:report")
+    token, now = new_token("key"), read_clock()
+    with _database(_settings(settings)) as database, database.transaction() as connection:
+        keys.add_key(
+            connection,
+            name=name,
+            key_digest=digest(token),
+            scopes=permissions,
+            gateway=(gateway or name) if reports else None,
+            now=now,
+            expires_at=None if days is None else now + timedelta(days=days),
+        )
+    click.echo(f"key: {token}")
+
+
+def _settings(path: Path | None) -> ApiSettings:
+    try:
+        return load_settings(path, os.environ)
+    except DefinitionError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _database(settings: ApiSettings) -> Iterator[Database]:
+    with Database(settings.database_url) as database:
+        try:
+            database.check_version()
+        except DatabaseError as error:
+            raise click.ClickException(str(error)) from error
+        yield database
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Give a socket that listens, so that a taken port is said before anything starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(_cannot_listen(host, port, error)) from error
+        listener.listen(BACKLOG)
+        yield listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is taken; stop what listens there, or set another port in the "
+            "settings or in TALLYGATE_PORT"
+        )
+    return f"cannot listen on {host}:{port}: {error.strerror}; correct host and port"
