@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 FAULTS_PAST = Path(__file__).parent / "faults-past.toml"
 FAULTS_LIVE = Path(__file__).parent / "faults-live.toml"
 DAY = timedelta(days=1)
+BILLED_AFTER = timedelta(days=2)
+"""How long after its end the earlier month was billed; the last one is billed now."""
 PUBLISH_EVERY_S = 4
 LIVE_TIMEOUT_S = 60
 READS = 2
@@ -88,33 +90,25 @@ class Stage:
         self._exits.close()
 
     def prepare(self) -> None:
-        """Bring everything up, bill the two months that have ended, and start the pages."""
+        """Bring everything up, bill the two months that have ended, and wait for the pages."""
         now = datetime.now(UTC)
         period = Period.last_full_month(now, self._fleet.community.zone)
-        community = self._fleet.community
         self.tell("starting the broker and the meters")
-        broker_port, buses = self._start_meters()
-        document = community_document(self._fleet, period.previous)
-        self.folder.write(self.folder.community, document)
+        broker_port = self._start_broker()
+        buses = self._start_modbus_meters()
+        self.folder.write(self.folder.community, community_document(self._fleet, period.previous))
         site = site_document(self._fleet, buses=buses, broker_port=broker_port, api_url=self.url)
         self.folder.write(self.folder.site, site)
         self.books = open_books(self._database, self.folder, gateway=site["gateway"], now=now)
         self._replay(Interval(period.previous.interval.start, now))
-        self.tell("starting the gateway")
-        key = {"TALLYGATE_GATEWAY_KEY": self.books.gateway_key}
-        self._processes.start("gateway", "gateway", "run", str(self.folder.site), environment=key)
-        for each in (period.previous, period):
-            self.tell(f"billing {each.key}")
-            with closing(open_archive(self.folder.archive_url)) as archive:
-                self.run = bill(
-                    self._database,
-                    archive,
-                    each,
-                    books=self.books,
-                    code=community.id,
-                    now=now,
-                )
+        self.tell("starting the pages and the gateway")
         self._start_pages()
+        self._start_gateway()
+        self._start_mqtt_meters(broker_port)
+        self._bill(period.previous, period.previous.interval.end + BILLED_AFTER)
+        self._bill(period, now)
+        self.tell("waiting for the pages")
+        self._processes.wait_for_http("api", f"{self.url}/health")
 
     def wait_for_readings(self) -> int:
         """Return the readings over sockets once every meter was read at least twice that way."""
@@ -157,21 +151,40 @@ class Stage:
             self._processes.check()
             time.sleep(1)
 
-    def _start_meters(self) -> tuple[int, dict[str, int]]:
-        seed = str(self.seed)
+    def _start_broker(self) -> int:
         broker = self._processes.start_simulator(
-            "broker", "broker", "--port", "0", "--port-v5", "0"
+            "broker", *("broker", "--port", "0", "--port-v5", "0")
         )
+        return int(broker["port"])
+
+    def _start_modbus_meters(self) -> dict[str, int]:
         modbus = self._processes.start_simulator(
-            "modbus meters", "modbus", "--seed", seed, "--port", "0"
+            "modbus meters", *("modbus", "--seed", str(self.seed), "--port", "0")
         )
-        port = int(broker["port"])
+        return {name: int(bus["port"]) for name, bus in modbus["buses"].items()}
+
+    def _start_mqtt_meters(self, broker_port: int) -> None:
         self._processes.start_simulator(
             "mqtt meters",
-            *("mqtt", "--seed", seed, "--port", str(port)),
+            *("mqtt", "--seed", str(self.seed), "--port", str(broker_port)),
             *("--every", str(PUBLISH_EVERY_S), "--faults", str(FAULTS_LIVE)),
         )
-        return port, {name: int(bus["port"]) for name, bus in modbus["buses"].items()}
+
+    def _start_gateway(self) -> None:
+        key = {"TALLYGATE_GATEWAY_KEY": self.books.gateway_key}
+        self._processes.start("gateway", "gateway", "run", str(self.folder.site), environment=key)
+
+    def _bill(self, period: Period, now: datetime) -> None:
+        self.tell(f"billing {period.key}")
+        with closing(open_archive(self.folder.archive_url)) as archive:
+            self.run = bill(
+                self._database,
+                archive,
+                period,
+                books=self.books,
+                code=self._fleet.community.id,
+                now=now,
+            )
 
     def _replay(self, interval: Interval) -> None:
         site = load_site(self.folder.site)
@@ -184,7 +197,6 @@ class Stage:
         replay_past(self._fleet, site, interval, faults=faults, progress=tell)
 
     def _start_pages(self) -> None:
-        self.tell("starting the pages")
         environment = {
             "TALLYGATE_DATABASE_URL": self.folder.database_url,
             "TALLYGATE_ARCHIVE_URL": self.folder.archive_url,
@@ -192,7 +204,6 @@ class Stage:
             "TALLYGATE_SECURE_COOKIES": "false",
         }
         self._processes.start("api", "api", "run", environment=environment)
-        self._processes.wait_for_http("api", f"{self.url}/health")
 
     def _read_since(self, archive: Archive, started: datetime) -> dict[str, int]:
         """Return how often each meter's first billing register was read since `started`."""
