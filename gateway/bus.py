@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.backoff import Backoff
@@ -36,51 +36,64 @@ class Connection(Protocol):
         """Drop the connection."""
 
 
-@dataclass(slots=True)
 class _Turn:
     """A device's place in the order of the bus."""
 
-    device: Device
-    billing: Cadence
-    gauges: Cadence | None
-    backoff: Backoff = field(default_factory=Backoff)
-    served: int = 0
-    """The number of its last turn on the bus."""
-    not_before_s: float = 0.0
-    """The second after the last answer: a reading's identity is its second."""
-    single: set[Block] = field(default_factory=set)
-    """Blocks that the device refused as a whole."""
+    def __init__(self, device: Device, poll: PollTable) -> None:
+        self.device = device
+        self.backoff = Backoff()
+        self.served = 0
+        """The number of its last turn on the bus."""
+        self.not_before_s = 0.0
+        """The second after the last answer: a reading's identity is its second."""
+        self._billing_names = billing_names(device.type)
+        self._gauge_names = gauge_names(device.type)
+        self._billing = Cadence(poll.billing_s)
+        # a type without gauges would be due for ever, for nothing
+        self._gauges = Cadence(poll.gauges_s) if poll.gauges_s and self._gauge_names else None
+        self._single: set[Block] = set()
+        self._planned: dict[frozenset[str], tuple[Block, ...]] = {}
 
     def due_at(self, now_s: float) -> float:
-        due = self.billing.due_at(now_s)
-        if self.gauges is not None:
-            due = min(due, self.gauges.due_at(now_s))
+        due = self._billing.due_at(now_s)
+        if self._gauges is not None:
+            due = min(due, self._gauges.due_at(now_s))
         # at most a second ahead, or a clock that was set back silences the device
         return max(due, min(self.not_before_s, now_s + 1.0))
 
     def names(self, now_s: float) -> frozenset[str]:
         """Return the registers that are due at `now_s`."""
         names: frozenset[str] = frozenset()
-        if self.billing.is_due(now_s):
-            names |= billing_names(self.device.type)
-        if self.gauges is not None and self.gauges.is_due(now_s):
-            names |= gauge_names(self.device.type)
+        if self._billing.is_due(now_s):
+            names |= self._billing_names
+        if self._gauges is not None and self._gauges.is_due(now_s):
+            names |= self._gauge_names
         return names
 
-    def blocks(self, names: frozenset[str]) -> list[Block]:
-        blocks: list[Block] = []
-        for block in plan(self.device.type, names):
-            if block in self.single:
-                blocks.extend(singly(self.device.type, block))
-            else:
-                blocks.append(block)
-        return blocks
+    def blocks(self, names: frozenset[str]) -> tuple[Block, ...]:
+        """Return the requests that read `names`: single ones for what was refused as a block."""
+        if names not in self._planned:
+            self._planned[names] = tuple(
+                single
+                for block in plan(self.device.type, names)
+                for single in (
+                    singly(self.device.type, block) if block in self._single else (block,)
+                )
+            )
+        return self._planned[names]
+
+    def split(self, block: Block) -> tuple[Block, ...]:
+        """Note that the device refuses `block`; return what to ask for instead, now and later."""
+        self._single.add(block)
+        self._planned.clear()
+        return singly(self.device.type, block)
 
     def serve(self, names: frozenset[str], began_s: float) -> None:
-        if names & billing_names(self.device.type):
-            self.billing.serve(began_s)
-        if self.gauges is not None and names & gauge_names(self.device.type):
-            self.gauges.serve(began_s)
+        """Note that `names` were read in a turn that began at `began_s`."""
+        if names & self._billing_names:
+            self._billing.serve(began_s)
+        if self._gauges is not None and names & self._gauge_names:
+            self._gauges.serve(began_s)
 
 
 class BusWorker:
@@ -108,15 +121,7 @@ class BusWorker:
         self._now = now
         self._backoff = Backoff()
         self._turns_taken = 0
-        self._turns = [
-            _Turn(
-                device,
-                Cadence(poll.billing_s),
-                # a type without gauges would be due for ever, for nothing
-                Cadence(poll.gauges_s) if poll.gauges_s and gauge_names(device.type) else None,
-            )
-            for device in bus.devices
-        ]
+        self._turns = [_Turn(device, poll) for device in bus.devices]
 
     async def run(self) -> None:
         """Read whoever is due, until cancelled."""
@@ -141,8 +146,10 @@ class BusWorker:
             wait_s = max(due_at - now_s, turn.backoff.wait_s(at), bus_wait_s, 0.0)
             return wait_s, due_at, turn.served
 
-        first = min(self._turns, key=order)
-        return first, order(first)[0]
+        wait_s, _, _, first = min(
+            ((*order(turn), turn) for turn in self._turns), key=itemgetter(slice(3))
+        )
+        return first, wait_s
 
     async def _serve(self, turn: _Turn) -> None:
         self._turns_taken += 1
@@ -191,8 +198,7 @@ class BusWorker:
                 device.meter,
                 error,
             )
-            turn.single.add(block)
-            for single in singly(device.type, block):
+            for single in turn.split(block):
                 await self._read(turn, single, remarks)
             return
         at = self._now()

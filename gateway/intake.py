@@ -57,9 +57,9 @@ class Intake:
     ) -> None:
         self._spool = spool
         self._types = dict(meters or {})
-        self._by_topic: dict[str, list[MqttMeter]] = defaultdict(list)
+        self._by_topic: dict[str, dict[str | None, MqttMeter]] = defaultdict(dict)
         for meter in mqtt:
-            self._by_topic[meter.topic].append(meter)
+            self._by_topic[meter.topic][meter.identity] = meter
         self._baselines = spool.baselines()
         self._rows: list[Row] = []
         self._items: list[Quarantined] = []
@@ -108,14 +108,14 @@ class Intake:
         """
         source = f"mqtt:{topic}"
         candidates = self._by_topic.get(topic)
-        if not candidates:
+        if candidates is None:
             detail = (
                 f"no meter of the settings reports under {topic!r}; add an [[mqtt.meter]] with "
                 "this topic, or narrow mqtt.listen"
             )
             self.set_aside(received_at, source, Fault.UNKNOWN_METER, detail, payload)
             return None
-        meter_type = candidates[0].type
+        meter_type = next(iter(candidates.values())).type
         try:
             telegram = decode_payload(meter_type, payload)
         except (ValueError, ArithmeticError) as error:
@@ -173,13 +173,13 @@ class Intake:
         return committed
 
     def _from_whom(
-        self, candidates: list[MqttMeter], telegram: Telegram, topic: str
+        self, candidates: Mapping[str | None, MqttMeter], telegram: Telegram, topic: str
     ) -> MqttMeter | str:
         """Return the meter that sent `telegram`, or what is wrong with its identity."""
-        for meter in candidates:
-            if meter.identity is None or meter.identity == telegram.identity:
-                return meter
-        stated = " or ".join(repr(meter.identity) for meter in candidates)
+        found = candidates.get(telegram.identity) or candidates.get(None)
+        if found is not None:
+            return found
+        stated = ", ".join(repr(identity) for identity in list(candidates)[:5])
         return (
             f"meter number {telegram.identity!r} reported under {topic!r}, where {stated} is "
             "stated; if the meter was exchanged, enter the new number"
