@@ -283,6 +283,19 @@ def test_two_meters_at_the_same_time_block_instead_of_billing_twice() -> None:
     assert Overlapping("old", "new", both) in usage.findings
 
 
+def test_a_meter_inside_the_time_of_another_leaves_no_gap_behind_it() -> None:
+    place = Place(
+        [installed("old", -DAY), installed("new", 5 * DAY, 6 * DAY, first=0, last=9)],
+        [reading(1000, 0 * DAY), reading(1200, 10 * DAY)],
+    )
+
+    usage = place.usage(0 * DAY, 10 * DAY)
+
+    assert usage.quantity is None
+    assert kinds(usage).count(Overlapping) == 1
+    assert NotInstalled not in kinds(usage)
+
+
 # --- exchange ------------------------------------------------------------------------------------
 
 
