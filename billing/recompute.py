@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing.apportionment import Statement, Supply, apportion
 from billing.charging import parts
+from billing.money import from_fen
 from billing.rating.rate import rate, total
 from billing.rating.subjects import Subjects
 from billing.sharing import read_participants
@@ -65,7 +66,7 @@ def recompute_charge(
     lines = {each.charge: each for each in rate(tariff, subjects(evidence["inputs"]))}
     line = lines[charge]
     found = _compare("quantity", claim.quantity, int(line.quantity[0]))
-    found += _compare("amount", claim.amount, int(line.amount[0]))
+    found += _compare_money("amount", claim.amount, int(line.amount[0]))
     if parts(line, 0) != evidence["parts"]:
         found.append(Difference("steps", str(evidence["parts"]), str(parts(line, 0))))
     registers = {each.name: each.needs.registers for each in tariff.charges}.get(charge)
@@ -92,7 +93,7 @@ def recompute_share(
         return [result]
     share = result.shares[position]
     found = _compare("quantity", claim.quantity, share.quantity)
-    found += _compare("amount", claim.amount, share.amount)
+    found += _compare_money("amount", claim.amount, share.amount)
     return found
 
 
@@ -113,14 +114,14 @@ def recompute_statement(
     if isinstance(result, Difference):
         return [result]
     found = _compare("quantity of the supply", supply.quantity, result.supply.quantity)
-    found += _compare("amount of the supply", supply.amount, result.supply.amount)
+    found += _compare_money("amount of the supply", supply.amount, result.supply.amount)
     if [unit for unit, _ in claims] != [share.unit for share in result.shares]:
         found.append(Difference("who shares", f"{len(claims)} shares", f"{len(result.shares)}"))
         return found
     for (unit, claim), share in zip(claims, result.shares, strict=True):
         whose = "the company's share" if unit is None else f"share of unit {unit}"
         found += _compare(f"{whose}, quantity", claim.quantity, share.quantity)
-        found += _compare(f"{whose}, amount", claim.amount, share.amount)
+        found += _compare_money(f"{whose}, amount", claim.amount, share.amount)
     return found
 
 
@@ -166,3 +167,9 @@ def _compare(what: str, claimed: int, recomputed: int) -> list[Difference]:
     if claimed == recomputed:
         return []
     return [Difference(what, plain(from_scaled(claimed)), plain(from_scaled(recomputed)))]
+
+
+def _compare_money(what: str, claimed: int, recomputed: int) -> list[Difference]:
+    if claimed == recomputed:
+        return []
+    return [Difference(what, str(from_fen(claimed)), str(from_fen(recomputed)))]

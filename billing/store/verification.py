@@ -222,9 +222,9 @@ def _verify_lines(
     for number, total in totals:
         if sums.get(number, 0) != total:
             verified.say(f"bill {number}", [f"claims {total}, its lines {sums.get(number)}"])
-    made = (len(totals), sum(total for _, total in totals))
-    if made != (part.bills, part.total):
-        verified.say(part.community, [f"its run counts {part.bills} bills, there are {made[0]}"])
+    made = f"{len(totals)} bills of {sum(total for _, total in totals)} fen"
+    if made != (counted := f"{part.bills} bills of {part.total} fen"):
+        verified.say(part.community, [f"its run counts {counted}, there are {made}"])
 
 
 def _verify_digests(connection: Connection, run: Run, verified: Verified) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,15 @@ from meters.archive.sql import SqlArchive
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A billing database in a file, just migrated; copied, never opened."""
+    path: Path = tmp_path_factory.mktemp("migrated") / "billing.sqlite"
+    with Database(f"sqlite:///{path}") as database:
+        database.migrate()
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,10 +43,10 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+def sqlite_database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
     """An empty billing database in a file, for what does not depend on SQL."""
-    with Database(f"sqlite:///{tmp_path / 'only.sqlite'}") as opened:
-        opened.migrate()
+    path = shutil.copy(migrated_file, tmp_path / "only.sqlite")
+    with Database(f"sqlite:///{path}") as opened:
         yield opened
 
 
