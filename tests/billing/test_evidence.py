@@ -1,0 +1,269 @@
+"""Evidence: what is frozen with a bill reads back as it was, down to the raw words."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_community import (
+    LIFT_MULTIPLIER,
+    STARTS,
+    Books,
+    boundary_readings,
+    community_document,
+    reading,
+)
+
+from billing.canonical import canonical_json, read_json
+from billing.evidence import read_register, register_document, usage_evidence
+from meters.finding import (
+    Exchanged,
+    FallingRegister,
+    Finding,
+    ImplausibleGrowth,
+    Interpolated,
+    MissingRegister,
+    NotInstalled,
+    Overlapping,
+    RolledOver,
+)
+from meters.interval import Interval
+from meters.reading import Reading, Reason, Series, Verdict
+from meters.usage import RegisterAt, Segment, Source, Usage
+
+if TYPE_CHECKING:
+    from meters.archive.sql import SqlArchive
+
+MOMENTS = st.datetimes(
+    min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)
+)
+VALUES = st.integers(-(2**63), 2**63 - 1).map(lambda scaled: Decimal(scaled).scaleb(-4))
+NAMES = st.text(min_size=1, max_size=20)
+
+
+@st.composite
+def registers(draw: st.DrawFn) -> RegisterAt:
+    meter = draw(NAMES)
+    readings = st.builds(
+        Reading,
+        st.builds(Series, st.just(meter), NAMES),
+        MOMENTS,
+        st.none() | VALUES,
+        st.text(max_size=30),
+        st.sampled_from(Verdict),
+        st.lists(st.sampled_from(Reason), max_size=3).map(tuple),
+    )
+    return RegisterAt(
+        meter,
+        draw(MOMENTS),
+        draw(VALUES),
+        draw(st.sampled_from(Source)),
+        tuple(draw(st.lists(readings, max_size=3))),
+    )
+
+
+@given(registers())
+def test_a_register_reads_back_as_it_was(register: RegisterAt) -> None:
+    text = canonical_json(register_document(register))
+
+    assert read_register(read_json(text)) == register
+    assert canonical_json(register_document(read_register(read_json(text)))) == text
+
+
+@given(registers(), registers())
+def test_equal_registers_give_equal_text(one: RegisterAt, other: RegisterAt) -> None:
+    texts = [canonical_json(register_document(each)) for each in (one, other)]
+
+    assert (texts[0] == texts[1]) == (one == other)
+
+
+def test_trailing_zeros_do_not_change_the_text() -> None:
+    short, long = (
+        RegisterAt("m", STARTS[0], Decimal(value), Source.RECORDED) for value in ("12.5", "12.500")
+    )
+
+    assert canonical_json(register_document(short)) == canonical_json(register_document(long))
+
+
+AT, UNTIL = STARTS[:2]
+FINDINGS: dict[type[Finding], tuple[Finding, dict[str, Any]]] = {
+    type(finding): (finding, says)
+    for finding, says in (
+        (
+            NotInstalled(Interval(AT, UNTIL)),
+            {"interval": {"start": "2026-09-30T16:00:00Z", "end": "2026-10-31T16:00:00Z"}},
+        ),
+        (
+            Overlapping("old", "new", Interval(AT, UNTIL)),
+            {
+                "earlier": "old",
+                "later": "new",
+                "interval": {"start": "2026-09-30T16:00:00Z", "end": "2026-10-31T16:00:00Z"},
+            },
+        ),
+        (MissingRegister("m", AT), {"meter": "m", "at": "2026-09-30T16:00:00Z"}),
+        (
+            FallingRegister("m", Decimal("5.0"), Decimal(4)),
+            {"meter": "m", "opening": "5", "closing": "4"},
+        ),
+        (
+            ImplausibleGrowth("m", Decimal(4), Decimal("1E+3")),
+            {"meter": "m", "opening": "4", "closing": "1000"},
+        ),
+        (
+            Interpolated("m", AT, AT - timedelta(hours=1), AT + timedelta(hours=1)),
+            {
+                "meter": "m",
+                "at": "2026-09-30T16:00:00Z",
+                "before": "2026-09-30T15:00:00Z",
+                "after": "2026-09-30T17:00:00Z",
+            },
+        ),
+        (RolledOver("m"), {"meter": "m"}),
+        (
+            Exchanged(AT, "old", "new"),
+            {"at": "2026-09-30T16:00:00Z", "removed": "old", "installed": "new"},
+        ),
+    )
+}
+
+
+def test_every_kind_of_finding_is_covered_here() -> None:
+    assert {each.__name__ for each in FINDINGS} == {
+        each.__name__ for each in Finding.__subclasses__()
+    }
+
+
+@pytest.mark.parametrize("kind", FINDINGS)
+def test_a_finding_is_kept_in_words_and_in_values(kind: type[Finding]) -> None:
+    finding, says = FINDINGS[kind]
+    usage = Usage("p", "volume", "m3", Interval(AT, UNTIL), None, (), (finding,))
+
+    document = read_json(canonical_json(usage_evidence(usage)))
+
+    assert document == {
+        "segments": [],
+        "findings": [{"kind": kind.__name__, "text": str(finding), **says}],
+    }
+
+
+def test_a_segment_is_kept_with_how_it_was_counted() -> None:
+    opening = RegisterAt("m", AT, Decimal(99990), Source.RECORDED)
+    closing = RegisterAt("m", UNTIL, Decimal(15), Source.RECORDED)
+    segment = Segment(opening, closing, Decimal(25), Decimal(100000), Decimal(40))
+    usage = Usage("p", "e", "kWh", Interval(AT, UNTIL), segment.quantity, (segment,), ())
+
+    (kept,) = usage_evidence(usage)["segments"]
+
+    assert {key: kept[key] for key in ("growth", "modulus", "multiplier", "quantity")} == {
+        "growth": "25",
+        "modulus": "100000",
+        "multiplier": "40",
+        "quantity": "1000",
+    }
+
+
+def evidence_of(books: Books, point: str) -> tuple[int, dict[str, Any]]:
+    ((quantity, text),) = books.rows(
+        "SELECT quantity, evidence FROM usage JOIN point ON point.id = point_id"
+        " WHERE code = :point",
+        point=point,
+    )
+    return quantity, json.loads(text)
+
+
+def test_readings_are_kept_with_raw_words_and_reasons(
+    sqlite_books: Books, empty_archive: SqlArchive
+) -> None:
+    *rest, last = boundary_readings()
+    wrapped = Reading(
+        last.series, STARTS[1], Decimal("77.8"), "42 9b 99 9a", Verdict.GOOD, (Reason.ROLLOVER,)
+    )
+    empty_archive.append([*rest, wrapped])
+
+    run = sqlite_books.compute(sqlite_books.create(), archive=empty_archive)
+
+    assert run.state == "computed"
+    _, evidence = evidence_of(sqlite_books, "pump")
+    assert evidence["segments"][0]["closing"]["readings"] == [
+        {
+            "register": "import_energy",
+            "time": "2026-10-31T16:00:00Z",
+            "value": "77.8",
+            "raw": "42 9b 99 9a",
+            "verdict": "good",
+            "reasons": ["rollover"],
+        }
+    ]
+
+
+def exchanged() -> dict[str, Any]:
+    """Return the community whose lift's meter is exchanged on 12 October."""
+    document = community_document()
+    (point,) = (each for each in document["point"] if each["code"] == "lift")
+    (old,) = point["installation"]
+    then = datetime(2026, 10, 12, 3, 30, tzinfo=UTC)
+    new = {**old, "meter": "lift-2", "start": then, "first": {"import_energy": "0.02"}}
+    old = {**old, "end": then, "last": {"import_energy": "14.6"}}
+    point["installation"] = [new, old]
+    return document
+
+
+def test_an_exchange_inside_the_month_shows_both_meters_and_bills_their_sum(
+    blank_books: Books,
+) -> None:
+    blank_books.archive.append(
+        [reading("lift-2", STARTS[1], "3"), reading("lift-2", STARTS[2], "10")]
+    )
+    blank_books.define(exchanged())
+
+    run = blank_books.bill("2026-10")
+
+    quantity, evidence = evidence_of(blank_books, "lift")
+    counted = ((Decimal("14.6") - 10) + (3 - Decimal("0.02"))) * Decimal(LIFT_MULTIPLIER)
+    assert Decimal(quantity).scaleb(-4) == counted == Decimal("303.2")
+    assert [
+        (each["opening"]["meter"], each["opening"]["source"], each["closing"]["source"])
+        for each in evidence["segments"]
+    ] == [("lift", "read", "recorded"), ("lift-2", "recorded", "read")]
+    assert [each["multiplier"] for each in evidence["segments"]] == ["40", "40"]
+    assert [(each["kind"], each["removed"]) for each in evidence["findings"]] == [
+        ("Exchanged", "lift")
+    ]
+    assert blank_books.rows("SELECT quantity FROM statement WHERE id = 1000001") == [(3_032_000,)]
+    assert blank_books.verify(run.id).failures == []
+    assert not blank_books.verify(blank_books.bill("2026-11").id).failures
+
+
+def test_an_exchange_without_the_registers_of_both_meters_parks(blank_books: Books) -> None:
+    document = exchanged()
+    (point,) = (each for each in document["point"] if each["code"] == "lift")
+    point["installation"][1]["last"] = {}
+    blank_books.define(document)
+
+    run = blank_books.compute(blank_books.create())
+
+    assert {each.kind for each in run.communities[0].problems} == {"MissingRegister"}
+    assert {each.subject for each in run.communities[0].problems} == {"lift"}
+    assert any("meter lift near 2026-10-12" in p.text for p in run.communities[0].problems)
+
+
+def test_a_shared_line_rests_on_everybody_in_its_statement(sqlite_books: Books) -> None:
+    sqlite_books.bill()
+
+    ((text,),) = sqlite_books.rows("SELECT evidence FROM statement WHERE id = 1000001")
+    evidence = json.loads(text)
+    assert [each["unit"] for each in evidence["participants"]] == ["101", "201", "202", "301"]
+    assert [each["point"] for each in evidence["sources"]] == ["lift"]
+    assert evidence["charges"] == [
+        {
+            "charge": "energy",
+            "amount": "164.14",
+            "parts": [{"quantity": "294", "price": "0.5583"}],
+        }
+    ]
