@@ -280,6 +280,7 @@ def test_a_queue_that_stays_full_drops_the_connection_and_loses_nothing(
     broker_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.mqtt.PATIENCE_S", 0.1)
+    monkeypatch.setattr("gateway.committer.BATCH", 3)
     broker = _broker(broker_port)
     _subscribe_once(broker, tmp_path)
     _publish(broker_port, [_telegram(n) for n in range(1, 31)])
