@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from billing import tables
+from billing.canonical import read_json
 from billing.store.views import versions
 from billing.store.views.usages import UsageView, usage_view
 from meters.interval import Period
@@ -167,8 +167,8 @@ def _head(row: Row[*tuple[Any, ...]]) -> BillHead:
         issued_on=row.issued_on,
         due_on=row.due_on,
         unit=row.unit,
-        building=json.loads(row.building),
-        community=json.loads(row.community),
+        building=read_json(row.building),
+        community=read_json(row.community),
         account=row.account,
         holder=row.holder,
     )
@@ -228,7 +228,7 @@ def _line(row: Row[*tuple[Any, ...]]) -> LineView:
         tariff=None if row.tariff is None else versions.tariff(row.tariff),
         usage=None if row.usage_id is None else usage_view(row),
         share=None if row.statement_id is None else _share(row),
-        evidence=json.loads(row.evidence),
+        evidence=read_json(row.evidence),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
 from billing import tables
+from billing.canonical import read_json
 from billing.recompute import Claim, Difference, recompute_charge, recompute_share
 from billing.store.views import versions
 
@@ -31,7 +31,7 @@ def recheck(connection: Connection, bill: BillView, line: LineView) -> list[Diff
             pool=line.share.pool,
             tariff=versions.tariff(row.document),
             period=bill.head.period.key,
-            evidence=json.loads(row.evidence),
+            evidence=read_json(row.evidence),
         )
     if line.tariff is None:
         return [Difference("tariff", line.charge, "none")]

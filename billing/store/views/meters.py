@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, select
 
 from billing import tables
+from billing.canonical import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +41,25 @@ def standing(
     limit: int | None = None,
 ) -> list[Standing]:
     """Return installations by meter: those at `at`, those of `meter`, those of meters `after`."""
+    installation = tables.installation
+    query = _standings().limit(limit)
+    if at is not None:
+        query = query.where(
+            installation.c.start <= at,
+            installation.c.end.is_(None) | (installation.c.end > at),
+        )
+    if meter is not None:
+        query = query.where(installation.c.meter == meter)
+    if after is not None:
+        query = query.where(installation.c.meter > after)
+    return [_standing(row) for row in connection.execute(query)]
+
+
+def _standings() -> Select[Any]:
     installation, point = tables.installation, tables.point
     unit, building, community = tables.unit, tables.building, tables.community
     home = tables.building.alias("unit_building")
-    query = (
+    return (
         select(
             installation,
             point.c.code.label("point"),
@@ -62,37 +77,27 @@ def standing(
         .outerjoin(home, home.c.id == unit.c.building_id)
         .outerjoin(building, building.c.id == point.c.building_id)
         .order_by(installation.c.meter, installation.c.start)
-        .limit(limit)
     )
-    if at is not None:
-        query = query.where(
-            installation.c.start <= at,
-            installation.c.end.is_(None) | (installation.c.end > at),
-        )
-    if meter is not None:
-        query = query.where(installation.c.meter == meter)
-    if after is not None:
-        query = query.where(installation.c.meter > after)
-    return [
-        Standing(
-            meter=row.meter,
-            meter_type=row.meter_type,
-            start=row.start,
-            end=row.end,
-            point=row.point,
-            medium=row.medium,
-            role=row.role,
-            unit=row.unit,
-            building=_title(row.building or row.home),
-            community=json.loads(row.community),
-            zone=row.zone,
-        )
-        for row in connection.execute(query)
-    ]
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(
+        meter=row.meter,
+        meter_type=row.meter_type,
+        start=row.start,
+        end=row.end,
+        point=row.point,
+        medium=row.medium,
+        role=row.role,
+        unit=row.unit,
+        building=_title(row.building or row.home),
+        community=read_json(row.community),
+        zone=row.zone,
+    )
 
 
 def _title(text: str | None) -> dict[str, str] | None:
     if text is None:
         return None
-    title: dict[str, str] = json.loads(text)
+    title: dict[str, str] = read_json(text)
     return title

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
 from billing import tables
+from billing.canonical import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,7 @@ def communities(connection: Connection) -> list[CommunityView]:
         CommunityView(
             id=row.id,
             code=row.code,
-            title=json.loads(row.title),
+            title=read_json(row.title),
             zone=row.zone,
             currency=row.currency,
             last_issued=row.last_issued,

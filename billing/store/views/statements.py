@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from billing import tables
 from billing.apportionment import Excluded, Payer, Statement, Supply, apportion
+from billing.canonical import read_json
 from billing.sharing import read_participants
 from billing.store.views import versions
 from meters.interval import Period
@@ -131,7 +131,7 @@ def statement(connection: Connection, scope: Scope, statement_id: int) -> Statem
     return StatementView(
         head=_head(row),
         tariff=versions.tariff(row.tariff),
-        evidence=json.loads(row.evidence),
+        evidence=read_json(row.evidence),
         shares=shares,
     )
 
@@ -171,7 +171,7 @@ def _head(row: Row[*tuple[Any, ...]]) -> StatementHead:
         run_id=row.run_id,
         run_state=row.run_state,
         period=Period.month(row.period, ZoneInfo(row.zone)),
-        community=json.loads(row.community),
+        community=read_json(row.community),
         currency=row.currency,
         pool=versions.pool(row.pool),
         quantity=row.quantity,
@@ -207,7 +207,7 @@ def _shares(connection: Connection, statement_id: int) -> tuple[ShareView, ...]:
         ShareView(
             position=row.position,
             unit=row.unit,
-            building=None if row.building is None else json.loads(row.building),
+            building=None if row.building is None else read_json(row.building),
             payer=Payer(row.payer),
             vacant=row.vacant,
             key=row.key,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, and_, or_, select
 
 from billing import tables
+from billing.canonical import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ def usage_view(row: Row[*tuple[Any, ...]]) -> UsageView:
         end=row.end,
         quantity=row.used,
         unit=row.used_unit,
-        evidence=json.loads(row.usage_evidence),
+        evidence=read_json(row.usage_evidence),
     )
 
 
