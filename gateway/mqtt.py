@@ -267,7 +267,7 @@ class Subscriber:
             client.tls_set_context(ssl.create_default_context(cafile=broker.ca_file))
         properties = None
         if is_v5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has no annotation
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
             properties.ReceiveMaximum = RECEIVE_MAXIMUM
         client.connect_async(

@@ -65,8 +65,10 @@ def test_a_sound_file_is_described(site: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "run", "status", "quarantine"])
-def test_a_typo_ends_each_command_with_what_was_meant(site_file: object, command: str) -> None:
-    path = site_file(SITE.replace("unit", "unti"))  # type: ignore[operator]
+def test_a_typo_ends_each_command_with_what_was_meant(
+    site_file: Callable[[str], Path], command: str
+) -> None:
+    path = site_file(SITE.replace("unit", "unti"))
     result = _run(command, path)
     assert result.exit_code == 2
     assert "unknown key; did you mean 'unit'?" in result.output

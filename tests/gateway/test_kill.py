@@ -232,4 +232,4 @@ def check(site: Site, acknowledged: list[int]) -> None:
         tally = spool.conservation()
         assert tally.spooled == tally.quarantined == 0
         assert tally.received == tally.stored + tally.duplicate
-    print(f"{KILLS} kills, {len(acknowledged)} telegrams acknowledged, all archived once; {tally}")  # noqa: T201
+    print(f"{KILLS} kills, {len(acknowledged)} telegrams acknowledged, all archived once; {tally}")  # noqa: T201 - the figures, for those who ask with -s

@@ -307,7 +307,9 @@ def test_a_cancelled_request_leaves_nothing_behind(peer: Any) -> None:
     assert asyncio.run(scenario()) == (0x177,)
 
 
-def test_a_cancellation_that_comes_together_with_the_answer_is_not_lost(peer: Any) -> None:
+def test_a_cancellation_that_comes_together_with_the_answer_is_not_lost(
+    peer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
         async with (
             peer() as other,
@@ -324,7 +326,7 @@ def test_a_cancellation_that_comes_together_with_the_answer_is_not_lost(peer: An
                 task.cancel()
                 return used
 
-            transport.callback_data = received_and_cancelled  # type: ignore[method-assign]
+            monkeypatch.setattr(transport, "callback_data", received_and_cancelled)
             await asyncio.wait([task])
             assert task.cancelled()
 

@@ -257,7 +257,7 @@ def test_bad_messages_do_not_block_the_good_ones(broker_port: int, tmp_path: Pat
 
 
 def test_a_slow_spool_slows_the_broker_down_and_loses_nothing(
-    broker_port: int, tmp_path: Path
+    broker_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker = _broker(broker_port)
     _subscribe_once(broker, tmp_path)
@@ -269,7 +269,7 @@ def test_a_slow_spool_slows_the_broker_down_and_loses_nothing(
             time.sleep(0.05)
             take_in(*arguments)
 
-        spool.take_in = slowly  # type: ignore[method-assign, assignment]
+        monkeypatch.setattr(spool, "take_in", slowly)
         with _receiving(broker, spool, capacity=5) as (subscriber, _, _):
             _until(lambda: len(_volumes(spool)) == 60)
             assert subscriber._epoch == 1, "the connection was never dropped"
@@ -292,7 +292,7 @@ def test_a_queue_that_stays_full_drops_the_connection_and_loses_nothing(
             stuck.wait(20)
             take_in(*arguments)
 
-        spool.take_in = stuck_first  # type: ignore[method-assign, assignment]
+        monkeypatch.setattr(spool, "take_in", stuck_first)
         with _receiving(broker, spool, capacity=5) as (subscriber, _, _):
             try:
                 _until(lambda: subscriber._epoch >= 2)
@@ -329,7 +329,7 @@ def test_mqtt_5_is_spoken_where_it_is_asked_for(mosquitto: Any, tmp_path: Path) 
 
 
 def test_an_acknowledgement_of_an_earlier_connection_is_dropped(
-    mosquitto: Any, tmp_path: Path
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
         Spool(tmp_path / "spool.sqlite") as spool,
@@ -337,7 +337,7 @@ def test_an_acknowledgement_of_an_earlier_connection_is_dropped(
     ):
         _until(lambda: subscriber.is_subscribed)
         acknowledged: list[int] = []
-        subscriber._client.ack = lambda mid, _qos: acknowledged.append(mid)  # type: ignore[method-assign, assignment, return-value]
+        monkeypatch.setattr(subscriber._client, "ack", lambda mid, _qos: acknowledged.append(mid))
         epoch = subscriber._epoch
         subscriber.acknowledge(epoch, 1, 1)
         mosquitto.restart()

@@ -133,7 +133,7 @@ def test_the_same_batch_cannot_be_settled_twice(spool: Spool) -> None:
 
 
 def test_a_batch_that_fails_midway_leaves_no_trace(spool: Spool) -> None:
-    broken = replace(_item(), source=None)  # type: ignore[arg-type]
+    broken = replace(_item(), source=None)  # type: ignore[arg-type] # wrong on purpose
     with pytest.raises(sqlite3.IntegrityError):
         spool.take_in(_rows(3), [broken], {SERIES: Baseline(NOW, Decimal(1))})
     assert spool.conservation() == Tally(0, 0, 0, 0, 0)
