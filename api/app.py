@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
+from api.body_limit import BodyLimit
 from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
 from api.pages import engineering as engineering_pages
@@ -56,7 +57,6 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
         docs_url=None,
         redoc_url=None,
         lifespan=closing,
-        max_body_size=settings.max_body_bytes,
     )
     app.state.resources = resources
     app.state.metrics = Metrics()
@@ -67,6 +67,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
         app.include_router(pages.router)
     assert_guarded(app.routes)
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
+    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.add_middleware(Measured, metrics=app.state.metrics)
     app.add_middleware(SecurityHeaders, secure=settings.secure_cookies)
     rendering.compile_all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from functools import cache
 
 import anyio
 import anyio.to_thread
@@ -61,7 +62,7 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._limit = anyio.CapacityLimiter(HASHES_AT_ONCE)
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(TOKEN_BYTES))
+        _hash_of_nobody()
 
     def hash(self, password: str) -> str:
         """Return the hash to keep; raise `WeakPasswordError` for a short password."""
@@ -78,10 +79,16 @@ class Passwords:
 
     def _check(self, password: str, stored: str | None) -> Checked:
         try:
-            self._hasher.verify(stored or self._nobody, password)
+            self._hasher.verify(stored or _hash_of_nobody(), password)
         except (VerificationError, InvalidHashError):
             return Checked(right=False)
         if stored is None:
             return Checked(right=False)
         outdated = self._hasher.check_needs_rehash(stored)
         return Checked(right=True, rehashed=self._hasher.hash(password) if outdated else None)
+
+
+@cache
+def _hash_of_nobody() -> str:
+    """Return what an unknown name's password is held against, so that it takes as long."""
+    return PasswordHasher().hash(secrets.token_urlsafe(TOKEN_BYTES))

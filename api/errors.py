@@ -14,7 +14,7 @@ from starlette.requests import Request
 from api import language, problems
 from api.pages import rendering
 from api.problems import ProblemError, ProblemType
-from api.security import SignInFirstError
+from api.security import SignInFirstError, page_principal
 from billing.lifecycle import FourEyesError, PeriodError, StateError
 from billing.store.registry import UnknownCommunityError
 from billing.store.runs import PeriodTakenError, UnknownRunError
@@ -76,7 +76,14 @@ def wants_page(request: Request) -> bool:
 def answer(request: Request, error: ProblemError) -> Response:
     """Return the answer that tells `error` to whoever asked."""
     if wants_page(request):
-        page = rendering.page(request, "problem.html", status=error.kind.status, problem=error.kind)
+        broken = error.kind is problems.INTERNAL  # then nothing is asked of what may be broken
+        page = rendering.page(
+            request,
+            "problem.html",
+            principal=None if broken else page_principal(request),
+            status=error.kind.status,
+            problem=error.kind,
+        )
         page.headers.update(error.headers)
         return page
     asked = language.accepted(request.headers.get("accept-language", ""))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNKNOWN = "unknown"
 """The label of addresses that lead nowhere: else every probe would make a new series."""
 
@@ -96,7 +97,7 @@ class Measured:
             await self._app(scope, receive, noting)
         finally:
             self._metrics.answered(
-                method=scope["method"],
+                method=scope["method"] if scope["method"] in METHODS else UNKNOWN,
                 route=_route(scope),
                 status=status,
                 duration_s=time.perf_counter() - began_s,

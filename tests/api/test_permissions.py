@@ -1,0 +1,156 @@
+"""Who may do what: every operation × every role × own and foreign, against one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.permission import ROLE_PERMISSIONS, Permission, Role
+
+if TYPE_CHECKING:
+    from conftest import House
+
+OWN, FOREIGN = "osmanthus-2026-10-0002", "osmanthus-2026-10-0001"
+PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
+LIFT, LIGHTS = 2_000_001, 2_000_002
+CALLERS = ("nobody", "li", "clerk", "approver", "engineer", "payments", "gw-1")
+
+REPORT: dict[str, Any] = {
+    "gateway": "gw-1",
+    "sent_at": "2026-11-15T07:59:00Z",
+    "version": "0.1.0",
+    "tally": {"received": 0, "stored": 0, "duplicate": 0, "quarantined": 0, "spooled": 0},
+}
+
+# Operation → method, address, and the status for each of CALLERS in order.
+#                                             nobody li   clerk appr engi paym gw-1
+EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
+    "listBills": ("GET", "/v1/bills", (401, 200, 200, 200, 403, 200, 403)),
+    "getBill": ("GET", f"/v1/bills/{OWN}", (401, 200, 200, 200, 403, 200, 403)),
+    "getBill foreign": ("GET", f"/v1/bills/{FOREIGN}", (401, 404, 200, 200, 403, 200, 403)),
+    "explainLine": ("GET", f"/v1/bills/{OWN}/lines/1", (401, 200, 200, 200, 403, 200, 403)),
+    "explainLine foreign": (
+        "GET",
+        f"/v1/bills/{FOREIGN}/lines/1",
+        (401, 404, 200, 200, 403, 200, 403),
+    ),
+    "listUsage": ("GET", "/v1/usage", (401, 200, 200, 200, 403, 403, 403)),
+    "getStatement": ("GET", f"/v1/statements/{LIFT}", (401, 200, 200, 200, 403, 403, 403)),
+    "listRuns": ("GET", "/v1/runs", (401, 403, 200, 200, 403, 403, 403)),
+    "getRun": ("GET", "/v1/runs/2", (401, 403, 200, 200, 403, 403, 403)),
+    "createRun": ("POST", "/v1/runs", (401, 403, 409, 409, 403, 403, 403)),
+    "computeRun": ("POST", "/v1/runs/2/compute", (401, 403, 409, 409, 403, 403, 403)),
+    "approveRun": ("POST", "/v1/runs/2/approve", (401, 403, 403, 409, 403, 403, 403)),
+    "issueRun": ("POST", "/v1/runs/2/issue", (401, 403, 403, 409, 403, 403, 403)),
+    "listMeters": ("GET", "/v1/meters", (401, 403, 403, 403, 200, 403, 403)),
+    "listReadings": ("GET", "/v1/meters/E-1-201/readings", (401, 403, 403, 403, 200, 403, 403)),
+    "listGateways": ("GET", "/v1/gateways", (401, 403, 403, 403, 200, 403, 403)),
+    "listQuarantine": ("GET", "/v1/quarantine", (401, 403, 403, 403, 200, 403, 403)),
+    "reportGateway": ("POST", "/v1/gateway/report", (401, 403, 403, 403, 403, 403, 200)),
+    "openSession": ("POST", "/v1/sessions", (201, 201, 201, 201, 201, 201, 201)),
+    "closeSession": ("DELETE", "/v1/sessions/current", (401, 204, 204, 204, 204, 204, 204)),
+    "getHealth": ("GET", "/health", (200, 200, 200, 200, 200, 200, 200)),
+    "getMetrics": ("GET", "/metrics", (200, 200, 200, 200, 200, 200, 200)),
+}
+BODIES: dict[str, Any] = {
+    "createRun": {"period": "2026-10", "communities": ["osmanthus"]},
+    "reportGateway": REPORT,
+    "openSession": {"name": "li", "password": PASSWORD},
+}
+
+# Page → the status for each of PAGE_READERS in order; 303 leads to the login.
+PAGE_READERS = ("nobody", "li", "clerk", "approver", "engineer")
+PAGES: dict[str, tuple[int, ...]] = {
+    "/": (303, 200, 303, 303, 303),
+    f"/bills/{OWN}": (303, 200, 200, 200, 403),
+    f"/bills/{FOREIGN}": (303, 404, 200, 200, 403),
+    f"/bills/{OWN}/lines/1": (303, 200, 200, 200, 403),
+    f"/bills/{FOREIGN}/lines/1": (303, 404, 200, 200, 403),
+    f"/statements/{LIFT}": (303, 200, 200, 200, 403),
+    "/staff/runs": (303, 403, 200, 200, 403),
+    "/staff/runs/2": (303, 403, 200, 200, 403),
+    f"/staff/statements/{LIFT}": (303, 403, 200, 200, 403),
+    "/engineering/meters": (303, 403, 403, 403, 200),
+    "/engineering/meters/E-1-201": (303, 403, 403, 403, 200),
+    "/engineering/quarantine": (303, 403, 403, 403, 200),
+    "/login": (200, 303, 303, 303, 303),
+    "/problems/four-eyes": (200, 200, 200, 200, 200),
+}
+
+
+def test_every_operation_answers_every_caller_as_the_table_says(billed: House) -> None:
+    found = {}
+    for name, (method, path, _) in EXPECTED.items():
+        statuses = []
+        for caller in CALLERS:
+            body = BODIES.get(name.partition(" ")[0])
+            headers = {"Idempotency-Key": f"{name}-{caller}-1"}
+            if caller != "nobody":
+                headers["Authorization"] = f"Bearer {billed.caller(caller).token}"
+            answer = billed.call(method, path, json=body, headers=headers)
+            statuses.append(answer.status_code)
+        found[name] = (method, path, tuple(statuses))
+    assert found == EXPECTED
+
+
+def test_an_operation_without_a_row_fails(billed: House) -> None:
+    document = billed.call("GET", "/openapi.json").json()
+    operations = {
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    }
+    assert operations == {name.partition(" ")[0] for name in EXPECTED}
+
+
+def test_every_page_answers_every_reader_as_the_table_says(billed: House) -> None:
+    found = {path: [] for path in PAGES}
+    for name in PAGE_READERS:
+        reader = None if name == "nobody" else billed.reader(name)
+        for path, statuses in found.items():
+            if reader is None:
+                answer = billed.call("GET", path, headers={"Accept": "text/html"})
+            else:
+                answer = reader.get(path)
+            statuses.append(answer.status_code)
+    assert {path: tuple(statuses) for path, statuses in found.items()} == PAGES
+
+
+def test_an_owner_of_two_units_sees_both_and_no_third(billed: House) -> None:
+    items = billed.caller("landlord").get("/v1/bills?period=2026-10").json()["items"]
+    assert {item["unit"] for item in items} == {"1-202", "2-101"}
+
+
+def test_an_owner_sees_no_statement_that_no_own_bill_rests_on(billed: House) -> None:
+    newcomer = billed.caller("newcomer")
+    assert newcomer.get(f"/v1/statements/{LIGHTS}").status_code == 200
+    assert newcomer.get(f"/v1/statements/{LIFT}").status_code == 404
+
+
+def test_an_owner_sees_usage_of_own_bills_only(billed: House) -> None:
+    items = billed.caller("li").get("/v1/usage").json()["items"]
+    assert {item["unit"] for item in items} == {"1-201"}
+    assert {item["usage"]["point"] for item in items} == {"1-201-e", "1-201-w"}
+
+
+def test_bills_before_issue_are_for_staff_only(house: House) -> None:
+    clerk = house.caller("clerk")
+    created = clerk.post(
+        "/v1/runs", key="october-1", json={"period": "2026-10", "communities": ["osmanthus"]}
+    )
+    run = created.json()["id"]
+    assert clerk.post(f"/v1/runs/{run}/compute", key="october-2").status_code == 200
+    assert clerk.get(f"/v1/bills/{OWN}").status_code == 200
+    for outsider in ("li", "payments"):
+        assert house.caller(outsider).get(f"/v1/bills/{OWN}").status_code == 404
+        periods = {
+            item["period"] for item in house.caller(outsider).get("/v1/bills").json()["items"]
+        }
+        assert periods == {"2026-09"}
+    assert house.caller("li").get(f"/v1/statements/{LIFT}").status_code == 404
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_no_role_of_a_person_reports_as_a_gateway(role: Role) -> None:
+    assert Permission.GATEWAY_REPORT not in ROLE_PERMISSIONS[role]
