@@ -41,7 +41,7 @@ class Formats:
 
     def number(self, value: Decimal) -> str:
         """Write `value` exactly, with thousands apart: `1,234.5`."""
-        whole, point, decimals = plain(abs(value)).partition(".")
+        whole, point, decimals = plain(value.copy_abs()).partition(".")
         return (MINUS if value < 0 else "") + f"{int(whole):,}" + point + decimals
 
     def unit(self, symbol: str, count: Decimal = ONE) -> str:
@@ -71,7 +71,7 @@ class Formats:
 
     def exact_money(self, amount: Decimal, currency: str = "CNY") -> str:
         """Write an amount or price with all its decimals, two at least: `¥0.538`, `¥168.0712`."""
-        whole, _point, decimals = plain(abs(amount)).partition(".")
+        whole, _point, decimals = plain(amount.copy_abs()).partition(".")
         sign = MINUS if amount < 0 else ""
         symbol = CURRENCY_SYMBOLS.get(currency, currency)
         return f"{sign}{symbol}{int(whole):,}.{decimals.ljust(2, '0')}"

@@ -114,6 +114,11 @@ PROBLEMS: Mapping[str, str] = {
     "MissingRegister": _(
         "Point {subject}: no good reading near the period's end. Read the meter, or record it."
     ),
+    "Overlapping": _("Point {subject}: two meters stood there at once. Correct the installations."),
+    "InexactUsage": _(
+        "Point {subject}: its use is finer than bills can hold. Check the multiplier."
+    ),
+    "SharedTwice": _("Pool {subject}: its point is shared by another pool too. Share it once."),
     "FallingRegister": _("Point {subject}: the counter went down. Look at the meter."),
     "ImplausibleGrowth": _("Point {subject}: the counter rose faster than it can. Look at it."),
     "empty-scope": _("Pool {subject}: no unit takes part. Correct its scope."),

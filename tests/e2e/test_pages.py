@@ -1,0 +1,298 @@
+"""Owner, clerk, approver and engineer at the pages: a real browser against a real server."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import osmanthus_court as court
+import pytest
+import uvicorn
+
+from api.app import create_app
+from api.credentials import Passwords
+from api.permission import Role
+from api.settings import ApiSettings
+from api.store import logins
+from billing.database import Database
+from meters.archive.open import open_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fastapi import FastAPI
+    from playwright.sync_api import Browser, Page
+
+PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 860}
+START_TIMEOUT_S = 20
+OWN, FOREIGN = "osmanthus-2026-10-0002", "osmanthus-2026-10-0001"
+
+CONTRAST = """
+() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parts(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0.99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!own || !element.checkVisibility() || element.matches(".skip")) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(parts(style.color)), light(ground(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (ratio < (large ? 3 : 4.5)) found.push(`${element.textContent.trim()}: ${ratio}`);
+  }
+  return found;
+}
+"""
+"""The texts whose contrast is below WCAG 2 AA, with the ratio: https://www.w3.org/TR/WCAG22/."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A server that people reach at `url`."""
+
+    url: str
+    app: FastAPI
+
+    def bill_october(self) -> None:
+        resources = self.app.state.resources
+        court.bill_month(resources.database, resources.archive, court.MONTH)
+
+
+@contextmanager
+def served(app: FastAPI, port: int) -> Iterator[str]:
+    """Serve `app` on loopback in a thread of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not server.started:
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
+    """Osmanthus Court with September issued; October is still to be billed."""
+    settings = ApiSettings(
+        database_url=f"sqlite:///{tmp_path}/billing.sqlite",
+        archive_url=f"sqlite:///{tmp_path}/archive.sqlite",
+        secure_cookies=False,
+    )
+    password_hash = Passwords().hash(PASSWORD)
+    archive = open_archive(settings.archive_url)
+    with Database(settings.database_url) as database:
+        database.migrate()
+        court.fill(database, archive)
+        court.bill_month(database, archive, court.MONTH_BEFORE)
+        with database.transaction() as connection:
+            for name, role, accounts in (
+                ("li", Role.OWNER, ["A-1-201"]),
+                ("clerk", Role.CLERK, []),
+                ("approver", Role.APPROVER, []),
+                ("engineer", Role.ENGINEER, []),
+            ):
+                logins.add_login(
+                    connection,
+                    name=name,
+                    password_hash=password_hash,
+                    role=role,
+                    accounts=[logins.account_id(connection, code) for code in accounts],
+                    now=court.NOW,
+                )
+    archive.close()
+    app = create_app(settings, clock=lambda: court.NOW)
+    with served(app, free_port()) as url:
+        yield Site(url, app)
+
+
+@contextmanager
+def at_the_page(
+    browser: Browser, site: Site, name: str, *, locale: str, size: dict[str, int]
+) -> Iterator[Page]:
+    """Sign `name` in and give the page where the login led to; nothing may fail on the way."""
+    context = browser.new_context(
+        base_url=site.url,
+        locale=locale,
+        viewport={"width": size["width"], "height": size["height"]},
+        java_script_enabled=True,
+    )
+    page = context.new_page()
+    failures: list[str] = []
+    page.on("console", lambda message: failures.append(message.text))
+    page.on("requestfailed", lambda request: failures.append(request.url))
+    page.goto("/")
+    assert page.url.endswith("/login")
+    page.fill("input[name=name]", name)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button")
+    yield page
+    context.close()
+    # A refused page is logged by the browser itself; everything else is a defect.
+    assert [each for each in failures if "status of 40" not in each] == []
+
+
+def looked_at(page: Page, name: str) -> None:
+    """Keep a picture, and hold the page to what every page promises."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.viewport_size["width"], f"{name} is wider than the screen"
+    assert page.evaluate(CONTRAST) == [], f"{name} is hard to read"
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_an_owner_reads_a_bill_and_how_a_line_comes_about(
+    browser: Browser, site: Site, locale: str
+) -> None:
+    site.bill_october()
+    english = locale.startswith("en")
+    with at_the_page(browser, site, "li", locale=locale, size=PHONE) as page:
+        assert page.locator(".total").first.inner_text() == "¥500.98"
+        looked_at(page, f"owner-bills-{locale}")
+        page.click("a.button")
+        assert OWN in page.url
+        assert page.locator(".list a").count() == 8
+        looked_at(page, f"owner-bill-{locale}")
+        page.click(".list li:first-child a")
+        assert page.url.endswith("/lines/1")
+        assert page.locator("svg.bar").is_visible()
+        assert "45b2 9266" in page.inner_text("main")
+        looked_at(page, f"owner-line-{locale}")
+        page.click("#check a.button")
+        holds = page.locator(".message.good")
+        assert ("It holds." if english else "核对一致。") in holds.inner_text()
+        page.go_back()
+        page.goto(f"/bills/{OWN}/lines/7")
+        looked_at(page, f"owner-shared-line-{locale}")
+        page.click("main .button.quiet")
+        assert page.url.endswith("/statements/2000001")
+        assert "1-•••" in page.inner_text("main")
+        assert "1-202" not in page.inner_text("main")
+        looked_at(page, f"owner-statement-{locale}")
+
+
+def test_an_owner_cannot_open_a_neighbours_bill(browser: Browser, site: Site) -> None:
+    site.bill_october()
+    with at_the_page(browser, site, "li", locale="en-GB", size=PHONE) as page:
+        for path in (f"/bills/{FOREIGN}", f"/bills/{FOREIGN}/lines/1", "/staff/runs"):
+            answer = page.goto(path)
+            assert answer is not None
+            assert answer.status in (403, 404)
+            assert "陈晓" not in page.content()
+            assert "336.30" not in page.content()
+        looked_at(page, "owner-refused")
+
+
+def test_a_page_can_be_read_without_scripts(browser: Browser, site: Site) -> None:
+    site.bill_october()
+    context = browser.new_context(base_url=site.url, java_script_enabled=False, locale="en-GB")
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("input[name=name]", "li")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button")
+    page.goto(f"/bills/{OWN}/lines/1?check=true")
+    assert "It holds." in page.inner_text("main")
+    context.close()
+
+
+def test_the_language_can_be_changed_on_the_page(browser: Browser, site: Site) -> None:
+    with at_the_page(browser, site, "li", locale="zh-CN", size=PHONE) as page:
+        assert page.inner_text("h1") == "我的账单"
+        page.click("text=English")
+        assert page.inner_text("h1") == "My bills"
+        page.goto("/")
+        assert page.inner_text("h1") == "My bills"
+        page.click("text=中文")
+        assert page.inner_text("h1") == "我的账单"
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_a_run_goes_through_two_pairs_of_eyes(browser: Browser, site: Site, locale: str) -> None:
+    english = locale.startswith("en")
+    with at_the_page(browser, site, "clerk", locale=locale, size=DESK) as page:
+        assert page.url.endswith("/staff/runs")
+        page.select_option("select[name=period]", court.MONTH)
+        page.click("main button.main")
+        assert page.url.endswith("/staff/runs/2")
+        page.click("form[action$='/compute'] button")
+        assert "¥1,408.72" in page.inner_text(".tiles")
+        waits = "Waits for approval by somebody else" if english else "等待另一人审批"
+        assert waits in page.inner_text("main")
+        assert page.locator("form[action$='/approve']").count() == 0
+        looked_at(page, f"clerk-run-{locale}")
+    with at_the_page(browser, site, "approver", locale=locale, size=DESK) as page:
+        page.click("main table a")
+        page.click("text=Lift of building 1" if english else "text=1号楼电梯用电")
+        assert "¥0.00 · 0 kWh" in page.inner_text(".balance")
+        looked_at(page, f"approver-statement-{locale}")
+        page.goto("/staff/runs/2")
+        page.click("form[action$='/approve'] button")
+        page.click("form[action$='/issue'] button")
+        assert page.locator(".path .done").count() == 4
+        looked_at(page, f"approver-issued-{locale}")
+        page.goto("/staff/runs")
+        looked_at(page, f"staff-runs-{locale}")
+    with at_the_page(browser, site, "li", locale=locale, size=PHONE) as page:
+        assert page.locator(".total").first.inner_text() == "¥500.98"
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_an_engineer_sees_what_the_meters_say(browser: Browser, site: Site, locale: str) -> None:
+    with at_the_page(browser, site, "engineer", locale=locale, size=DESK) as page:
+        assert page.url.endswith("/engineering/meters")
+        assert page.locator("tbody tr").count() == 10
+        looked_at(page, f"engineer-meters-{locale}")
+        page.click("text=E-1-201")
+        assert "47c3 4ff3" in page.inner_text("main")
+        assert page.locator(".badge.warn").count() == 1
+        looked_at(page, f"engineer-meter-{locale}")
+        page.click("text=Quarantine" if locale == "en-GB" else "text=隔离区")
+        looked_at(page, f"engineer-quarantine-{locale}")
+
+
+def test_a_wrong_password_is_said_so(browser: Browser, site: Site) -> None:
+    context = browser.new_context(base_url=site.url, locale="zh-CN", viewport=PHONE)
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("input[name=name]", "li")
+    page.fill("input[name=password]", "not the password")
+    page.click("main button")
+    assert "用户名或密码不正确" in page.inner_text("[role=alert]")
+    assert page.input_value("input[name=name]") == "li"
+    assert page.input_value("input[name=password]") == ""
+    looked_at(page, "login-refused")
+    context.close()
+
+
+def test_the_first_view_is_light(browser: Browser, site: Site) -> None:
+    site.bill_october()
+    with at_the_page(browser, site, "li", locale="zh-CN", size=PHONE) as page:
+        sizes: list[int] = []
+        page.on("response", lambda answer: sizes.append(len(answer.body())))
+        page.goto(f"/bills/{OWN}", wait_until="networkidle")
+        assert 0 < sum(sizes) < 100_000
+        hosts = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
+        assert all(re.match(re.escape(site.url), each) for each in hosts)
