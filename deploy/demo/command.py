@@ -18,14 +18,12 @@ from rich.table import Table
 from api.permission import Role
 from deploy.demo.folder import FolderInUseError, make_folder
 from deploy.demo.processes import ProcessError
-from deploy.demo.stage import Stage
+from deploy.demo.stage import DEFAULT_PORT, Stage
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from deploy.demo.summary import Summary
-
-DEFAULT_PORT = 8080
 
 
 @click.command()
@@ -56,7 +54,7 @@ def demo(*, once: bool, as_json: bool, path: Path | None, seed: int, port: int |
         with ExitStack() as exits:
             if path is None:
                 path = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="tallygate-")))
-            stage = Stage(make_folder(path), seed, _port(port), _Teller(console, exits))
+            stage = Stage(make_folder(path), seed, _free(port), _Teller(console, exits))
             exits.enter_context(stage)
             _perform(stage, console, once=once, as_json=as_json)
     except (FolderInUseError, ProcessError, _PortTakenError) as error:
@@ -155,31 +153,19 @@ class _PortTakenError(ValueError):
     """The port that was asked for is in use."""
 
 
-def _port(wanted: int | None) -> int:
-    """Return the port for the pages: `wanted`, which must be free, or 8080, or any free one."""
-    if wanted is not None:
-        if not _is_free(wanted):
-            raise _PortTakenError(
-                f"port {wanted} is taken by another program; stop that, or name another with --port"
-            )
-        return wanted
-    return DEFAULT_PORT if _is_free(DEFAULT_PORT) else _any_free()
-
-
-def _is_free(port: int) -> bool:
+def _free(port: int | None) -> int | None:
+    """Return `port` if it is free; raise `_PortTakenError` before anything starts if it is not."""
+    if port is None:
+        return None
     with socket.socket() as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             candidate.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _any_free() -> int:
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        return int(candidate.getsockname()[1])
+        except OSError as error:
+            raise _PortTakenError(
+                f"port {port} is taken by another program; stop that, or name another with --port"
+            ) from error
+    return port
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -55,12 +55,12 @@ def community_document(fleet: Fleet, since: Period) -> dict[str, Any]:
 
 
 def site_document(
-    fleet: Fleet, *, buses: dict[str, int], broker_port: int, api_url: str
+    fleet: Fleet, *, gateway: str, buses: dict[str, int], broker_port: int, api_url: str
 ) -> dict[str, Any]:
     """Return the gateway's settings: every meter of the community where its simulator answers."""
     community = fleet.community
     return {
-        "gateway": f"{community.id}-gateway",
+        "gateway": gateway,
         "archive": {"url": "sqlite:///archive.sqlite"},
         "spool": {"path": "spool.sqlite"},
         "poll": {"billing_s": 5, "gauges_s": 30},

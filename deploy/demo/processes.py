@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-READY_TIMEOUT_S = 30
+READY_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 15
 
 
@@ -65,12 +65,22 @@ class Processes:
 
     def start_simulator(self, name: str, *arguments: str) -> dict[str, Any]:
         """Start a simulator and return what it says once it is up; it ends when the demo does."""
-        process = self.start(name, "simulate", *arguments, "--json", "--follow-stdin")
-        line = "" if process.stdout is None else process.stdout.readline()
-        if not line:
-            raise ProcessError(self._why(name))
-        document: dict[str, Any] = json.loads(line)
+        said = self.start_server(name, "simulate", *arguments, "--json", "--follow-stdin")
+        if said is None:
+            raise ProcessError(self.why(name))
+        document: dict[str, Any] = json.loads(said)
         return document
+
+    def start_server(
+        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> str | None:
+        """Start a process and return the line it says once it is up; None if it ends instead."""
+        process = self.start(name, *arguments, environment=environment)
+        line = "" if process.stdout is None else process.stdout.readline()
+        if line:
+            return line.rstrip()
+        self.stop(name)
+        return None
 
     def wait_for_http(self, name: str, url: str) -> None:
         """Return once `url` answers; raise `ProcessError` if `name` ends before, or takes long."""
@@ -88,7 +98,7 @@ class Processes:
         """Raise `ProcessError` if a process has ended by itself."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                raise ProcessError(self._why(name))
+                raise ProcessError(self.why(name))
 
     def stop(self, name: str) -> int:
         """Stop the process `name` as an operator would, and return its exit status."""
@@ -101,7 +111,8 @@ class Processes:
             process.communicate()
         return process.returncode
 
-    def _why(self, name: str) -> str:
+    def why(self, name: str) -> str:
+        """Return the last thing that the process `name` said before it ended."""
         log = self._logs / f"{name}.log"
         text = log.read_text("utf-8").strip()
         last = text.splitlines()[-1] if text else "it said nothing"

@@ -39,7 +39,9 @@ DAY = timedelta(days=1)
 BILLED_AFTER = timedelta(days=2)
 """How long after its end the earlier month was billed; the last one is billed now."""
 PUBLISH_EVERY_S = 4
-LIVE_TIMEOUT_S = 60
+LIVE_TIMEOUT_S = 180
+DEFAULT_PORT = 8080
+ANY_PORT = 0
 READS = 2
 """How often each meter must have been read over its socket."""
 
@@ -52,12 +54,17 @@ class Tell(Protocol):
 
 @dataclass(slots=True)
 class Stage:
-    """A running demo in `folder`; `tell` hears what happens. Use it as a context manager."""
+    """A running demo in `folder`; `tell` hears what happens. Use it as a context manager.
+
+    Its pages are at `port`; without one at 8080, or at a free port if that is taken.
+    """
 
     folder: Folder
     seed: int
-    port: int
+    port: int | None
     tell: Tell
+    url: str = field(init=False)
+    """Where the pages are."""
     books: Books = field(init=False)
     run: Run = field(init=False)
     _exits: ExitStack = field(init=False, default_factory=ExitStack)
@@ -66,9 +73,8 @@ class Stage:
     _fleet: Fleet = field(init=False)
 
     @property
-    def url(self) -> str:
-        """Where the pages are."""
-        return f"http://127.0.0.1:{self.port}"
+    def _gateway(self) -> str:
+        return f"{self._fleet.community.id}-gateway"
 
     @property
     def meters(self) -> int:
@@ -97,12 +103,19 @@ class Stage:
         broker_port = self._start_broker()
         buses = self._start_modbus_meters()
         self.folder.write(self.folder.community, community_document(self._fleet, period.previous))
-        site = site_document(self._fleet, buses=buses, broker_port=broker_port, api_url=self.url)
+        self.books = open_books(self._database, self.folder, gateway=self._gateway, now=now)
+        self.tell("starting the pages")
+        self.url = self._start_pages()
+        site = site_document(
+            self._fleet,
+            gateway=self._gateway,
+            buses=buses,
+            broker_port=broker_port,
+            api_url=self.url,
+        )
         self.folder.write(self.folder.site, site)
-        self.books = open_books(self._database, self.folder, gateway=site["gateway"], now=now)
         self._replay(Interval(period.previous.interval.start, now))
-        self.tell("starting the pages and the gateway")
-        self._start_pages()
+        self.tell("starting the gateway")
         self._start_gateway()
         self._start_mqtt_meters(broker_port)
         self._bill(period.previous, period.previous.interval.end + BILLED_AFTER)
@@ -196,14 +209,21 @@ class Stage:
         faults = self._fleet.plan(load_faults(FAULTS_PAST))
         replay_past(self._fleet, site, interval, faults=faults, progress=tell)
 
-    def _start_pages(self) -> None:
+    def _start_pages(self) -> str:
+        """Start the API and return where it listens."""
         environment = {
             "TALLYGATE_DATABASE_URL": self.folder.database_url,
             "TALLYGATE_ARCHIVE_URL": self.folder.archive_url,
-            "TALLYGATE_PORT": str(self.port),
             "TALLYGATE_SECURE_COOKIES": "false",
         }
-        self._processes.start("api", "api", "run", environment=environment)
+        ports = (DEFAULT_PORT, ANY_PORT) if self.port is None else (self.port,)
+        for port in ports:
+            said = self._processes.start_server(
+                "api", "api", "run", environment={**environment, "TALLYGATE_PORT": str(port)}
+            )
+            if said is not None:
+                return said.rpartition(" ")[2]
+        raise ProcessError(self._processes.why("api"))
 
     def _read_since(self, archive: Archive, started: datetime) -> dict[str, int]:
         """Return how often each meter's first billing register was read since `started`."""

@@ -33,12 +33,9 @@ def summaries(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     running = [
         start(folders / f"{number}", "--json", "--seed", seed) for number, seed in enumerate(seeds)
     ]
-    found = []
-    for process in running:
-        out, err = process.communicate(timeout=TIMEOUT_S)
-        assert process.returncode == 0, err
-        found.append(json.loads(out))
-    return found
+    said = [process.communicate(timeout=TIMEOUT_S) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    return [json.loads(out) for out, _ in said]
 
 
 def test_every_invariant_holds_on_what_the_demo_stored(summaries: list[dict[str, Any]]) -> None:
