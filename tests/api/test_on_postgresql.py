@@ -1,0 +1,118 @@
+"""The same on PostgreSQL: every query, calls that happen once, reports that are sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import osmanthus_court as court
+import pytest
+
+from api.app import create_app
+from api.credentials import digest, new_token
+from api.permission import Permission
+from api.settings import ApiSettings
+from api.store import keys
+from billing.database import Database
+from meters.archive.open import open_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def call(fresh_postgresql_url: str, tmp_path: Path) -> Iterator[Callable[..., httpx.Response]]:
+    """Calls with a key that may do everything, over September issued on PostgreSQL."""
+    settings = ApiSettings(
+        database_url=fresh_postgresql_url, archive_url=f"sqlite:///{tmp_path}/archive.sqlite"
+    )
+    token = new_token("key")
+    archive = open_archive(settings.archive_url)
+    with Database(settings.database_url) as database:
+        database.migrate()
+        court.fill(database, archive)
+        court.bill_month(database, archive, court.MONTH_BEFORE)
+        with database.transaction() as connection:
+            keys.add_key(
+                connection,
+                name="everything",
+                key_digest=digest(token),
+                scopes=list(Permission),
+                gateway=None,
+                now=court.NOW,
+            )
+    archive.close()
+    app = create_app(settings, clock=lambda: court.NOW)
+    with asyncio.Runner() as runner:
+
+        def one(method: str, path: str, key: str = "", **arguments: Any) -> httpx.Response:
+            async def answer() -> httpx.Response:
+                transport = httpx.ASGITransport(app)
+                async with httpx.AsyncClient(transport=transport, base_url="http://court") as web:
+                    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+                    return await web.request(method, path, headers=headers, **arguments)
+
+            return runner.run(answer())
+
+        yield one
+    app.state.resources.close()
+
+
+def test_every_question_is_answered(call: Callable[..., httpx.Response]) -> None:
+    bill = call("GET", "/v1/bills?limit=2&period=2026-09").json()
+    assert len(bill["items"]) == 2
+    following = call("GET", f"/v1/bills?limit=2&cursor={bill['next_cursor']}").json()
+    assert [each["unit"] for each in following["items"]] == ["1-202", "2-101"]
+    number = bill["items"][1]["number"]
+    lines = call("GET", f"/v1/bills/{number}").json()["lines"]
+    for line in lines:
+        explained = call("GET", f"/v1/bills/{number}/lines/{line['position']}").json()
+        assert explained["check"]["holds"] is True
+    usage = call("GET", "/v1/usage?limit=3").json()
+    assert len(call("GET", f"/v1/usage?cursor={usage['next_cursor']}").json()["items"]) == 5
+    assert call("GET", "/v1/statements/1000001").json()["conserved"] is True
+    assert len(call("GET", "/v1/meters?limit=4").json()["items"]) == 4
+    assert call("GET", "/v1/meters/E-1-201/readings").status_code == 200
+    assert call("GET", "/health").json()["status"] == "ok"
+
+
+def test_a_call_happens_once(call: Callable[..., httpx.Response]) -> None:
+    new = {"period": "2026-10", "communities": ["osmanthus"]}
+    first, again = (call("POST", "/v1/runs", key="create-october", json=new) for _ in range(2))
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = call("POST", "/v1/runs", key="create-october", json={**new, "period": "2026-11"})
+    assert other.status_code == 422
+    assert call("POST", "/v1/runs/2/compute", key="compute-october").json()["state"] == "computed"
+    assert [each["id"] for each in call("GET", "/v1/runs").json()["items"]] == [2, 1]
+    refused = call("POST", "/v1/runs/2/approve", key="approve-october")
+    assert refused.json()["type"] == "/problems/four-eyes"
+
+
+def test_a_report_may_be_sent_twice(call: Callable[..., httpx.Response]) -> None:
+    report = {
+        "gateway": "gw-1",
+        "sent_at": "2026-11-15T07:59:00Z",
+        "version": "0.1.0",
+        "tally": {"received": 1, "stored": 0, "duplicate": 0, "quarantined": 1, "spooled": 0},
+        "devices": [{"meter": "E-1-201", "type": "eastron-sdm120", "state": "ok"}],
+        "quarantine": [
+            {
+                "id": 1,
+                "received_at": "2026-11-15T07:50:00Z",
+                "source": "mqtt x",
+                "reason": "payload",
+                "detail": "not JSON",
+                "content_base64": "/w==",
+            }
+        ],
+    }
+    for _ in range(2):
+        answer = call("POST", "/v1/gateway/report", json=report)
+        assert answer.json() == {"quarantine_upto": 1}
+    assert len(call("GET", "/v1/quarantine").json()["items"]) == 1
+    assert call("POST", "/v1/gateway/report", json={**report, "quarantine": []}).json() == {
+        "quarantine_upto": 1
+    }
