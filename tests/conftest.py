@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import loopback
 import pytest
+from hypothesis import HealthCheck, settings
 from mosquitto_server import MosquittoServer, find_mosquitto
 from postgresql_server import empty_database, find_postgresql, postgresql_server
 from required_parts import in_ci, missing
@@ -32,6 +33,11 @@ CHROMIUM_FLAGS = (
     "--disable-quic",
     "--disable-gpu",
 )
+
+
+# how long an example takes says more of the machine than of the code
+settings.register_profile("tallygate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tallygate")
 
 
 @pytest.fixture(scope="session", autouse=True)
