@@ -12,12 +12,18 @@ import hashlib
 import json
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from meters.definition import Definition
 from meters.quantity import plain
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 Model = TypeVar("Model", bound=Definition)
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_READER = json.JSONDecoder(parse_float=Decimal)
 
 
 def canonical(definition: Definition) -> str:
@@ -37,12 +43,20 @@ def from_canonical(model: type[Model], text: str) -> Model:
 
 def canonical_json(document: object) -> str:
     """Return `document` as canonical JSON; raise `TypeError` for a value that has no such form."""
-    return json.dumps(_plain(document), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _WRITER.encode(_plain(document))
+
+
+def evidence_json(document: Mapping[str, Any]) -> str:
+    """Return as canonical JSON what holds texts, whole numbers, truth, lists and tables only.
+
+    It is the same text as `canonical_json` gives, written in one go: a run writes a million.
+    """
+    return _WRITER.encode(document)
 
 
 def read_json(text: str) -> Any:
     """Return the document in `text`; a number with a fraction comes back exact."""
-    return json.loads(text, parse_float=Decimal)
+    return _READER.decode(text)
 
 
 def _plain(value: object) -> object:

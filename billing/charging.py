@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from billing.bill import Line
+from billing.evidence import quantity_text
 from billing.money import from_price
 from billing.problem import Problem
 from billing.rating.rate import rate
 from billing.rating.subjects import Subjects
-from meters.quantity import from_scaled, plain, to_scaled
+from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from billing.measuring import Measured
     from billing.rating.rate import ChargeColumns
     from billing.rating.subjects import Needs
     from billing.registry import Point, Registry, TariffVersion, Unit
+    from billing.tariff import Tariff
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class _Subject:
     use: Mapping[str, int]
     before: Mapping[str, int]
     area: int | None
+    inputs: Mapping[str, Any]
+    """The same as evidence."""
 
 
 def charge_units(registry: Registry, measured: Measured) -> Charged:
@@ -61,14 +65,10 @@ def charge_units(registry: Registry, measured: Measured) -> Charged:
                 problems.append(_not_in_force(registry, name))
                 continue
             subjects = []
+            needs = version.tariff.needs
             for unit in units:
-                subject = _subject(
-                    registry,
-                    version,
-                    unit,
-                    points.get((unit.code, version.tariff.medium)),
-                    measured,
-                )
+                point = points.get((unit.code, version.tariff.medium))
+                subject = _subject(registry, version.tariff, unit, point, measured, needs=needs)
                 if isinstance(subject, Problem):
                     problems.append(subject)
                 elif subject is not None:
@@ -88,26 +88,28 @@ def _not_in_force(registry: Registry, name: str) -> Problem:
 
 def _subject(
     registry: Registry,
-    version: TariffVersion,
+    tariff: Tariff,
     unit: Unit,
     point: Point | None,
     measured: Measured,
+    *,
+    needs: Needs,
 ) -> _Subject | Problem | None:
     """Return `unit` under a tariff; None if it does not apply or its use is blocked."""
-    needs = version.tariff.needs
     if needs.area and unit.area is None:
         return Problem(
             "NoArea",
             unit.code,
-            f"tariff {version.tariff.id!r} is per m² and the unit has no area; enter it",
+            f"tariff {tariff.id!r} is per m² and the unit has no area; enter it",
         )
     area = unit.area if needs.area else None
     if not needs.use:
-        return _Subject(unit, None, {}, {}, area)
+        return _Subject(unit, None, {}, {}, area, inputs({}, {}, area))
     use = None if point is None else _use(point, needs, measured)
     if point is None or use is None:
         return None
-    return _Subject(unit, point, use, _before(registry, point, needs), area)
+    before = _before(registry, point, needs)
+    return _Subject(unit, point, use, before, area, inputs(use, before, area))
 
 
 def _use(point: Point, needs: Needs, measured: Measured) -> dict[str, int] | None:
@@ -140,56 +142,57 @@ def _rated(
         },
         area=_column([each.area or 0 for each in subjects]) if needs.area else None,
     )
-    charges = rate(version.tariff, columns)
-    return [
-        (subject, [_line(version, subject, row, charge) for charge in charges])
-        for row, subject in enumerate(subjects)
-    ]
+    made = [_lines(version, subjects, charge) for charge in rate(version.tariff, columns)]
+    return list(zip(subjects, map(list, zip(*made, strict=True)), strict=True))
 
 
 def _column(values: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.array(values, dtype=np.int64)
 
 
-def _line(version: TariffVersion, subject: _Subject, row: int, charge: ChargeColumns) -> Line:
-    return Line(
-        charge=charge.charge,
-        revenue=charge.revenue,
-        quantity=int(charge.quantity[row]),
-        unit=charge.unit,
-        amount=int(charge.amount[row]),
-        tariff_version_id=version.id,
-        usage=_usage_of(version, subject, charge.charge),
-        evidence={
-            "inputs": inputs(subject.use, subject.before, subject.area),
-            "parts": parts(charge, row),
-        },
+def _lines(
+    version: TariffVersion, subjects: Sequence[_Subject], charge: ChargeColumns
+) -> Iterator[Line]:
+    """Yield the line of every subject under one charge."""
+    register = _register_of(version, charge.charge)
+    rows = zip(
+        subjects, charge.quantity.tolist(), charge.amount.tolist(), parts(charge), strict=True
     )
+    for subject, quantity, amount, steps in rows:
+        yield Line(
+            charge=charge.charge,
+            revenue=charge.revenue,
+            quantity=quantity,
+            unit=charge.unit,
+            amount=amount,
+            tariff_version_id=version.id,
+            usage=(subject.point.code, register) if subject.point and register else None,
+            evidence={"inputs": subject.inputs, "parts": steps},
+        )
 
 
-def _usage_of(version: TariffVersion, subject: _Subject, charge: str) -> tuple[str, str] | None:
-    """Return which usage a charge counts: the point and the register that the charge reads."""
+def _register_of(version: TariffVersion, charge: str) -> str | None:
+    """Return the register whose usage a charge counts."""
     for each in version.tariff.charges:
-        if each.name == charge and each.needs.registers and subject.point is not None:
-            return subject.point.code, min(each.needs.registers)
+        if each.name == charge and each.needs.registers:
+            return min(each.needs.registers)
     return None
 
 
 def inputs(use: Mapping[str, int], before: Mapping[str, int], area: int | None) -> dict[str, Any]:
     """Return what a tariff was rated with, as evidence."""
     return {
-        "use": {name: plain(from_scaled(value)) for name, value in use.items()},
-        "before": {name: plain(from_scaled(value)) for name, value in before.items()},
-        "area": None if area is None else plain(from_scaled(area)),
+        "use": {name: quantity_text(value) for name, value in use.items()},
+        "before": {name: quantity_text(value) for name, value in before.items()},
+        "area": None if area is None else quantity_text(area),
     }
 
 
-def parts(charge: ChargeColumns, row: int) -> list[dict[str, str]]:
-    """Return the quantities at prices that row `row` of a charge came apart into, as evidence."""
-    return [
-        {
-            "quantity": plain(from_scaled(int(charge.parts.quantity[row, step]))),
-            "price": plain(from_price(int(price))),
-        }
-        for step, price in enumerate(charge.parts.price)
-    ]
+def parts(charge: ChargeColumns) -> Iterator[list[dict[str, str]]]:
+    """Yield the quantities at prices that each row of a charge came apart into, as evidence."""
+    prices = [plain(from_price(price)) for price in charge.parts.price.tolist()]
+    for quantities in charge.parts.quantity.tolist():
+        yield [
+            {"quantity": quantity_text(quantity), "price": price}
+            for quantity, price in zip(quantities, prices, strict=True)
+        ]

@@ -13,12 +13,19 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from meters.quantity import plain
+from meters.quantity import PER_UNIT, plain
 from meters.reading import Reading, Reason, Series, Verdict
 from meters.usage import RegisterAt, Source
 
 if TYPE_CHECKING:
     from meters.usage import Segment, Usage
+
+
+def quantity_text(scaled: int) -> str:
+    """Return a quantity of 10⁻⁴ units in plain notation: `12.5`, as `plain` writes a Decimal."""
+    whole, rest = divmod(abs(scaled), PER_UNIT)
+    sign = "-" if scaled < 0 else ""
+    return f"{sign}{whole}.{rest:04}".rstrip("0") if rest else f"{sign}{whole}"
 
 
 def usage_evidence(usage: Usage) -> dict[str, Any]:

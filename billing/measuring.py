@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -33,12 +34,7 @@ def measure_points(
     registry: Registry, archive: Archive, types: Mapping[str, MeterType]
 ) -> Measured:
     """Return the usage of every register that a tariff or pool of `registry` asks for."""
-    classes = {unit.code: unit.customer_class for unit in registry.units}
-    wanted = [
-        (point, name)
-        for point in registry.points
-        for name in sorted(_registers_wanted(registry, point, classes.get(point.unit or "")))
-    ]
+    wanted = list(_wanted(registry))
     problems = list(_unknown_registers(wanted, types))
     if problems:
         return Measured({}, tuple(problems))
@@ -77,20 +73,33 @@ def _inexact(usage: Usage) -> Problem | None:
     return None
 
 
-def _registers_wanted(registry: Registry, point: Point, customer_class: str | None) -> set[str]:
-    """Return what the tariffs of the unit's class and the pools read at `point`."""
-    wanted: set[str] = set()
-    for name in registry.classes[customer_class] if customer_class is not None else ():
-        version = registry.tariffs.get(name)
-        if version is not None and version.tariff.medium == point.medium:
-            wanted |= version.tariff.needs.registers
+def _wanted(registry: Registry) -> Iterator[tuple[Point, str]]:
+    """Yield each point with each register that a tariff or pool reads at it."""
+    by_class = _read_by_class(registry)
+    classes = {unit.code: unit.customer_class for unit in registry.units}
+    by_point: dict[str, set[str]] = defaultdict(set)
     for each in registry.pools:
-        pool = each.pool
-        if point.code in pool.source.points:
-            wanted.add(pool.source.register_name)
-        if pool.use is not None and point.unit is not None and point.medium == pool.use.medium:
-            wanted.add(pool.use.register_name)
-    return wanted
+        for code in each.pool.source.points:
+            by_point[code].add(each.pool.source.register_name)
+    for point in registry.points:
+        registers = by_point.get(point.code, set())
+        if point.unit is not None:
+            registers = registers | by_class[classes[point.unit], point.medium]
+        for name in sorted(registers):
+            yield point, name
+
+
+def _read_by_class(registry: Registry) -> dict[tuple[str, str], set[str]]:
+    """Return the registers read at a unit's point, by customer class and medium."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for customer_class, names in registry.classes.items():
+        for tariff in (registry.tariffs[name].tariff for name in names if name in registry.tariffs):
+            if tariff.medium is not None:
+                found[customer_class, tariff.medium] |= tariff.needs.registers
+        for use in (each.pool.use for each in registry.pools):
+            if use is not None:
+                found[customer_class, use.medium].add(use.register_name)
+    return found
 
 
 def _unknown_registers(

@@ -67,8 +67,9 @@ def recompute_charge(
     line = lines[charge]
     found = _compare("quantity", claim.quantity, int(line.quantity[0]))
     found += _compare_money("amount", claim.amount, int(line.amount[0]))
-    if parts(line, 0) != evidence["parts"]:
-        found.append(Difference("steps", str(evidence["parts"]), str(parts(line, 0))))
+    steps = next(parts(line))
+    if steps != evidence["parts"]:
+        found.append(Difference("steps", str(evidence["parts"]), str(steps)))
     registers = {each.name: each.needs.registers for each in tariff.charges}.get(charge)
     if bool(registers) != (usage is not None):
         found.append(Difference("use", "metered" if registers else "none", "the opposite"))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from billing.apportionment import Blocked, Participant, Payer, Statement, Supply, apportion
 from billing.bill import Line
 from billing.charging import inputs, parts
-from billing.evidence import usage_evidence
+from billing.evidence import quantity_text, usage_evidence
 from billing.money import from_fen
 from billing.problem import Problem
 from billing.rating.rate import rate, total
 from billing.rating.subjects import Subjects
-from meters.quantity import from_scaled, plain, to_scaled
+from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -139,7 +139,7 @@ def _supply(
             {
                 "charge": each.charge,
                 "amount": str(from_fen(int(each.amount[0]))),
-                "parts": parts(each, 0),
+                "parts": next(parts(each)),
             }
             for each in charges
         ],
@@ -183,8 +183,8 @@ def _participant_document(each: Participant) -> dict[str, Any]:
         "unit": each.unit,
         "building": each.building,
         "floor": each.floor,
-        "area": None if each.area is None else plain(from_scaled(each.area)),
-        "use": None if each.use is None else plain(from_scaled(each.use)),
+        "area": None if each.area is None else quantity_text(each.area),
+        "use": None if each.use is None else quantity_text(each.use),
         "vacant": each.vacant,
     }
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -211,7 +212,9 @@ bill_run = Table(
         name="four_eyes",
     ),
     CheckConstraint(
-        "state NOT IN ('approved', 'issued') OR approved_by IS NOT NULL", name="approved_first"
+        "state NOT IN ('approved', 'issued')"
+        " OR (computed_by IS NOT NULL AND approved_by IS NOT NULL)",
+        name="approved_first",
     ),
 )
 
@@ -300,7 +303,7 @@ bill_line = Table(
     Column("unit", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     _to("tariff_version", nullable=True),
-    _to("usage", nullable=True),
+    _to("usage", nullable=True, index=True),
     _to("statement", nullable=True),
     Column("share", Integer),
     Column("evidence", Text, nullable=False),  # JSON: inputs and parts
@@ -310,6 +313,8 @@ bill_line = Table(
         name="fk_bill_line_share",
     ),
     CheckConstraint("(statement_id IS NULL) = (share IS NULL)", name="shares_have_statements"),
+    # Whoever deletes a share looks for its lines, in every month that was ever billed.
+    Index("ix_bill_line_share", "statement_id", "share"),
 )
 
 # --- the ledger and the log -----------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, select
 
 from billing import tables
+from billing.store.bulk import insert_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,27 +21,20 @@ def post(
 ) -> None:
     """Add `entries` to the journal. A reference that was posted before is refused."""
     entries = list(entries)
-    if not entries:
-        return
-    connection.execute(
-        tables.journal_entry.insert(),
-        [
-            {"reference": each.reference, "community_id": community_id, "posted_at": at}
-            for each in entries
-        ],
+    insert_rows(
+        connection,
+        tables.journal_entry,
+        ("reference", "community_id", "posted_at"),
+        [(each.reference, community_id, at) for each in entries],
     )
-    connection.execute(
-        tables.posting.insert(),
+    insert_rows(
+        connection,
+        tables.posting,
+        ("reference", "position", "ledger_account", "account_id", "amount"),
         [
-            {
-                "reference": each.reference,
-                "position": position,
-                "ledger_account": posting.ledger_account,
-                "account_id": posting.account_id,
-                "amount": posting.amount,
-            }
+            (each.reference, position, it.ledger_account, it.account_id, it.amount)
             for each in entries
-            for position, posting in enumerate(each.postings, start=1)
+            for position, it in enumerate(each.postings, start=1)
         ],
     )
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, literal, select
+from sqlalchemy import Connection, Row, Select, literal, select
 
 from billing import digest, tables
 from billing.store.results import PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+FETCHED = 1000
+"""Rows that are asked for at once."""
 
 
 def community_digest(connection: Connection, community_run_id: int) -> str:
@@ -26,7 +29,7 @@ def community_digest(connection: Connection, community_run_id: int) -> str:
     return digest.community_digest(_records(connection, community_run_id))
 
 
-def _records(connection: Connection, community_run_id: int) -> Iterator[tuple[object, ...]]:
+def _records(connection: Connection, community_run_id: int) -> Iterator[Row[Any]]:
     """Yield each record in the order of its making; what it refers to by code, or by its place."""
     base = community_run_id * PLACES
     for question, owner in (
@@ -37,7 +40,8 @@ def _records(connection: Connection, community_run_id: int) -> Iterator[tuple[ob
         (_lines(base), tables.bill),
     ):
         mine = question.where(owner.c.community_run_id == community_run_id)
-        yield from map(tuple, connection.execute(mine))
+        for rows in connection.execute(mine).partitions(FETCHED):
+            yield from rows
 
 
 def _usages() -> Select[Any]:

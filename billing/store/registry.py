@@ -13,6 +13,7 @@ from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.registry import Account, Point, Registry, Unit
 from billing.store import definitions, usages
+from billing.store.bulk import insert_rows
 from billing.store.ids import insert
 from meters.installation import Installation
 from meters.interval import Period
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from sqlalchemy import Row
+    from sqlalchemy import Row, Table
 
     from billing import community as definition
 
@@ -60,17 +61,15 @@ def import_community(connection: Connection, community: definition.Community) ->
     buildings = _import_buildings(connection, community_id, community.building)
     units = _import_units(connection, community_id, community.unit, buildings)
     _import_points(connection, community_id, community.point, buildings=buildings, units=units)
-    for account in community.account:
-        insert(
-            connection,
-            tables.account,
-            community_id=community_id,
-            unit_id=units[account.unit],
-            code=account.code,
-            holder=account.holder,
-            first_day=account.first_day,
-            after_day=account.after_day,
-        )
+    insert_rows(
+        connection,
+        tables.account,
+        ("community_id", "unit_id", "code", "holder", "first_day", "after_day"),
+        [
+            (community_id, units[each.unit], each.code, each.holder, each.first_day, each.after_day)
+            for each in community.account
+        ],
+    )
     return community_id
 
 
@@ -149,19 +148,22 @@ def _assert_meters_free(connection: Connection, community: definition.Community)
                     )
 
 
+def _ids(connection: Connection, table: Table, community_id: int) -> dict[str, int]:
+    """Return the ids of a community's rows in `table` by their codes."""
+    query = select(table.c.code, table.c.id).where(table.c.community_id == community_id)
+    return {row.code: row.id for row in connection.execute(query)}
+
+
 def _import_buildings(
     connection: Connection, community_id: int, buildings: Sequence[definition.Building]
 ) -> dict[str, int]:
-    return {
-        each.code: insert(
-            connection,
-            tables.building,
-            community_id=community_id,
-            code=each.code,
-            title=canonical_json(each.title),
-        )
-        for each in buildings
-    }
+    insert_rows(
+        connection,
+        tables.building,
+        ("community_id", "code", "title"),
+        [(community_id, each.code, canonical_json(each.title)) for each in buildings],
+    )
+    return _ids(connection, tables.building, community_id)
 
 
 def _import_units(
@@ -170,26 +172,30 @@ def _import_units(
     units: Sequence[definition.Unit],
     buildings: Mapping[str, int],
 ) -> dict[str, int]:
-    ids = {}
-    for each in units:
-        ids[each.code] = insert(
-            connection,
-            tables.unit,
-            community_id=community_id,
-            building_id=buildings[each.building],
-            code=each.code,
-            floor=each.floor,
-            area=None if each.area is None else to_scaled(each.area),
-            customer_class=each.customer_class,
+    rows = [
+        (
+            community_id,
+            buildings[each.building],
+            each.code,
+            each.floor,
+            None if each.area is None else to_scaled(each.area),
+            each.customer_class,
         )
-        if each.vacant_from is not None:
-            insert(
-                connection,
-                tables.vacancy,
-                unit_id=ids[each.code],
-                first_day=each.vacant_from,
-                after_day=each.vacant_until,
-            )
+        for each in units
+    ]
+    columns = ("community_id", "building_id", "code", "floor", "area", "customer_class")
+    insert_rows(connection, tables.unit, columns, rows)
+    ids = _ids(connection, tables.unit, community_id)
+    insert_rows(
+        connection,
+        tables.vacancy,
+        ("unit_id", "first_day", "after_day"),
+        [
+            (ids[each.code], each.vacant_from, each.vacant_until)
+            for each in units
+            if each.vacant_from is not None
+        ],
+    )
     return ids
 
 
@@ -201,30 +207,39 @@ def _import_points(
     buildings: Mapping[str, int],
     units: Mapping[str, int],
 ) -> None:
-    for each in points:
-        point_id = insert(
-            connection,
-            tables.point,
-            community_id=community_id,
-            unit_id=None if each.unit is None else units[each.unit],
-            building_id=None if each.building is None else buildings[each.building],
-            code=each.code,
-            medium=each.medium,
-            role=each.role,
+    rows = [
+        (
+            community_id,
+            None if each.unit is None else units[each.unit],
+            None if each.building is None else buildings[each.building],
+            each.code,
+            each.medium,
+            each.role,
         )
-        for meter in each.installation:
-            insert(
-                connection,
-                tables.installation,
-                point_id=point_id,
-                meter=meter.meter,
-                meter_type=meter.type,
-                start=meter.start,
-                end=meter.end,
-                multiplier=plain(meter.multiplier),
-                first=_registers_json(meter.first),
-                last=_registers_json(meter.last),
+        for each in points
+    ]
+    columns = ("community_id", "unit_id", "building_id", "code", "medium", "role")
+    insert_rows(connection, tables.point, columns, rows)
+    ids = _ids(connection, tables.point, community_id)
+    insert_rows(
+        connection,
+        tables.installation,
+        ("point_id", "meter", "meter_type", "start", "end", "multiplier", "first", "last"),
+        [
+            (
+                ids[each.code],
+                meter.meter,
+                meter.type,
+                meter.start,
+                meter.end,
+                plain(meter.multiplier),
+                _registers_json(meter.first),
+                _registers_json(meter.last),
             )
+            for each in points
+            for meter in each.installation
+        ],
+    )
 
 
 def _units(connection: Connection, community_id: int, period: Period) -> tuple[Unit, ...]:

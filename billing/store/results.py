@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from billing import tables
-from billing.canonical import canonical_json
+from billing.canonical import evidence_json
 from billing.evidence import usage_evidence
+from billing.store.bulk import insert_rows
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import date
 
     from billing.run import Computed
@@ -34,11 +35,11 @@ def replace(connection: Connection, community_run_id: int, computed: Computed | 
     statement_ids = {
         each.statement.pool: base + place for place, each in enumerate(computed.statements, start=1)
     }
-    _insert(connection, tables.usage, _usages(computed, community_run_id, usage_ids))
-    _insert(connection, tables.statement, _statements(computed, community_run_id, statement_ids))
-    _insert(connection, tables.share, _shares(computed, statement_ids))
-    _insert(connection, tables.bill, _bills(computed, community_run_id))
-    _insert(connection, tables.bill_line, _lines(computed, base, usage_ids, statement_ids))
+    _insert_usages(connection, computed, community_run_id, usage_ids)
+    _insert_statements(connection, computed, community_run_id, statement_ids)
+    _insert_shares(connection, computed, statement_ids)
+    _insert_bills(connection, computed, community_run_id)
+    _insert_lines(connection, computed, base, usage_ids, statement_ids)
 
 
 def date_bills(
@@ -83,108 +84,132 @@ def _delete(connection: Connection, community_run_id: int) -> None:
         connection.execute(delete(table).where(table.c.community_run_id == community_run_id))
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _usages(
-    computed: Computed, community_run_id: int, ids: dict[tuple[str, str], int]
-) -> list[dict[str, Any]]:
+def _insert_usages(
+    connection: Connection,
+    computed: Computed,
+    community_run_id: int,
+    ids: dict[tuple[str, str], int],
+) -> None:
     points = {point.code: point.id for point in computed.registry.points}
-    return [
-        {
-            "id": ids[key],
-            "community_run_id": community_run_id,
-            "point_id": points[usage.point],
-            "register": usage.register,
-            "start": usage.interval.start,
-            "end": usage.interval.end,
-            "quantity": to_scaled(usage.quantity),
-            "unit": usage.unit,
-            "evidence": canonical_json(usage_evidence(usage)),
-        }
+    columns = (
+        *("id", "community_run_id", "point_id", "register"),
+        *("start", "end", "quantity", "unit", "evidence"),
+    )
+    rows = [
+        (
+            ids[key],
+            community_run_id,
+            points[usage.point],
+            usage.register,
+            usage.interval.start,
+            usage.interval.end,
+            to_scaled(usage.quantity),
+            usage.unit,
+            evidence_json(usage_evidence(usage)),
+        )
         for key, usage in computed.usages.items()
         if usage.quantity is not None
     ]
+    insert_rows(connection, tables.usage, columns, rows)
 
 
-def _statements(
-    computed: Computed, community_run_id: int, ids: dict[str, int]
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": ids[each.statement.pool],
-            "community_run_id": community_run_id,
-            "pool_version_id": each.version.id,
-            "tariff_version_id": each.tariff_version_id,
-            "quantity": each.statement.supply.quantity,
-            "unit": each.statement.supply.unit,
-            "amount": each.statement.supply.amount,
-            "evidence": canonical_json(each.evidence),
-        }
+def _insert_statements(
+    connection: Connection, computed: Computed, community_run_id: int, ids: dict[str, int]
+) -> None:
+    columns = (
+        *("id", "community_run_id", "pool_version_id", "tariff_version_id"),
+        *("quantity", "unit", "amount", "evidence"),
+    )
+    rows = [
+        (
+            ids[each.statement.pool],
+            community_run_id,
+            each.version.id,
+            each.tariff_version_id,
+            each.statement.supply.quantity,
+            each.statement.supply.unit,
+            each.statement.supply.amount,
+            evidence_json(each.evidence),
+        )
         for each in computed.statements
     ]
+    insert_rows(connection, tables.statement, columns, rows)
 
 
-def _shares(computed: Computed, ids: dict[str, int]) -> list[dict[str, Any]]:
+def _insert_shares(connection: Connection, computed: Computed, ids: dict[str, int]) -> None:
     units = {unit.code: unit.id for unit in computed.registry.units}
-    return [
-        {
-            "statement_id": ids[each.statement.pool],
-            "position": position,
-            "unit_id": None if share.unit is None else units[share.unit],
-            "payer": share.payer.value,
-            "vacant": share.vacant,
-            "key": share.key,
-            "quantity": share.quantity,
-            "amount": share.amount,
-            "odd_quantity": share.odd_quantity,
-            "odd_amount": share.odd_amount,
-        }
+    columns = (
+        *("statement_id", "position", "unit_id", "payer", "vacant", "key"),
+        *("quantity", "amount", "odd_quantity", "odd_amount"),
+    )
+    rows = [
+        (
+            ids[each.statement.pool],
+            position,
+            None if share.unit is None else units[share.unit],
+            share.payer.value,
+            share.vacant,
+            share.key,
+            share.quantity,
+            share.amount,
+            share.odd_quantity,
+            share.odd_amount,
+        )
         for each in computed.statements
         for position, share in enumerate(each.statement.shares)
     ]
+    insert_rows(connection, tables.share, columns, rows)
 
 
-def _bills(computed: Computed, community_run_id: int) -> list[dict[str, Any]]:
+def _insert_bills(connection: Connection, computed: Computed, community_run_id: int) -> None:
     registry = computed.registry
-    return [
-        {
-            "id": community_run_id * PLACES + place,
-            "community_run_id": community_run_id,
-            "account_id": bill.account.id,
-            "unit_id": bill.unit.id,
-            "number": bill.number,
-            "period": registry.period.key,
-            "total": bill.total,
-            "currency": registry.currency,
-        }
+    columns = (
+        *("id", "community_run_id", "account_id", "unit_id"),
+        *("number", "period", "total", "currency"),
+    )
+    rows = [
+        (
+            community_run_id * PLACES + place,
+            community_run_id,
+            bill.account.id,
+            bill.unit.id,
+            bill.number,
+            registry.period.key,
+            bill.total,
+            registry.currency,
+        )
         for place, bill in enumerate(computed.bills, start=1)
     ]
+    insert_rows(connection, tables.bill, columns, rows)
 
 
-def _lines(
+def _insert_lines(
+    connection: Connection,
     computed: Computed,
     base: int,
     usages: dict[tuple[str, str], int],
     statements: dict[str, int],
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "bill_id": base + place,
-            "position": position,
-            "charge": line.charge,
-            "revenue": line.revenue,
-            "quantity": line.quantity,
-            "unit": line.unit,
-            "amount": line.amount,
-            "tariff_version_id": line.tariff_version_id,
-            "usage_id": None if line.usage is None else usages[line.usage],
-            "statement_id": None if line.share is None else statements[line.share[0]],
-            "share": None if line.share is None else line.share[1],
-            "evidence": canonical_json(line.evidence),
-        }
+) -> None:
+    columns = (
+        *("bill_id", "position", "charge", "revenue", "quantity", "unit", "amount"),
+        *("tariff_version_id", "usage_id", "statement_id", "share", "evidence"),
+    )
+    rows = [
+        (
+            base + place,
+            position,
+            line.charge,
+            line.revenue,
+            line.quantity,
+            line.unit,
+            line.amount,
+            line.tariff_version_id,
+            None if line.usage is None else usages[line.usage],
+            None if line.share is None else statements[line.share[0]],
+            None if line.share is None else line.share[1],
+            evidence_json(line.evidence),
+        )
         for place, bill in enumerate(computed.bills, start=1)
         for position, line in enumerate(bill.lines, start=1)
     ]
+    insert_rows(connection, tables.bill_line, columns, rows)

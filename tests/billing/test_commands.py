@@ -72,7 +72,7 @@ def test_from_an_empty_database_to_a_verified_run(
         run(database_url, "define", "--community", "yard", *pools),
     ]
 
-    assert [result.exit_code for result in done] == [0, 0, 0, 0], done[-1].output
+    assert [result.exit_code for result in done] == [0, 0, 0, 0], done
     assert done[0].output == "The billing database is at the newest version.\n"
     assert done[1].output == "yard: 4 units, 11 points, 4 accounts\n"
     assert done[2].output.splitlines()[0] == "tariff power, version 1"

@@ -19,8 +19,13 @@ from small_community import (
     reading,
 )
 
-from billing.canonical import canonical_json, read_json
-from billing.evidence import read_register, register_document, usage_evidence
+from billing.canonical import canonical_json, evidence_json, read_json
+from billing.evidence import (
+    quantity_text,
+    read_register,
+    register_document,
+    usage_evidence,
+)
 from meters.finding import (
     Exchanged,
     FallingRegister,
@@ -33,6 +38,7 @@ from meters.finding import (
     RolledOver,
 )
 from meters.interval import Interval
+from meters.quantity import from_scaled, plain
 from meters.reading import Reading, Reason, Series, Verdict
 from meters.usage import RegisterAt, Segment, Source, Usage
 
@@ -88,6 +94,18 @@ def test_trailing_zeros_do_not_change_the_text() -> None:
     )
 
     assert canonical_json(register_document(short)) == canonical_json(register_document(long))
+
+
+@given(registers())
+def test_evidence_is_canonical_json_written_in_one_go(register: RegisterAt) -> None:
+    document = register_document(register)
+
+    assert evidence_json(document) == canonical_json(document)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_a_scaled_quantity_is_written_as_its_decimal_is(scaled: int) -> None:
+    assert quantity_text(scaled) == plain(from_scaled(scaled))
 
 
 AT, UNTIL = STARTS[:2]
