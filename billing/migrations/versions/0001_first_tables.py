@@ -57,7 +57,8 @@ def upgrade() -> None:
             name=op.f("ck_bill_run_known_state"),
         ),
         sa.CheckConstraint(
-            "state NOT IN ('approved', 'issued') OR approved_by IS NOT NULL",
+            "state NOT IN ('approved', 'issued')"
+            " OR (computed_by IS NOT NULL AND approved_by IS NOT NULL)",
             name=op.f("ck_bill_run_approved_first"),
         ),
         sa.CheckConstraint(
@@ -467,3 +468,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["usage_id"], ["usage.id"], name=op.f("fk_bill_line_usage_id")),
         sa.PrimaryKeyConstraint("bill_id", "position", name=op.f("pk_bill_line")),
     )
+    op.create_index("ix_bill_line_share", "bill_line", ["statement_id", "share"], unique=False)
+    op.create_index(op.f("ix_bill_line_usage_id"), "bill_line", ["usage_id"], unique=False)
