@@ -121,6 +121,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "recursive_triggers = ON",
+        "cache_size = -65536",  # KiB: what a run writes, and its indexes, stay in memory
     ):
         connection.execute(f"PRAGMA {pragma}")
 

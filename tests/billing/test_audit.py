@@ -68,7 +68,7 @@ def test_the_zone_of_a_server_does_not_break_the_chain(fresh_postgresql_url: str
 
 
 def test_an_entry_goes_with_the_transaction_that_it_tells_of(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.transaction() as connection:  # noqa: PT012  both
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:  # noqa: PT012  both belong in it
         audit.append(connection, at=NOW, actor="a", action="b", subject="c")
         raise ZeroDivisionError
 

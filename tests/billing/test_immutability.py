@@ -35,7 +35,7 @@ def test_an_issued_row_is_neither_changed_nor_deleted(books: Books) -> None:
     for table, change in CHANGES.items():
         kept = content(books, table)
         assert kept, table
-        for attack in (f"UPDATE {table} SET {change}", f"DELETE FROM {table}"):  # noqa: S608  ours
+        for attack in (f"UPDATE {table} SET {change}", f"DELETE FROM {table}"):  # noqa: S608  names of ours
             with pytest.raises(DBAPIError, match=f"{table}: this row .*add a correction instead"):
                 books.execute(attack)
         assert content(books, table) == kept
@@ -50,7 +50,7 @@ def test_nothing_is_added_to_what_is_issued(books: Books) -> None:
         columns = books.columns(table)
         values = ", ".join(new.get(column, f'"{column}"') for column in columns)
         names = ", ".join(f'"{column}"' for column in columns)
-        copy = f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} LIMIT 1"  # noqa: S608  ours
+        copy = f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} LIMIT 1"  # noqa: S608  names of ours
         with pytest.raises(DBAPIError, match=f"{table}: this row belongs to an issued run"):
             books.execute(copy)
 
@@ -62,7 +62,7 @@ def test_no_row_is_moved_into_what_is_issued(books: Books) -> None:
     for table, owner in (("bill_line", "bill_id"), ("share", "statement_id")):
         with pytest.raises(DBAPIError, match="belongs to an issued run"):
             books.execute(
-                f"UPDATE {table} SET {owner} = {owner} - 1000000 WHERE {owner} > 2000000"  # noqa: S608  ours
+                f"UPDATE {table} SET {owner} = {owner} - 1000000 WHERE {owner} > 2000000"  # noqa: S608  names of ours
             )
 
 
@@ -79,7 +79,7 @@ def test_a_row_is_not_replaced_around_the_triggers(sqlite_books: Books) -> None:
         kept = content(sqlite_books, table)
 
         with pytest.raises(DBAPIError, match="is kept for ever"):
-            sqlite_books.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")  # noqa: S608  ours
+            sqlite_books.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")  # noqa: S608  names of ours
 
         assert content(sqlite_books, table) == kept
 
@@ -98,7 +98,7 @@ def test_a_refused_change_undoes_its_whole_transaction(books: Books) -> None:
     books.bill()
     kept = books.rows("SELECT title FROM community")
 
-    with pytest.raises(DBAPIError), books.database.transaction() as connection:  # noqa: PT012  both
+    with pytest.raises(DBAPIError), books.database.transaction() as connection:  # noqa: PT012  both belong in it
         connection.exec_driver_sql("UPDATE community SET title = 'new'")
         connection.exec_driver_sql("DELETE FROM bill_line")
 

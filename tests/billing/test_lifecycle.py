@@ -155,7 +155,7 @@ def test_the_database_itself_holds_four_eyes(books: Books) -> None:
         "state = 'finished'",
     ):
         with pytest.raises(DBAPIError, match=r"four_eyes|approved_first|known_state"):
-            books.execute(f"UPDATE bill_run SET {change}")  # noqa: S608  ours, above
+            books.execute(f"UPDATE bill_run SET {change}")  # noqa: S608  names of ours, above
     assert books.run(run_id).state == "computed"
 
 
@@ -168,7 +168,7 @@ def test_the_database_lets_nothing_be_approved_that_was_never_computed(books: Bo
 
 def content(books: Books) -> list[list[tuple[object, ...]]]:
     return [
-        books.rows(f"SELECT * FROM {table} ORDER BY 1, 2")  # noqa: S608  ours, below
+        books.rows(f"SELECT * FROM {table} ORDER BY 1, 2")  # noqa: S608  names of ours, below
         for table in ("usage", "statement", "share", "bill", "bill_line")
     ]
 

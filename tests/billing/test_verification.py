@@ -43,7 +43,7 @@ def usage_of(books: Books, point: str) -> tuple[int, Any]:
 
 def rewrite(table: str, row_id: int, evidence: Any) -> tuple[str, str, dict[str, Any]]:
     text = json.dumps(evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    change = f"UPDATE {table} SET evidence = :text WHERE id = :id"  # noqa: S608  ours
+    change = f"UPDATE {table} SET evidence = :text WHERE id = :id"  # noqa: S608  names of ours
     return table, change, {"text": text, "id": row_id}
 
 
@@ -90,7 +90,7 @@ def in_line(charge: str, edit: Callable[[dict[str, Any]], object]) -> Callable[[
 
 
 def straight(table: str, change: str) -> Callable[[Books], Change]:
-    return lambda _: (table, f"UPDATE {table} SET {change}", {})  # noqa: S608  ours, below
+    return lambda _: (table, f"UPDATE {table} SET {change}", {})  # noqa: S608  names of ours, below
 
 
 def setting(*path: Any) -> Callable[[dict[str, Any]], None]:
@@ -385,11 +385,11 @@ def test_no_byte_changes_unnoticed(sqlite_books: Books) -> None:
     for _ in range(60):
         table = chance.choice(sorted(COLUMNS))
         column = chance.choice(COLUMNS[table])
-        rows = sqlite_books.rows(f"SELECT rowid, {column} FROM {table}")  # noqa: S608  ours
+        rows = sqlite_books.rows(f"SELECT rowid, {column} FROM {table}")  # noqa: S608  names of ours
         row, value = chance.choice(rows)
         place = chance.randrange(len(value))
         other = value[:place] + chr(ord(value[place]) ^ 1) + value[place + 1 :]
-        change = f"UPDATE {table} SET {column} = :value WHERE rowid = :row"  # noqa: S608  ours
+        change = f"UPDATE {table} SET {column} = :value WHERE rowid = :row"  # noqa: S608  names of ours
 
         sqlite_books.execute(change, value=other, row=row)
         assert failures(sqlite_books), (table, column, value, other)
