@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from meters.archive.protocol import Archive
 
 SMALL, LARGE = 24, 10_000
-SMALL_MOST_S, LARGE_MOST_S = 1, 10
 ZONE = ZoneInfo("Asia/Shanghai")
 OCTOBER = Period.month("2026-10", ZONE)
 INSTALLED = datetime(2026, 9, 1, tzinfo=UTC)
@@ -181,7 +180,7 @@ def bare_s(database: Database, path: Path) -> tuple[int, float]:
         return sum(map(len, made.values())), time.perf_counter() - started
 
 
-def small(folder: Path) -> float:
+def small(folder: Path) -> None:
     database, archive = prepare(folder, SMALL)
     with closing(archive), database:
         run, compute_s = compute(database, archive)
@@ -190,10 +189,9 @@ def small(folder: Path) -> float:
             f"{SMALL} units: computed and committed in {compute_s:.3f} s, approved and issued in "
             f"{issue_s:.3f} s"
         )
-        return compute_s
 
 
-def large(folder: Path) -> float:
+def large(folder: Path) -> None:
     started = time.perf_counter()
     database, archive = prepare(folder, LARGE)
     with closing(archive), database:
@@ -221,15 +219,13 @@ def large(folder: Path) -> float:
         print(f"  {verified.lines:,} lines recomputed from their evidence in {verified_s:.1f} s")
         if verified.failures:
             sys.exit(f"verification failed: {verified.failures[:3]}")
-        return compute_s
 
 
-def main() -> int:
+def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        small_s, large_s = small(folder), large(folder)
-    return 1 if small_s > SMALL_MOST_S or large_s > LARGE_MOST_S else 0
+        small(Path(name))
+        large(Path(name))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -35,6 +35,18 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def pace_s() -> float:
+    """Return the seconds that ten million additions in a plain loop take now.
+
+    Shared machines change their pace from hour to hour; 0.5 s is usual for one of its own.
+    """
+    started = time.perf_counter()
+    total = 0
+    for number in range(10_000_000):
+        total += number
+    return time.perf_counter() - started
+
+
 def chosen(words: list[str]) -> list[Path]:
     """Return the benchmarks whose name holds one of `words`, all of them where there is none."""
     every = sorted(FOLDER.glob("bench_*.py"))
@@ -46,7 +58,8 @@ def main(words: list[str]) -> int:
     if not benchmarks:
         print(f"tests/{FOLDER.name}/ has no bench_*.py called like {' or '.join(words) or 'any'}")
         return 2
-    print(f"machine: {machine()}", flush=True)
+    print(f"machine: {machine()}")
+    print(f"its pace now: ten million additions in {pace_s():.2f} s", flush=True)
     paths = (str(CHECKOUT), str(CHECKOUT / "tests" / "support"))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     failed = []
