@@ -19,7 +19,8 @@ from api.resources import of
 from api.routes.answers import scope_of
 from api.security import PageRequires
 from billing.apportionment import Payer
-from billing.store.views import bills, checks, statements
+from billing.store.verification import verify_line
+from billing.store.views import bills, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ async def show_line(
         line = None if bill is None else bill.line(position)
         if bill is None or line is None:
             raise ProblemError(problems.NOT_FOUND)
-        found = checks.recheck(connection, bill, line) if check else None
+        found = verify_line(connection, number, position) if check else None
     share = line.share
     return page(
         request,

@@ -16,7 +16,8 @@ from api.routes.answers import Reader, failing, scope_of
 from api.schemas.bills import Bill, BillSummary, LineExplained, UsageOfBill
 from api.schemas.values import Month
 from api.security import Requires
-from billing.store.views import bills, checks, usages
+from billing.store.verification import verify_line
+from billing.store.views import bills, usages
 
 router = APIRouter(prefix="/v1", tags=["portal"])
 
@@ -85,7 +86,7 @@ async def explain_line(
         line = None if bill is None else bill.line(position)
         if bill is None or line is None:
             raise ProblemError(problems.NOT_FOUND)
-        found = checks.recheck(connection, bill, line)
+        found = verify_line(connection, number, position)
     return LineExplained.whole(bill, line, found, reader)
 
 

@@ -72,16 +72,18 @@ def verify_run(connection: Connection, run_id: int) -> Verified:
     return verified
 
 
-def verify_line(connection: Connection, number: str, position: int) -> list[str]:
+def verify_line(connection: Connection, number: str, position: int) -> list[Difference]:
     """Return where line `position` of bill `number` differs from what its evidence gives."""
     bill = tables.bill
     row = connection.execute(
         _lines().where(bill.c.number == number, tables.bill_line.c.position == position)
     ).one()
     known = _Definitions(connection)
-    if row.statement_id is None:
-        return _found(lambda: _charge_differences(row, known))
-    return _found(lambda: _share_differences(row, known))
+    recomputed = _charge_differences if row.statement_id is None else _share_differences
+    try:
+        return list(recomputed(row, known))
+    except UNREADABLE as error:
+        return [Difference("evidence", "readable", f"{type(error).__name__}: {error}")]
 
 
 class _Definitions:

@@ -418,7 +418,7 @@ def test_one_line_is_recomputed_by_itself(charge: str, sqlite_books: Books) -> N
 
     with sqlite_books.database.snapshot() as connection:
         (found,) = verify_line(connection, number, position)
-        assert found.startswith("amount: the bill says")
+        assert str(found).startswith("amount: the bill says")
         assert len(verify_run(connection, 1).failures) > 1
 
 
