@@ -194,7 +194,7 @@ def test_one_series_is_sought_by_its_key_and_never_by_scanning_the_others(
     @event.listens_for(sqlite_archive._engine, "before_cursor_execute")
     def _note(_connection: Connection, _cursor: object, statement: str, *rest: object) -> None:
         if "FROM reading" in statement and "series" in statement:
-            asked.append((statement, rest[0]))  # type: ignore[arg-type]
+            asked.append((statement, rest[0]))  # type: ignore[arg-type]  # SQLAlchemy hands the parameters on untyped
 
     sqlite_archive.readings(meters[7], DAY)
     sqlite_archive.latest([meters[7]])
