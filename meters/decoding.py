@@ -138,7 +138,8 @@ def _document(payload: bytes) -> Any:
             object_pairs_hook=_unambiguous,
         )
     except json.JSONDecodeError as error:
-        raise PayloadError(f"not JSON: {error.msg} at character {error.pos}") from error
+        what = error.msg.removesuffix(" at")
+        raise PayloadError(f"not JSON: {what} at character {error.pos}") from error
     except RecursionError as error:
         raise PayloadError("not a telegram: JSON nested too deeply") from error
     except PayloadError:
