@@ -38,7 +38,7 @@ def _processor() -> str:
 def pace_s() -> float:
     """Return the seconds that ten million additions in a plain loop take now.
 
-    Shared machines change their pace from hour to hour; 0.5 s is usual for one of its own.
+    Shared machines change their pace from hour to hour: compare figures of one pace only.
     """
     started = time.perf_counter()
     total = 0
