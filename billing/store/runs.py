@@ -124,12 +124,6 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
     return Run(**row._asdict(), communities=communities)
 
 
-def all_ids(connection: Connection) -> list[int]:
-    """Return the ids of all runs, the newest first."""
-    table = tables.bill_run
-    return list(connection.scalars(select(table.c.id).order_by(table.c.id.desc())))
-
-
 def last_issued_period(connection: Connection, community_id: int) -> str | None:
     """Return the last period that was issued for a community, or None."""
     run, part = tables.bill_run, tables.community_run

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
-
-from billing import tables
+from billing.apportionment import Payer
 from billing.money import from_fen
-from billing.store import definitions
 from billing.store.verification import verify_run
+from billing.store.views import statements
+from billing.store.views.scope import Scope
 from gateway.spool import ConservationError, Spool
 
 if TYPE_CHECKING:
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
 
     from billing.database import Database
     from billing.store.runs import Run
+
+
+NOTHING = str(from_fen(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,11 @@ def summarise(
         verified = verify_run(connection, run.id)
         pools = _balances(connection, run.id)
     failures += verified.failures
-    failures += [f"I4: pool {each.pool} is off by {each.balance}" for each in pools if _off(each)]
+    failures += [
+        f"I4: pool {each.pool} is off by {each.balance}"
+        for each in pools
+        if each.balance != NOTHING
+    ]
     if run.state != "issued":
         failures.append(f"the run of {run.period} is {run.state}")
     for part in run.communities:
@@ -85,10 +91,6 @@ def summarise(
     )
 
 
-def _off(pool: PoolBalance) -> bool:
-    return any(digit in "123456789" for digit in pool.balance)
-
-
 def _conservation(path: Path) -> tuple[dict[str, int], list[str]]:
     with Spool(path, read_only=True) as spool:
         try:
@@ -98,27 +100,20 @@ def _conservation(path: Path) -> tuple[dict[str, int], list[str]]:
 
 
 def _balances(connection: Connection, run_id: int) -> list[PoolBalance]:
-    statement, share, part = tables.statement, tables.share, tables.community_run
-    rows = connection.execute(
-        select(
-            statement.c.pool_version_id,
-            statement.c.amount,
-            func.sum(share.c.amount).filter(share.c.payer == "owner").label("owners"),
-            func.sum(share.c.amount).filter(share.c.payer == "company").label("company"),
+    everything = Scope(accounts=None, unissued=True)
+    found = []
+    for head in statements.heads_of_run(connection, run_id):
+        view = statements.statement(connection, everything, head.id)
+        if view is None:
+            raise LookupError(f"statement {head.id} of run {run_id} has gone")
+        owners, company = view.amount_of(Payer.OWNER), view.amount_of(Payer.COMPANY)
+        found.append(
+            PoolBalance(
+                pool=head.pool.id,
+                supply=str(from_fen(head.amount)),
+                owners=str(from_fen(owners)),
+                company=str(from_fen(company)),
+                balance=str(from_fen(head.amount - owners - company)),
+            )
         )
-        .join(part, part.c.id == statement.c.community_run_id)
-        .join(share, share.c.statement_id == statement.c.id)
-        .where(part.c.bill_run_id == run_id)
-        .group_by(statement.c.id, statement.c.pool_version_id, statement.c.amount)
-        .order_by(statement.c.id)
-    )
-    return [
-        PoolBalance(
-            pool=definitions.pool(connection, row.pool_version_id).id,
-            supply=str(from_fen(row.amount)),
-            owners=str(from_fen(int(row.owners or 0))),
-            company=str(from_fen(int(row.company or 0))),
-            balance=str(from_fen(row.amount - int(row.owners or 0) - int(row.company or 0))),
-        )
-        for row in rows
-    ]
+    return found

@@ -103,10 +103,6 @@ class StatementView:
         """Return what `payer` bears in all, in fen."""
         return sum(share.amount for share in self.shares if share.payer is payer)
 
-    def quantity_of(self, payer: Payer) -> int:
-        """Return what `payer` bears in all, in 10⁻⁴ of the supply's unit."""
-        return sum(share.quantity for share in self.shares if share.payer is payer)
-
 
 def heads_of_run(connection: Connection, run_id: int) -> list[StatementHead]:
     """Return the statements of a run, by community and pool."""
