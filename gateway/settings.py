@@ -117,8 +117,6 @@ class MqttTable(Definition):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if not self.meter and not self.listen:
-            raise ValueError("needs an [[mqtt.meter]] or listen, or there is nothing to receive")
         if self.password_env is not None and self.username is None:
             raise ValueError("password_env needs a username beside it")
         if self.ca_file is not None and not self.tls:
@@ -138,12 +136,20 @@ class MqttTable(Definition):
         return listen
 
 
+class DevicesTable(Definition):
+    """Where the buses and meters come from, if not from this file."""
+
+    from_: Literal["api"] = Field(alias="from")
+    """The API of [report]: it is asked for the list, which is kept beside the spool."""
+
+
 class ReportTable(Definition):
     """The API that hears how the gateway does."""
 
     url: Name
-    key_env: Name
-    """The environment variable that holds the gateway's API key."""
+    key_env: Name | None = None
+    """The environment variable that holds the gateway's API key; without it, the key that
+    `tallygate gateway enrol` stored beside the spool."""
     interval_s: Seconds = 60
 
     @field_validator("url")
@@ -168,9 +174,22 @@ class Settings(Definition):
     bus: tuple[BusTable, ...] = ()
     mqtt: MqttTable | None = None
     report: ReportTable | None = None
+    devices: DevicesTable | None = None
 
     @model_validator(mode="after")
     def _reads_something(self) -> Self:
-        if not self.bus and self.mqtt is None:
+        if self.devices is not None:
+            if self.report is None:
+                raise ValueError("devices from the API need [report], which says where the API is")
+            if self.bus or (self.mqtt is not None and self.mqtt.meter):
+                raise ValueError(
+                    'states [[bus]] or [[mqtt.meter]] beside devices.from = "api"; move them to '
+                    "the API, or remove [devices]"
+                )
+        elif not self.bus and self.mqtt is None:
             raise ValueError("needs a [[bus]] or [mqtt], or there is nothing to read")
+        elif self.mqtt is not None and not self.mqtt.meter and not self.mqtt.listen:
+            raise ValueError(
+                "mqtt needs an [[mqtt.meter]] or listen, or there is nothing to receive"
+            )
         return self

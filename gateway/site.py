@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from gateway.credential import CredentialFile
+from gateway.device_list import DeviceListFile, listed_types, merged
 from gateway.settings import Settings
 from gateway.site_check import check
 from meters.catalog import load_folder, shipped
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from gateway.settings import BusTable, MqttTable, PollTable
+    from gateway.device_list import Kept
+    from gateway.settings import BusTable, MqttTable, PollTable, ReportTable
     from meters.meter_type import MeterType
 
 _SQLITE = "sqlite:///"
@@ -89,6 +92,9 @@ class Site:
     buses: tuple[Bus, ...]
     broker: Broker | None = None
     report: ReportTarget | None = None
+    list_tag: str | None = None
+    """By what the API knows the device list that this site was made with; empty for none yet.
+    None where the devices stand in the settings file."""
 
     @property
     def devices(self) -> Iterator[Device]:
@@ -106,22 +112,34 @@ class Site:
         return {device.meter: device.type for device in self.devices}
 
 
-def load_site(path: Path, environment: Mapping[str, str] | None = None) -> Site:
+def load_site(
+    path: Path, environment: Mapping[str, str] | None = None, *, kept: Kept | None = None
+) -> Site:
     """Return the site in the settings file `path`, with its secrets from `environment`.
 
-    Without an environment no secret is looked up, and they are empty: enough to look at a spool.
-    Raises `DefinitionError` with everything that is wrong.
+    Where the devices come from the API they are those of `kept`, by default of the list beside the
+    spool. Without an environment no secret is looked up, and they are empty: enough to look at a
+    spool. Raises `DefinitionError` with everything that is wrong.
     """
     path = path.absolute()
     source = str(path)
     settings = validate(Settings, read_document(path), source)
     types = _meter_types(settings, path)
+    tag = None
+    if settings.devices is not None:
+        beside = DeviceListFile(path.parent / settings.spool.path)
+        kept = beside.read() if kept is None else kept
+        tag = ""
+        if kept is not None:
+            source, tag = str(beside.path), kept.tag
+            types |= listed_types(kept.devices, types, source)
+            settings = merged(settings, kept.devices, source)
     problems = list(check(settings, types, source))
-    secrets = _Secrets(environment, source)
+    secrets = _Secrets(environment, str(path))
     site = None if problems else _resolve(settings, types, path.parent, secrets)
     if site is None or secrets.problems:
         raise DefinitionError([*problems, *secrets.problems])
-    return site
+    return replace(site, list_tag=tag)
 
 
 @dataclass(slots=True)
@@ -182,9 +200,24 @@ def _resolve(
         report=None
         if report is None
         else ReportTarget(
-            report.url, secrets.get(report.key_env, "report.key_env"), report.interval_s
+            report.url, _key(report, folder / settings.spool.path, secrets), report.interval_s
         ),
     )
+
+
+def _key(report: ReportTable, spool_path: Path, secrets: _Secrets) -> str:
+    """Return the API key: from the environment, or as it was given when the gateway enrolled."""
+    if report.key_env is not None or secrets.environment is None:
+        return secrets.get(report.key_env or "", "report.key_env")
+    found = CredentialFile(spool_path).read()
+    if found is not None and found.url == report.url:
+        return found.key
+    what = (
+        f"this gateway has no key of {report.url} yet; run `tallygate gateway enrol` with a token "
+        "from there, or name a variable in report.key_env"
+    )
+    secrets.problems.append(Problem(secrets.source, "report", what))
+    return ""
 
 
 def _bus(table: BusTable, types: Mapping[str, MeterType]) -> Bus:
