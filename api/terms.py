@@ -56,6 +56,14 @@ REASONS: Mapping[str, str] = {
     "rollover": _("the counter wrapped after its last digit"),
     "late": _("older than the last good reading, and contradicts it"),
     "out-of-range": _("beyond the digits of the counter"),
+    "ambiguous": _("the counter went down, after time enough for any number of turns"),
+    "unanswered": _("goes on from readings that contradict the last good one; a person has to say"),
+    "unconfirmed": _("the counter jumped, or was read for the first time; not confirmed yet"),
+    "restarted": _("readings that agree replaced one that nothing had confirmed"),
+    "stuck": _("the counter stands still under load"),
+    "identity": _("another meter answered"),
+    "cross-check": _("registers read together contradict each other"),
+    "clock": _("the clock was not to be trusted"),
 }
 
 FRESHNESS: Mapping[str, str] = {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from gateway.site import Site
     from meters.archive.protocol import Archive
-    from meters.judge import Baseline
+    from meters.baseline import Baseline
     from meters.reading import Series
 
 log = logging.getLogger(__name__)

@@ -7,30 +7,19 @@ baseline is 180.4 and 5000 is suspect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from meters.meter_type import Kind
+from meters.contest import begin, weigh
+from meters.question import Question
 from meters.reading import Observation, Reading, Reason, Verdict
+from meters.stuck import gauge_beside, is_stuck, observed
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
-    from meters.meter_type import Register
-
-HOUR = timedelta(hours=1)
-RATE_GRACE = timedelta(minutes=1)
-"""Added to the time between two readings: clocks and answers are not exact to the second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """The last good reading of a register."""
-
-    time: datetime
-    value: Decimal
+    from meters.baseline import Baseline
+    from meters.meter_type import MeterType, Register
+    from meters.reading import Series
 
 
 class Judged(NamedTuple):
@@ -39,6 +28,42 @@ class Judged(NamedTuple):
     reading: Reading
     baseline: Baseline | None
 
+    @property
+    def question(self) -> Question | None:
+        """What a person has to answer before this register can be good again."""
+        return None if self.baseline is None else Question.asked(self.reading.series, self.baseline)
+
+
+def judge_together(
+    observations: Sequence[Observation],
+    meter_type: MeterType,
+    baselines: Mapping[Series, Baseline],
+    *,
+    identity_matches: bool | None = None,
+    trusted_clock: bool = True,
+) -> list[Judged]:
+    """Return what one meter answered at one time, each register with its verdict, in order.
+
+    `identity_matches` says whether the meter is the one that stands there, None where it was not
+    asked: another meter's answer is invalid altogether. Where `trusted_clock` is false everything
+    is suspect. Neither moves a baseline.
+    """
+    if identity_matches is False:
+        return [_set_aside(each, baselines, Reason.IDENTITY) for each in observations]
+    if not trusted_clock:
+        return [_set_aside(each, baselines, Reason.CLOCK) for each in observations]
+    seen = {each.series.register: each for each in observations}
+    registers = meter_type.registers
+    judged = []
+    for observation in observations:
+        series = observation.series
+        baseline = baselines.get(series)
+        found = judge(observation, registers[series.register], baseline)
+        if baseline is not None and found.baseline is not baseline:
+            found = _watch(found, baseline, meter_type, seen)
+        judged.append(found)
+    return judged
+
 
 def judge(observation: Observation, register: Register, baseline: Baseline | None) -> Judged:
     """Return `observation` with a verdict, and the baseline to keep.
@@ -46,74 +71,58 @@ def judge(observation: Observation, register: Register, baseline: Baseline | Non
     A register without a baseline starts with its first readable value. Gauges and partial
     registers may move either way, so only their readability is judged.
     """
-    verdict, reasons = _verdict(observation, register, baseline)
-    reading = Reading(
-        observation.series,
-        observation.time,
-        observation.value,
-        observation.raw,
-        verdict,
-        reasons,
-    )
-    if verdict is not Verdict.GOOD or observation.value is None:
-        return Judged(reading, baseline)
-    if baseline is not None and observation.time <= baseline.time:
-        return Judged(reading, baseline)
-    return Judged(reading, Baseline(observation.time, observation.value))
-
-
-def plausible_growth(register: Register, elapsed: timedelta) -> Decimal | None:
-    """Return the most that `register` can count in `elapsed`, canonical; None if it is unbounded.
-
-    One step of the display is added, because both ends are rounded to it.
-    """
-    rate = register.canonical_max_rate
-    if rate is None:
-        return None
-    second = timedelta(seconds=1)
-    seconds = Decimal((elapsed + RATE_GRACE) // second)
-    return rate * seconds / Decimal(HOUR // second) + register.smallest_step
-
-
-def growth(
-    register: Register, opening: Decimal, closing: Decimal, elapsed: timedelta
-) -> Decimal | Reason:
-    """Return what a counter grew by from `opening` to `closing`, rollover resolved, or why not.
-
-    A fall is a rollover only where the register declares its digits and the growth that the wrap
-    implies is one that the meter can count in `elapsed`; everything else is `Reason.FALLING`.
-    """
-    limit = plausible_growth(register, elapsed)
-    difference = closing - opening
-    if difference >= 0:
-        return Reason.RATE if limit is not None and difference > limit else difference
-    modulus = register.modulus
-    if modulus is None or limit is None:
-        return Reason.FALLING
-    wrapped = difference + modulus
-    return wrapped if 0 <= wrapped <= limit else Reason.FALLING
-
-
-def _verdict(
-    observation: Observation, register: Register, baseline: Baseline | None
-) -> tuple[Verdict, tuple[Reason, ...]]:
     value = observation.value
     if value is None:
-        return Verdict.INVALID, (observation.fault or Reason.NOT_A_NUMBER,)
-    if register.kind in (Kind.GAUGE, Kind.PARTIAL):
-        return Verdict.GOOD, ()
-    if value < 0 or (register.modulus is not None and value >= register.modulus):
-        return Verdict.SUSPECT, (Reason.OUT_OF_RANGE,)
+        fault = observation.fault or Reason.NOT_A_NUMBER
+        return Judged(_reading(observation, Verdict.INVALID, (fault,)), baseline)
+    if not register.kind.is_billing:
+        return Judged(_reading(observation, Verdict.GOOD, ()), baseline)
+    modulus = register.modulus
+    if value < 0 or (modulus is not None and value >= modulus):
+        return Judged(_reading(observation, Verdict.SUSPECT, (Reason.OUT_OF_RANGE,)), baseline)
     if baseline is None:
-        return Verdict.GOOD, ()
-    elapsed = observation.time - baseline.time
-    if elapsed < timedelta(0):
-        grown = growth(register, value, baseline.value, -elapsed)
-        return (Verdict.SUSPECT, (Reason.LATE,)) if isinstance(grown, Reason) else _GOOD
-    grown = growth(register, baseline.value, value, elapsed)
-    if isinstance(grown, Reason):
-        return Verdict.SUSPECT, (grown,)
-    return (Verdict.GOOD, (Reason.ROLLOVER,)) if value < baseline.value else _GOOD
+        verdict, reasons, kept = begin(observation.time, value)
+    else:
+        verdict, reasons, kept = weigh(register, baseline, observation.time, value)
+    return Judged(_reading(observation, verdict, reasons), kept)
 
 
-_GOOD: tuple[Verdict, tuple[Reason, ...]] = (Verdict.GOOD, ())
+def _watch(
+    found: Judged, before: Baseline, meter_type: MeterType, seen: Mapping[str, Observation]
+) -> Judged:
+    """Look at the power gauge of a counter that stands still."""
+    reading, after = found
+    if after is None or reading.verdict is not Verdict.GOOD or after.value != before.value:
+        return found
+    name = reading.series.register
+    gauge = gauge_beside(meter_type, name)
+    if gauge is None:
+        return found
+    register = meter_type.registers[name]
+    load = observed(before.load, register, name, seen.get(gauge))
+    if load is None or not is_stuck(load, register):
+        return Judged(reading, after._replace(load=load))
+    stuck = Reading(
+        reading.series,
+        reading.time,
+        reading.value,
+        reading.raw,
+        Verdict.SUSPECT,
+        (*reading.reasons, Reason.STUCK),
+    )
+    return Judged(stuck, before._replace(load=load))
+
+
+def _set_aside(
+    observation: Observation, baselines: Mapping[Series, Baseline], reason: Reason
+) -> Judged:
+    """Judge what cannot be believed, whatever it says."""
+    reasons = (reason,) if observation.fault is None else (reason, observation.fault)
+    readable = observation.value is not None and reason is not Reason.IDENTITY
+    verdict = Verdict.SUSPECT if readable else Verdict.INVALID
+    return Judged(_reading(observation, verdict, reasons), baselines.get(observation.series))
+
+
+def _reading(observation: Observation, verdict: Verdict, reasons: tuple[Reason, ...]) -> Reading:
+    series, time = observation.series, observation.time
+    return Reading(series, time, observation.value, observation.raw, verdict, reasons)

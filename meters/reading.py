@@ -36,6 +36,22 @@ class Reason(StrEnum):
     """The reading is older than the baseline and contradicts it."""
     OUT_OF_RANGE = "out-of-range"
     """The value does not fit the declared digits."""
+    AMBIGUOUS = "ambiguous"
+    """The counter went down, and the time is long enough for any number of turns."""
+    UNANSWERED = "unanswered"
+    """It goes on from readings that contradict the last good one: a person has to say which."""
+    UNCONFIRMED = "unconfirmed"
+    """Good, but the counter jumped (or was read for the first time) and nothing confirms it yet."""
+    RESTARTED = "restarted"
+    """Good: readings that agree replace an unconfirmed one, which was a glitch."""
+    STUCK = "stuck"
+    """The counter stands still while its power gauge shows a load."""
+    IDENTITY = "identity"
+    """Another meter answered than the one that stands there."""
+    CROSS_CHECK = "cross-check"
+    """Registers that were read together contradict each other."""
+    CLOCK = "clock"
+    """The clock that gave the reading its time was not to be trusted."""
 
 
 class Series(NamedTuple):

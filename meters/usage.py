@@ -26,8 +26,8 @@ from meters.finding import (
     Overlapping,
     RolledOver,
 )
+from meters.growth import growth
 from meters.interval import Interval
-from meters.judge import growth
 from meters.quantity import quantise
 from meters.reading import Reading, Reason
 

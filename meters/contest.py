@@ -1,0 +1,130 @@
+"""Which chain of readings a reading goes on from: the baseline, its rival, or neither.
+
+The baseline is the last good reading. Readings that contradict it but agree with each other are its
+rival. A rival that persists has to be answered for by a person, unless nothing has confirmed the
+baseline: one that began with a jump (the first reading of all, a rollover, a growth of more than
+an hour's at the highest rate) is on probation, and what was there before stands by as its rival.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meters.baseline import Baseline, Probation, Rival
+from meters.growth import growth, is_jump
+from meters.question import PERSISTING_READINGS, PERSISTING_TIME, persists
+from meters.reading import Reason, Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from meters.meter_type import Register
+
+
+class Outcome(NamedTuple):
+    """The verdict on a reading, why, and the baseline that it leaves."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    baseline: Baseline
+
+
+def begin(time: datetime, value: Decimal) -> Outcome:
+    """Return the outcome of the first reading of all: good, and confirmed by nothing."""
+    baseline = Baseline(time, value, probation=Probation(time, 1))
+    return Outcome(Verdict.GOOD, (Reason.UNCONFIRMED,), baseline)
+
+
+def weigh(register: Register, baseline: Baseline, time: datetime, value: Decimal) -> Outcome:
+    """Return the outcome of a reading of a counter, that may have come late or twice."""
+    elapsed = time - baseline.time
+    if elapsed.days < 0:
+        late = growth(register, value, baseline.value, -elapsed)
+        return _suspect(Reason.LATE, baseline) if isinstance(late, Reason) else _good(baseline)
+    grown = growth(register, baseline.value, value, elapsed)
+    if not elapsed:
+        return _suspect(grown, baseline) if isinstance(grown, Reason) else _good(baseline)
+    rival = baseline.rival
+    if rival is not None and time > rival.time:
+        further = growth(register, rival.value, value, time - rival.time)
+        if not isinstance(further, Reason) and (
+            isinstance(grown, Reason) or _from_rival(register, baseline, rival, grown, further)
+        ):
+            return _contested(baseline, rival, time, value, grown)
+    if not isinstance(grown, Reason):
+        return _moved(register, baseline, time, value, grown)
+    if rival is not None and time <= rival.time:
+        return _suspect(grown, baseline)  # it came late or twice
+    begun = Rival(time, value, time, value, 1)
+    return _suspect(grown, baseline._replace(rival=begun))
+
+
+def _good(baseline: Baseline) -> Outcome:
+    return Outcome(Verdict.GOOD, (), baseline)
+
+
+def _suspect(reason: Reason, baseline: Baseline) -> Outcome:
+    return Outcome(Verdict.SUSPECT, (reason,), baseline)
+
+
+def _moved(
+    register: Register, baseline: Baseline, time: datetime, value: Decimal, grown: Decimal
+) -> Outcome:
+    """Move the baseline to a reading that goes on from it."""
+    turned = value < baseline.value
+    if turned or is_jump(register, grown):
+        jumped = Baseline(time, value, time, _stands_by(baseline), Probation(time, 1))
+        reasons = (Reason.ROLLOVER, Reason.UNCONFIRMED) if turned else (Reason.UNCONFIRMED,)
+        return Outcome(Verdict.GOOD, reasons, jumped)
+    moved = baseline.moved if value == baseline.value else time
+    rival, probation = baseline.rival, baseline.probation
+    if rival is not None and rival.time < time and not _was_before(rival, baseline):
+        rival = None  # a glitch: the counter goes on where it was
+    if probation is None:
+        return Outcome(Verdict.GOOD, (), Baseline(time, value, moved, rival))
+    longer = Probation(probation.since, probation.readings + 1)
+    if longer.readings >= PERSISTING_READINGS and time - longer.since >= PERSISTING_TIME:
+        return Outcome(Verdict.GOOD, (), Baseline(time, value, moved))
+    kept = Baseline(time, value, moved, rival, longer)
+    return Outcome(Verdict.GOOD, (Reason.UNCONFIRMED,), kept)
+
+
+def _contested(
+    baseline: Baseline, rival: Rival, time: datetime, value: Decimal, grown: Decimal | Reason
+) -> Outcome:
+    """Let the rival go on; if it persists, it replaces a baseline that nothing has confirmed."""
+    longer = rival._replace(time=time, value=value, readings=rival.readings + 1)
+    if baseline.probation is not None and persists(longer):
+        return Outcome(Verdict.GOOD, (Reason.RESTARTED,), Baseline(time, value))
+    reason = grown if isinstance(grown, Reason) else Reason.UNANSWERED
+    return _suspect(reason, baseline._replace(rival=longer))
+
+
+def _from_rival(
+    register: Register, baseline: Baseline, rival: Rival, grown: Decimal, further: Decimal
+) -> bool:
+    """Return whether a reading that goes on from both belongs to the rival.
+
+    It belongs where it follows without a jump; else to the baseline, until the rival persists: then
+    only a person can tell, though time makes everything plausible in the end.
+    """
+    if _was_before(rival, baseline):
+        return False
+    jumps = is_jump(register, grown)
+    return jumps if jumps != is_jump(register, further) else persists(rival)
+
+
+def _stands_by(baseline: Baseline) -> Rival:
+    """Return the readings before a jump as its rival: one that persists, if they were confirmed."""
+    probation = baseline.probation
+    if probation is None:
+        since, readings = baseline.time - PERSISTING_TIME, PERSISTING_READINGS
+    else:
+        since, readings = probation.since, probation.readings
+    return Rival(since, baseline.value, baseline.time, baseline.value, readings)
+
+
+def _was_before(rival: Rival, baseline: Baseline) -> bool:
+    """Return whether `rival` is what stood there before the baseline jumped."""
+    return baseline.probation is not None and rival.time < baseline.probation.since
