@@ -13,13 +13,13 @@ from billing.community import load_community
 from billing.pool import load_pool
 from billing.tariff import load_tariff
 from meters.definition import DefinitionError, Problem, read_document
-from meters.proof import load_meter_type
+from meters.proof import load_meter_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 LOADERS: dict[str, Callable[[Path], object]] = {
-    "meter-type": load_meter_type,
+    "meter-type": load_meter_types,
     "tariff": load_tariff,
     "pool": load_pool,
     "community": load_community,

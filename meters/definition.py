@@ -56,7 +56,8 @@ MOST_DIGITS = 18
 """Numbers of definitions stay exact in every product: decimals are computed with 28 digits."""
 
 
-def _exact(value: object) -> Decimal:
+def exact(value: object) -> Decimal:
+    """Return the number that a definition states; raise `ValueError` where it is not exact."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ValueError(f"must be a number, got {value!r}")
     try:
@@ -74,7 +75,7 @@ def _exact(value: object) -> Decimal:
     return number
 
 
-Exact = Annotated[Decimal, BeforeValidator(_exact)]
+Exact = Annotated[Decimal, BeforeValidator(exact)]
 """A `Decimal` written as a string, an integer or a TOML decimal; never through a float."""
 
 

@@ -1,20 +1,25 @@
 """Meter types: a model of meter as data, proven by what a real one answered.
 
-One TOML file describes the registers of a model, how they stand on Modbus or in an MQTT payload,
-and proofs: captured frames, word dumps or payloads together with the values they must give.
+One TOML file describes the registers of a model, how they stand on Modbus, in an MQTT payload or in
+a LoRaWAN uplink, and proofs: captured frames, word dumps or payloads together with the values they
+must give.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from meters.definition import Definition, Exact
+from meters.access import LAST_ADDRESS, Address, LorawanAccess, ModbusAccess, MqttAccess, Pointer
+from meters.definition import Definition, Exact, exact
 from meters.quantity import PER_UNIT, UNITS, plain
-from meters.words import WordOrder, WordType, from_hex
+from meters.reading import Reason
+from meters.register_decoder import JsonDecoder, WireDecoder
+from meters.words import WordOrder, WordType, wire_from_hex
 
 
 class Kind(StrEnum):
@@ -34,18 +39,6 @@ class Kind(StrEnum):
         return self in (Kind.TOTAL, Kind.TARIFF)
 
 
-def _leads_somewhere(pointer: str) -> str:
-    if pointer and not pointer.startswith("/"):
-        raise ValueError(f"{pointer!r} is not a JSON pointer; it must start with '/'")
-    return pointer
-
-
-Pointer = Annotated[str, AfterValidator(_leads_somewhere)]
-"""An RFC 6901 JSON pointer: `/rx/0/total_m3`; the empty one points to the whole payload."""
-
-LAST_ADDRESS = 0xFFFF
-
-
 class Register(Definition):
     """One register: what it counts, in which unit, and where it stands."""
 
@@ -59,15 +52,21 @@ class Register(Definition):
     """The most that the meter can count in an hour, in `unit`."""
     scale: Exact = Decimal(1)
     offset: Exact = Decimal(0)
+    sentinels: tuple[str, ...] = ()
+    """What means "no value": bytes as hex, as on the wire; in JSON the value: `-1`, `null`."""
     # on Modbus
-    address: int | None = Field(default=None, ge=0, le=LAST_ADDRESS)
+    address: Address | None = None
+    # in a binary payload
+    byte: int | None = Field(default=None, ge=0, le=241)
+    """Offset of the first byte."""
+    # on either
     type: WordType | None = None
     order: WordOrder | None = None
-    sentinels: tuple[str, ...] = ()
-    """Word patterns that mean "no value", as hex on the wire."""
-    # in an MQTT payload
+    # in JSON
     pointer: Pointer | None = None
     """Pointer to the value."""
+    topic: str | None = Field(default=None, min_length=1)
+    """The topic, below the meter's, that brings it; without a pointer as plain text."""
 
     @field_validator("unit")
     @classmethod
@@ -83,18 +82,40 @@ class Register(Definition):
             raise ValueError("must not be 0, which would make every value 0")
         return scale
 
+    @field_validator("topic")
+    @classmethod
+    def _topic_is_one(cls, topic: str | None) -> str | None:
+        if topic is not None and (not all(topic.split("/")) or set(topic) & set("+#\0")):
+            raise ValueError(f"{topic!r} is no topic below the meter's, such as 'meter/energy'")
+        return topic
+
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:
-        if (self.address is None) == (self.pointer is None):
-            raise ValueError("state either an address (Modbus) or a pointer (MQTT)")
-        if self.pointer is not None and (self.type or self.order or self.sentinels):
-            raise ValueError("type, order and sentinels belong to an address, not to a pointer")
-        if self.address is not None:
-            if self.type is None:
-                raise ValueError('an address needs a type such as "float32"')
-            if self.address + self.type.words - 1 > LAST_ADDRESS:
-                raise ValueError(f"its words go beyond the last address, {LAST_ADDRESS}")
+        ways = [self.address, self.byte, self.pointer if self.topic is None else self.topic]
+        if ways.count(None) != 2:
+            raise ValueError(
+                "state one of address (Modbus), byte (binary payload), and pointer or topic (JSON)"
+            )
+        if not self.is_on_wire:
+            if self.type or self.order:
+                raise ValueError("type and order belong to an address or byte, not to JSON")
+            return self
+        if self.type is None:
+            raise ValueError('an address or byte needs a type such as "float32"')
+        self._check_bytes(self.type)
         return self
+
+    def _check_bytes(self, word_type: WordType) -> None:
+        if word_type.size % 2:
+            if self.address is not None:
+                raise ValueError(f"{word_type} is no whole word; it stands in binary payloads only")
+            if self.order is not None and self.order.swaps_words:
+                raise ValueError(f"{word_type} is no whole word; its order is ABCD or DCBA")
+        if self.address is not None and self.address + word_type.words - 1 > LAST_ADDRESS:
+            raise ValueError(f"its words go beyond the last address, {LAST_ADDRESS}")
+        for sentinel in self.sentinels:
+            if len(_hex(sentinel)) != word_type.size:
+                raise ValueError(f"sentinel {sentinel!r} must be as long as {word_type}")
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -114,67 +135,100 @@ class Register(Definition):
         return self
 
     @property
+    def is_on_wire(self) -> bool:
+        """Whether it stands as bytes, in words or in a binary payload, and not in JSON."""
+        return self.address is not None or self.byte is not None
+
+    @property
+    def span(self) -> range:
+        """The addresses of its words, or the offsets of its bytes; empty in JSON."""
+        if self.type is None:
+            return range(0)
+        if self.byte is not None:
+            return range(self.byte, self.byte + self.type.size)
+        first = self.address or 0
+        return range(first, first + self.type.words)
+
+    @cached_property
     def canonical_unit(self) -> str:
         """The unit that readings of this register are kept in."""
         return UNITS[self.unit].canonical
 
-    @property
+    @cached_property
     def smallest_step(self) -> Decimal:
         """The display's smallest step in the canonical unit."""
         step = self.resolution if self.resolution is not None else abs(self.scale)
         return step * UNITS[self.unit].factor
 
-    @property
+    @cached_property
     def modulus(self) -> Decimal | None:
         """Where the counter wraps to zero, in the canonical unit; None where it is not stated."""
         return None if self.digits is None else self.smallest_step * 10**self.digits
 
-    @property
+    @cached_property
     def canonical_max_rate(self) -> Decimal | None:
         """The most that the meter can count in an hour, in the canonical unit."""
         return None if self.max_rate is None else self.max_rate * UNITS[self.unit].factor
 
 
-class ModbusAccess(Definition):
-    """How a model answers on Modbus. Only reads exist: function codes 3 and 4."""
-
-    function: Literal[3, 4]
-    order: WordOrder = WordOrder.ABCD
-    max_words: int = Field(default=125, ge=1, le=125)
-    """The most words that one request may ask for."""
-    max_gap: int = Field(default=0, ge=0, le=124)
-    """How many undefined words a request may read across to join two registers."""
+def _hex(sentinel: str) -> bytes:
+    try:
+        return wire_from_hex(sentinel)
+    except ValueError as error:
+        raise ValueError(f"sentinel {error}") from None
 
 
-class MqttAccess(Definition):
-    """Where a model's JSON payload holds what is not a register."""
+class Check(Definition):
+    """Registers that add up: the sum of `parts` is `total`, as read together."""
 
-    identity: Pointer | None = None
-    """Pointer to the meter's own number."""
-    time: Pointer | None = None
-    """Pointer to the device time (ISO 8601); without it, the time of receipt counts."""
+    total: str
+    parts: tuple[str, ...] = Field(min_length=1)
+    tolerance: Exact = Field(ge=0)
+    """How far the sum may be off, in the canonical unit of `total`."""
+
+
+FAULTS = (Reason.SENTINEL, Reason.NOT_A_NUMBER, Reason.OUT_OF_RANGE)
+"""Why an answer may decode to no value."""
+
+
+def _expected(value: object) -> object:
+    """Return a value, or the fault that a proof expects instead of one."""
+    return Reason(value) if isinstance(value, str) and value in FAULTS else exact(value)
 
 
 class Proof(Definition):
     """What a real meter answered, and what that must decode to."""
 
+    kind: Literal["capture", "manual", "display", "driver", "computed"]
+    """What sort of source: a captured answer, the maker's manual, an answer together with what the
+    display showed, a public driver's test, or computed from the manual's description."""
+    source: str = Field(min_length=1)
+    """Where the answer and its value come from."""
+    variant: str | None = None
+    """The variant that it proves."""
     frame: str | None = None
     """A captured RTU response, as hex with CRC."""
     words: str | None = None
     """A dump of register words, as hex."""
     payload: str | None = None
-    """A captured MQTT payload."""
-    at: int | None = Field(default=None, ge=0, le=LAST_ADDRESS)
-    """Address of the first word; by default the lowest address that `expect` names."""
-    source: str = Field(min_length=1)
-    """Where the answer and its value come from: a capture, a manual, a display."""
-    expect: dict[str, Exact] = Field(min_length=1)
-    """Register → value in the register's canonical unit."""
+    """A captured message of the broker."""
+    bytes: str | None = None
+    """A binary payload, as hex."""
+    at: Address | None = None
+    """Address of the first word; by default the lowest address that is expected."""
+    expect: dict[str, Annotated[Decimal | Reason, BeforeValidator(_expected)]] = Field(
+        default_factory=dict
+    )
+    """Register → value in the register's canonical unit, or the fault in its place."""
+    identity: str | None = None
+    """The meter's own number that the answer states."""
 
     @model_validator(mode="after")
     def _is_one_of(self) -> Self:
-        if [self.frame, self.words, self.payload].count(None) != 2:
-            raise ValueError("state exactly one of frame, words and payload")
+        if [self.frame, self.words, self.payload, self.bytes].count(None) != 3:
+            raise ValueError("state exactly one of frame, words, payload and bytes")
+        if not self.expect and self.identity is None:
+            raise ValueError("expects nothing; state the values in expect, or the identity")
         return self
 
 
@@ -188,44 +242,80 @@ class MeterType(Definition):
     medium: Literal["electricity", "water"]
     aliases: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    variant_of: str | None = None
+    """The type of which this is another firmware."""
     modbus: ModbusAccess | None = None
     mqtt: MqttAccess | None = None
+    lorawan: LorawanAccess | None = None
     register_: dict[str, Register] = Field(alias="register", min_length=1)
-    proof: tuple[Proof, ...] = Field(min_length=1)
+    check: tuple[Check, ...] = ()
+    proof: tuple[Proof, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.modbus is None) == (self.mqtt is None):
-            raise ValueError("state either [modbus] or [mqtt]")
+        if [self.modbus, self.mqtt, self.lorawan].count(None) != 2:
+            raise ValueError("state one of [modbus], [mqtt] and [lorawan]")
         for name, register in self.registers.items():
-            if (register.address is not None) != (self.modbus is not None):
-                raise ValueError(f"register {name!r} and the way in (Modbus or MQTT) do not match")
-            self._check_words(name, register)
-        if not any(register.kind.is_billing for register in self.registers.values()):
+            self._check_way_in(name, register)
+        if not self.billing_registers:
             raise ValueError('needs a register of kind "total" or "tariff" to bill from')
+        self._check_places()
+        for check in self.check:
+            self._check_sum(check)
         for proof in self.proof:
-            if unknown := proof.expect.keys() - self.registers.keys():
-                raise ValueError(f"a proof names the unknown register {min(unknown)!r}")
-            if (proof.payload is not None) != (self.mqtt is not None):
-                raise ValueError(
-                    "a Modbus type is proven by frame or words, an MQTT type by payload"
-                )
+            self._check_proof(proof)
         return self
 
-    def _check_words(self, name: str, register: Register) -> None:
-        if self.modbus is None or register.type is None:
-            return
-        if register.type.words > self.modbus.max_words:
-            raise ValueError(f"register {name!r} does not fit one request of max_words")
-        for sentinel in register.sentinels:
-            try:
-                words = from_hex(sentinel)
-            except ValueError as error:
-                raise ValueError(f"sentinel of register {name!r}: {error}") from None
-            if len(words) != register.type.words:
-                raise ValueError(
-                    f"sentinel {sentinel!r} of register {name!r} must be as long as {register.type}"
-                )
+    def _check_way_in(self, name: str, register: Register) -> None:
+        if self.modbus is not None:
+            fits = register.address is not None
+        elif self.mqtt is not None:
+            fits = not register.is_on_wire
+        else:
+            fits = register.address is None and register.topic is None
+        if not fits:
+            raise ValueError(
+                f"register {name!r} and the way in (Modbus, MQTT or LoRaWAN) do not match"
+            )
+        if self.modbus is not None:
+            if len(register.span) > self.modbus.max_words:
+                raise ValueError(f"register {name!r} does not fit one request of max_words")
+            for first, last in self.modbus.forbidden:
+                if register.span.start <= last and first < register.span.stop:
+                    raise ValueError(
+                        f"register {name!r} lies in the forbidden range {first:#06x}-{last:#06x}"
+                    )
+
+    def _check_places(self) -> None:
+        """Two registers in one place are a slip: at most one of them can be right."""
+        taken: dict[object, str] = {}
+        for name, register in self.registers.items():
+            in_json = [(register.topic or "", register.pointer or "")]
+            for place in register.span if register.is_on_wire else in_json:
+                if other := taken.get(place):
+                    raise ValueError(f"registers {other!r} and {name!r} stand in the same place")
+                taken[place] = name
+
+    def _check_sum(self, check: Check) -> None:
+        names = (check.total, *check.parts)
+        if unknown := set(names) - self.registers.keys():
+            raise ValueError(f"a check names the unknown register {min(unknown)!r}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"the check of {check.total!r} names a register twice")
+        if len({self.registers[name].canonical_unit for name in names}) > 1:
+            raise ValueError(f"the check of {check.total!r} adds up different units")
+
+    def _check_proof(self, proof: Proof) -> None:
+        if unknown := proof.expect.keys() - self.registers.keys():
+            raise ValueError(f"a proof names the unknown register {min(unknown)!r}")
+        if self.modbus is not None and not (proof.frame or proof.words):
+            raise ValueError("a Modbus type is proven by frame or words")
+        if self.mqtt is not None and proof.payload is None:
+            raise ValueError("an MQTT type is proven by payload")
+        if self.lorawan is not None and proof.payload is None and proof.bytes is None:
+            raise ValueError("a LoRaWAN type is proven by payload or bytes")
+        if len({self.registers[name].topic for name in proof.expect}) > 1:
+            raise ValueError("a proof expects registers of several topics; write one for each")
 
     @property
     def registers(self) -> dict[str, Register]:
@@ -237,8 +327,40 @@ class MeterType(Definition):
         """The registers that bills may rest on."""
         return {name: r for name, r in self.registers.items() if r.kind.is_billing}
 
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics below the meter's that bring its registers; "" is the meter's own."""
+        if self.modbus is not None:
+            return frozenset()
+        return frozenset(self.json_decoders or ("",))
+
+    @property
+    def states_identity(self) -> bool:
+        """Whether its meters state their own number."""
+        if self.modbus is not None:
+            return self.modbus.identity is not None
+        return self.mqtt is None or self.mqtt.identity is not None
+
     def order_of(self, register: Register) -> WordOrder:
         """Return the word order of `register`: its own, or the type's."""
         if register.order is not None:
             return register.order
         return self.modbus.order if self.modbus is not None else WordOrder.ABCD
+
+    @cached_property
+    def wire_decoders(self) -> dict[str, WireDecoder]:
+        """What decodes the registers that stand as bytes, by name."""
+        return {
+            name: WireDecoder(register, register.type, self.order_of(register))
+            for name, register in self.registers.items()
+            if register.type is not None
+        }
+
+    @cached_property
+    def json_decoders(self) -> dict[str, list[JsonDecoder]]:
+        """What decodes the registers that stand in JSON, by the topic below the meter's."""
+        decoders: dict[str, list[JsonDecoder]] = {}
+        for name, register in self.registers.items():
+            if not register.is_on_wire:
+                decoders.setdefault(register.topic or "", []).append(JsonDecoder(name, register))
+        return decoders

@@ -1,62 +1,146 @@
-"""Meter types load only when their proofs hold: captured answers must give the stated values."""
+"""Meter types load only when their proofs hold: captured answers must give the stated values.
+
+Every register that bills may rest on must be proven, in the type itself and in each variant; a
+variant is proven by the proofs of the type too, for the registers that it reads in the same way.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meters.decoding import Decoded, PayloadError, decode_image, decode_payload
+from meters.cross_check import off_by, violated
+from meters.decoding import decode_binary, decode_identity, decode_image, decode_payload
 from meters.definition import DefinitionError, Problem, read_document, validate
 from meters.frame import FrameError, parse_response
 from meters.meter_type import MeterType, Proof
+from meters.payload import PayloadError
 from meters.quantity import plain
-from meters.words import from_hex
+from meters.reading import Reason
+from meters.variant import merged, proven_variant, variants_of, without_variants
+from meters.words import from_hex, wire_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from decimal import Decimal
     from pathlib import Path
 
-
-def load_meter_type(path: Path) -> MeterType:
-    """Return the proven meter type in the file `path`; raise `DefinitionError` otherwise."""
-    return parse_meter_type(read_document(path), str(path))
+    from meters.register_decoder import Decoded
 
 
-def parse_meter_type(document: dict[str, Any], source: str) -> MeterType:
-    """Return the proven meter type in `document`; raise `DefinitionError` naming `source`."""
-    meter_type = validate(MeterType, document, source)
-    if problems := list(prove(meter_type, source)):
+def load_meter_types(path: Path) -> tuple[MeterType, ...]:
+    """Return the proven meter types in the file `path`: the type itself, then its variants.
+
+    Raises `DefinitionError` with everything that is wrong with it.
+    """
+    return parse_meter_types(read_document(path), str(path))
+
+
+def parse_meter_types(document: dict[str, Any], source: str) -> tuple[MeterType, ...]:
+    """Return the proven meter types in `document`; raise `DefinitionError` naming `source`."""
+    itself = validate(MeterType, without_variants(document), source)
+    variants = variants_of(document, source)
+    if problems := [*prove(itself, source), *_stray_proofs(document, variants, source)]:
         raise DefinitionError(problems)
-    return meter_type
+    types = [itself]
+    for key, variant in variants.items():
+        where = f"{source}: variant.{key}"
+        if unknown := set(variant.without) - itself.registers.keys():
+            what = f"there is no register {min(unknown)!r} to be without"
+            raise DefinitionError([Problem(where, "without", what)])
+        found = validate(MeterType, merged(document, key, variant), where)
+        found = found.model_copy(update={"proof": (*found.proof, *_inherited(found, itself))})
+        problems += prove(found, where)
+        types.append(found)
+    if problems:
+        raise DefinitionError(problems)
+    return tuple(types)
+
+
+def _stray_proofs(
+    document: dict[str, Any], variants: Mapping[str, object], source: str
+) -> Iterator[Problem]:
+    for number, proof in enumerate(document.get("proof", ()), start=1):
+        key = proven_variant(proof)
+        if key is not None and key not in variants:
+            yield Problem(source, f"proof[{number}].variant", f"there is no [variant.{key}]")
+
+
+def _inherited(variant: MeterType, itself: MeterType) -> Iterator[Proof]:
+    """Yield the proofs of the type itself, for the registers that `variant` reads likewise."""
+    alike = {
+        name
+        for name, register in itself.registers.items()
+        if register == variant.registers.get(name)
+        and itself.order_of(register) is variant.order_of(register)
+    }
+    if (itself.modbus and itself.modbus.function) != (variant.modbus and variant.modbus.function):
+        return
+    for proof in itself.proof:
+        expect = {name: value for name, value in proof.expect.items() if name in alike}
+        if expect:
+            at = None if proof.payload or proof.bytes else _first(itself, proof)
+            yield proof.model_copy(update={"expect": expect, "at": at, "identity": None})
 
 
 def prove(meter_type: MeterType, source: str) -> Iterator[Problem]:
-    """Yield a problem for each proof of `meter_type` that does not give what it expects."""
+    """Yield a problem for what the proofs of `meter_type` do not show, or show otherwise."""
+    proven = set()
     for number, proof in enumerate(meter_type.proof, start=1):
         where = f"proof[{number}]"
+        proven |= {name for name, value in proof.expect.items() if not isinstance(value, Reason)}
         try:
-            decoded = _decode(meter_type, proof)
+            identity, decoded = _decode(meter_type, proof)
         except (FrameError, PayloadError, ValueError) as error:
             yield Problem(source, where, f"cannot be decoded: {error}")
             continue
         yield from _compare(proof, decoded, source, where)
+        if proof.identity not in (None, identity):
+            what = "the captured answer states another number"
+            yield Problem(source, f"{where}.identity", what, proof.identity, str(identity))
+        yield from _add_up(meter_type, decoded, source, where)
+    for name in meter_type.billing_registers:
+        if name not in proven:
+            what = "no proof shows a value of it; add a [[proof]] that expects one"
+            yield Problem(source, f"register.{name}", what)
 
 
-def _decode(meter_type: MeterType, proof: Proof) -> Mapping[str, Decoded]:
+def _decode(meter_type: MeterType, proof: Proof) -> tuple[str | None, Mapping[str, Decoded]]:
+    """Return the identity and the registers that the answer of `proof` states."""
     if proof.payload is not None:
-        return decode_payload(meter_type, proof.payload.encode()).registers
+        subtopic = next((meter_type.registers[name].topic or "" for name in proof.expect), "")
+        telegram = decode_payload(meter_type, proof.payload.encode(), subtopic=subtopic)
+        return telegram.identity, telegram.registers
+    if proof.bytes is not None:
+        return None, decode_binary(meter_type, wire_from_hex(proof.bytes))
+    access = meter_type.modbus
+    if access is None:
+        raise ValueError("frame and words are of Modbus")
+    function = access.function if proof.expect else access.identity_function
     if proof.frame is not None:
         response = parse_response(bytes.fromhex(proof.frame))
         words = response.words
-        if meter_type.modbus is not None and response.function != meter_type.modbus.function:
+        if response.function != function:
             raise FrameError(
-                f"answers function {response.function}, the type reads with "
-                f"{meter_type.modbus.function}"
+                f"answers function {response.function}, the type reads with {function}"
             )
     else:
         words = from_hex(proof.words or "")
-    named = [meter_type.registers[name].address or 0 for name in proof.expect]
-    first = min(named) if proof.at is None else proof.at
-    return decode_image(meter_type, dict(enumerate(words, start=first)))
+    image = dict(enumerate(words, start=_first(meter_type, proof)))
+    identity = None
+    if proof.identity is not None and access.identity is not None:
+        place = range(access.identity.address, access.identity.after)
+        identity = decode_identity(meter_type, [image[a] for a in place if a in image])
+    return identity, decode_image(meter_type, image) if proof.expect else {}
+
+
+def _first(meter_type: MeterType, proof: Proof) -> int:
+    """Return the address of the first word in `proof`: stated, or the lowest that it expects."""
+    if proof.at is not None:
+        return proof.at
+    if proof.expect:
+        return min(meter_type.registers[name].span.start for name in proof.expect)
+    access = meter_type.modbus
+    return 0 if access is None or access.identity is None else access.identity.address
 
 
 def _compare(
@@ -65,17 +149,33 @@ def _compare(
     for name, expected in proof.expect.items():
         found = decoded.get(name)
         if found is None:
-            actual = "nothing: its words are not in the proof"
-        elif found.value is None:
-            actual = f"{found.fault} (words {found.raw})"
-        elif found.value == expected:
+            actual = "nothing: it is not in the proof"
+        elif expected in (found.value, found.fault):
             continue
+        elif found.value is None:
+            actual = f"{found.fault} (raw {found.raw})"
         else:
             actual = f"{plain(found.value)} (raw {found.raw})"
         yield Problem(
             source,
             f"{where}.expect.{name}",
             "the captured answer decodes to another value",
-            expected=plain(expected),
+            expected=str(expected) if isinstance(expected, Reason) else plain(expected),
             actual=actual,
+        )
+
+
+def _add_up(
+    meter_type: MeterType, decoded: Mapping[str, Decoded], source: str, where: str
+) -> Iterator[Problem]:
+    values: dict[str, Decimal] = {
+        name: found.value for name, found in decoded.items() if found.value is not None
+    }
+    for check in violated(meter_type, values):
+        yield Problem(
+            source,
+            where,
+            f"{' + '.join(check.parts)} is not {check.total}",
+            expected=f"at most {plain(check.tolerance)} apart",
+            actual=plain(abs(off_by(check, values))),
         )

@@ -77,7 +77,6 @@ def device_type() -> MeterType:
         "medium": "electricity",
         "modbus": {"function": 4},
         "register": {f"r{a}": register | {"address": a} for a in addresses},
-        "proof": [{"source": "none", "words": "0000", "expect": {"r0": "0"}}],
     }
     return validate(MeterType, document, "two blocks")
 

@@ -17,7 +17,7 @@ from gateway.quarantine import Fault
 from gateway.site import MqttMeter
 from gateway.spool import Spool
 from meters.catalog import shipped
-from meters.proof import parse_meter_type
+from meters.proof import parse_meter_types
 from meters.reading import Reading, Reason, Series, Verdict
 from meters.words import WordOrder, WordType, encode
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 10, 3, 8, tzinfo=UTC)
 WATER = shipped()["wmbusmeters-water"]
 SDM120 = shipped()["eastron-sdm120"]
 W1 = MqttMeter("w-1", WATER, "wmbusmeters/w-1", "76348799")
-UNDATED = parse_meter_type(
+(UNDATED,) = parse_meter_types(
     {
         "kind": "meter-type",
         "id": "undated",
@@ -48,7 +48,14 @@ UNDATED = parse_meter_type(
                 "max_rate": "10",
             }
         },
-        "proof": [{"source": "made up", "payload": '{"v": 1.5}', "expect": {"volume": "1.5"}}],
+        "proof": [
+            {
+                "kind": "computed",
+                "source": "made up",
+                "payload": '{"v": 1.5}',
+                "expect": {"volume": "1.5"},
+            }
+        ],
     },
     "undated",
 )
@@ -106,7 +113,14 @@ def test_a_telegram_becomes_one_reading_a_register(spool: Spool, intake: Intake)
     assert intake.payload(W1.topic, _telegram(), received_at=NOW) == "w-1"
     assert intake.commit() == (2, 0)
     assert _readings(spool) == (
-        Reading(Series("w-1", "volume"), NOW, Decimal("6.408"), "6.408", Verdict.GOOD),
+        Reading(
+            Series("w-1", "volume"),
+            NOW,
+            Decimal("6.408"),
+            "6.408",
+            Verdict.GOOD,
+            (Reason.UNCONFIRMED,),
+        ),
         Reading(Series("w-1", "flow"), NOW, Decimal("0.01"), "0.01", Verdict.GOOD),
     )
     assert spool.conservation().received == 2

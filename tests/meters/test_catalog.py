@@ -12,7 +12,7 @@ import pytest
 from meters.catalog import FOLDER, load_folder, shipped
 from meters.decoding import decode_image, decode_payload
 from meters.definition import DefinitionError
-from meters.proof import load_meter_type
+from meters.proof import load_meter_types
 from meters.words import from_hex
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FILES = sorted(FOLDER.glob("*.toml"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_shipped_type_loads_under_the_name_of_its_file(path: Path) -> None:
-    meter_type = load_meter_type(path)
+    meter_type, *_ = load_meter_types(path)
 
     assert meter_type.id == path.stem
     assert shipped()[path.stem] == meter_type
@@ -42,7 +42,7 @@ def test_a_shipped_type_does_not_load_where_its_proof_is_changed(
     changed.write_text(text.replace(f'{register} = "{value}"', f'{register} = "{value}9"'), "utf-8")
 
     with pytest.raises(DefinitionError, match=rf"expect\.{register}: .*expected .*, got "):
-        load_meter_type(changed)
+        load_meter_types(changed)
 
 
 @pytest.mark.parametrize(

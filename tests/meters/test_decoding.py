@@ -15,17 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meters.catalog import shipped
-from meters.decoding import (
-    Decoded,
-    PayloadError,
-    decode_image,
-    decode_payload,
-    decode_register,
-    observations,
-)
+from meters.decoding import decode_image, decode_payload, decode_register, observations
 from meters.meter_type import MeterType
+from meters.payload import PayloadError
 from meters.quantity import to_scaled
 from meters.reading import Reason, Series
+from meters.register_decoder import Decoded
 from meters.words import WordOrder, WordType, encode, from_hex
 
 TIME = "2020-03-29T09:07:22Z"
@@ -43,7 +38,6 @@ def modbus_type(order: str = "ABCD", /, **register: Any) -> MeterType:
             "medium": "electricity",
             "modbus": {"function": 4, "order": order},
             "register": {"value": {**counter, **register}},
-            "proof": [{"source": "by hand", "words": "0000", "expect": {"value": 0}}],
         }
     )
 
@@ -67,7 +61,6 @@ def mqtt_type(**changes: Any) -> MeterType:
             },
             "flow": {"kind": "gauge", "unit": "L/h", "pointer": "/flow", "resolution": 1},
         },
-        "proof": [{"source": "by hand", "payload": "{}", "expect": {"volume": 0}}],
     }
     return MeterType.model_validate({**document, **changes})
 
@@ -301,10 +294,6 @@ def test_what_a_meter_displays_arrives_unchanged(shown: Decimal) -> None:
         (payload('"6.408"'), "/total must be a number, got '6.408'"),
         (payload("[6.408]"), r"/total must be a number, got \["),
         (payload("{}"), "/total must be a number, got {}"),
-        (payload("NaN"), "NaN is not a JSON number"),
-        (payload("Infinity"), "Infinity is not a JSON number"),
-        (payload("-Infinity"), "-Infinity is not a JSON number"),
-        (payload("1", ', "flow": "DRY"'), "/flow must be a number, got 'DRY'"),
         (payload("1", ', "total": 2'), "'total' stands twice in one object; which one counts?"),
         (payload("1", ', "x": [{"y": 1, "y": 1}]'), "'y' stands twice"),
         (payload("9" * 5000), "holds a number that is too long"),
@@ -313,7 +302,7 @@ def test_what_a_meter_displays_arrives_unchanged(shown: Decimal) -> None:
         (payload("[" * 100_000), "JSON nested too deeply"),
         (payload("[" * 500 + "]" * 500), "/total must be a number"),
     ],
-    ids=range(32),
+    ids=range(28),
 )
 def test_what_cannot_be_understood_says_what_and_where(content: bytes, message: str) -> None:
     with pytest.raises(PayloadError, match=message):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from meters.definition import DefinitionError
 from meters.meter_type import Kind, MeterType, Register
-from meters.proof import parse_meter_type
+from meters.proof import parse_meter_types
 from meters.words import WordOrder
 
 MODBUS: dict[str, Any] = {
@@ -35,6 +35,7 @@ MODBUS: dict[str, Any] = {
     },
     "proof": [
         {
+            "kind": "capture",
             "source": "a capture",
             "frame": "01 04 04 46 2a 75 21 29 8c",
             "expect": {"import_energy": "10909.28"},
@@ -58,7 +59,12 @@ MQTT: dict[str, Any] = {
         }
     },
     "proof": [
-        {"source": "a capture", "payload": '{"id":"1","total":6.4}', "expect": {"volume": "6.4"}}
+        {
+            "kind": "capture",
+            "source": "a capture",
+            "payload": '{"id":"1","total":6.4}',
+            "expect": {"volume": "6.4"},
+        }
     ],
 }
 REMOVED = object()
@@ -81,7 +87,7 @@ def changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
 
 def refused(document: dict[str, Any]) -> str:
     with pytest.raises(DefinitionError) as caught:
-        parse_meter_type(document, "m.toml")
+        parse_meter_types(document, "m.toml")
     return str(caught.value)
 
 
@@ -90,8 +96,8 @@ VOLUME = "register.volume."
 
 
 def test_the_documents_that_the_mistakes_are_made_in_are_sound() -> None:
-    assert parse_meter_type(deepcopy(MODBUS), "m.toml").id == "meter-1"
-    assert parse_meter_type(deepcopy(MQTT), "m.toml").id == "meter-2"
+    assert parse_meter_types(deepcopy(MODBUS), "m.toml")[0].id == "meter-1"
+    assert parse_meter_types(deepcopy(MQTT), "m.toml")[0].id == "meter-2"
 
 
 @pytest.mark.parametrize(
@@ -127,18 +133,21 @@ def test_the_documents_that_the_mistakes_are_made_in_are_sound() -> None:
             {IMPORT + "address": 65535},
             "m.toml: register.import_energy: its words go beyond the last address, 65535",
         ),
-        ({IMPORT + "type": "float16"}, f"m.toml: {IMPORT}type: Input should be 'uint16', 'int16'"),
+        (
+            {IMPORT + "type": "float16"},
+            f"m.toml: {IMPORT}type: Input should be 'uint8', 'int8', 'uint16'",
+        ),
         (
             {IMPORT + "type": REMOVED},
-            'm.toml: register.import_energy: an address needs a type such as "float32"',
+            'm.toml: register.import_energy: an address or byte needs a type such as "float32"',
         ),
         (
             {IMPORT + "address": REMOVED},
-            "m.toml: register.import_energy: state either an address (Modbus) or a pointer (MQTT)",
+            f"m.toml: {IMPORT[:-1]}: state one of address (Modbus), byte (binary payload)",
         ),
         (
             {IMPORT + "pointer": "/a"},
-            "m.toml: register.import_energy: state either an address (Modbus) or a pointer (MQTT)",
+            f"m.toml: {IMPORT[:-1]}: state one of address (Modbus), byte (binary payload)",
         ),
         (
             {IMPORT + "max_rate": REMOVED},
@@ -185,15 +194,15 @@ def test_the_documents_that_the_mistakes_are_made_in_are_sound() -> None:
         ),
         (
             {IMPORT + "sentinels": ["ffff"]},
-            "sentinel 'ffff' of register 'import_energy' must be as long as float32",
+            "m.toml: register.import_energy: sentinel 'ffff' must be as long as float32",
         ),
         (
             {IMPORT + "sentinels": ["fff"]},
-            "sentinel of register 'import_energy': 'fff' is not a whole number of 16-bit words",
+            "m.toml: register.import_energy: sentinel 'fff' is not a whole number of bytes",
         ),
         (
             {IMPORT + "sentinels": ["none none"]},
-            "sentinel of register 'import_energy': 'none none' is not hexadecimal",
+            "m.toml: register.import_energy: sentinel 'none none' is not hexadecimal",
         ),
         (
             {"modbus.max_words": 1},
@@ -203,32 +212,32 @@ def test_the_documents_that_the_mistakes_are_made_in_are_sound() -> None:
             {IMPORT + "kind": "gauge"},
             'm.toml: needs a register of kind "total" or "tariff" to bill from',
         ),
-        ({"mqtt": {}}, "m.toml: state either [modbus] or [mqtt]"),
-        ({"modbus": REMOVED}, "m.toml: state either [modbus] or [mqtt]"),
+        ({"mqtt": {}}, "m.toml: state one of [modbus], [mqtt] and [lorawan]"),
+        ({"modbus": REMOVED}, "m.toml: state one of [modbus], [mqtt] and [lorawan]"),
         (
             {"modbus": REMOVED, "mqtt": {}},
-            "m.toml: register 'import_energy' and the way in (Modbus or MQTT) do not match",
+            "register 'import_energy' and the way in (Modbus, MQTT or LoRaWAN) do not match",
         ),
-        ({"proof": []}, "m.toml: proof: Tuple should have at least 1 item"),
-        ({"proof": REMOVED}, "m.toml: proof: is missing"),
+        ({"proof": []}, f"m.toml: {IMPORT[:-1]}: no proof shows a value of it; add a [[proof]]"),
+        ({"proof": REMOVED}, f"m.toml: {IMPORT[:-1]}: no proof shows a value of it"),
         ({"proof.0.source": REMOVED}, "m.toml: proof[1].source: is missing"),
         ({"proof.0.source": ""}, "m.toml: proof[1].source: String should have at least 1"),
-        ({"proof.0.expect": {}}, "m.toml: proof[1].expect: Dictionary should have at least 1 item"),
+        ({"proof.0.expect": {}}, "m.toml: proof[1]: expects nothing; state the values"),
         (
             {"proof.0.expect": {"export_energy": 1}},
             "m.toml: a proof names the unknown register 'export_energy'",
         ),
         (
             {"proof.0.words": "462a 7521"},
-            "m.toml: proof[1]: state exactly one of frame, words and payload",
+            "m.toml: proof[1]: state exactly one of frame, words, payload and bytes",
         ),
         (
             {"proof.0.frame": REMOVED},
-            "m.toml: proof[1]: state exactly one of frame, words and payload",
+            "m.toml: proof[1]: state exactly one of frame, words, payload and bytes",
         ),
         (
             {"proof.0.frame": REMOVED, "proof.0.payload": "{}"},
-            "m.toml: a Modbus type is proven by frame or words, an MQTT type by payload",
+            "m.toml: a Modbus type is proven by frame or words",
         ),
         ({"proof.0.at": -1}, "m.toml: proof[1].at: Input should be greater than or equal to 0"),
     ],
@@ -252,11 +261,11 @@ def test_a_mistake_in_a_modbus_type_is_named_where_it_stands(
             (
                 {VOLUME + key: value},
                 (
-                    "m.toml: register.volume: type, order and sentinels belong to an address, not "
-                    "to a pointer"
+                    "m.toml: register.volume: type and order belong to an address or byte, not to "
+                    "JSON"
                 ),
             )
-            for key, value in (("type", "uint32"), ("order", "CDAB"), ("sentinels", ["ffff"]))
+            for key, value in (("type", "uint32"), ("order", "CDAB"))
         ],
         (
             {VOLUME + "resolution": REMOVED},
@@ -264,7 +273,7 @@ def test_a_mistake_in_a_modbus_type_is_named_where_it_stands(
         ),
         (
             {"proof.0.payload": REMOVED, "proof.0.words": "0000"},
-            "m.toml: a Modbus type is proven by frame or words, an MQTT type by payload",
+            "m.toml: an MQTT type is proven by payload",
         ),
     ],
 )
@@ -306,11 +315,15 @@ def test_bills_rest_on_totals_and_tariff_registers_only() -> None:
     document = changed(
         MODBUS,
         {
-            f"register.{kind}": {**MODBUS["register"]["import_energy"], "kind": kind}
-            for kind in ("partial", "gauge", "tariff")
+            f"register.{kind}": {
+                **MODBUS["register"]["import_energy"],
+                "kind": kind,
+                "address": address,
+            }
+            for kind, address in (("partial", 74), ("gauge", 76), ("tariff", 78))
         },
     )
-    meter_type = parse_meter_type(document, "m.toml")
+    meter_type = MeterType.model_validate(document)
 
     assert list(meter_type.registers) == ["import_energy", "partial", "gauge", "tariff"]
     assert list(meter_type.billing_registers) == ["import_energy", "tariff"]
@@ -322,7 +335,7 @@ def test_the_order_of_a_register_is_its_own_or_that_of_its_type() -> None:
         {
             "modbus.order": "CDAB",
             IMPORT + "order": "ABCD",
-            "register.other": MODBUS["register"]["import_energy"],
+            "register.other": {**MODBUS["register"]["import_energy"], "address": 74},
         },
     )
     meter_type = MeterType.model_validate(document)
@@ -376,7 +389,7 @@ def test_no_document_raises_anything_but_a_definition_error(changes: dict[str, A
         except (TypeError, AttributeError, KeyError, IndexError, ValueError):
             continue  # an earlier change left no such table
     try:
-        meter_type = parse_meter_type(document, "m.toml")
+        meter_type, *_ = parse_meter_types(document, "m.toml")
     except DefinitionError as error:
         messages = [str(problem) for problem in error.problems]
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meters.definition import DefinitionError
-from meters.proof import load_meter_type
+from meters.proof import load_meter_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ medium = "electricity"
 modbus = { function = 4, order = "ABCD" }
 
 [register.total]
-kind = "total"
+kind = "partial"
 unit = "kWh"
 address = 342
 type = "float32"
@@ -37,6 +37,7 @@ resolution = "0.01"
 max_rate = 75
 
 [[proof]]
+kind = "capture"
 source = "a capture"
 """
 MQTT = """
@@ -49,15 +50,17 @@ mqtt = { identity = "/id" }
 register.volume = { kind = "total", unit = "L", pointer = "/total", resolution = 1, max_rate = 9 }
 
 [[proof]]
+kind = "capture"
 source = "a capture"
 """
+SOURCE = 'kind = "capture"\nsource = "another"'
 GOOD = 'frame = "01 04 04 46 2a 75 21 29 8c"\nexpect = { energy = "10909.28" }'
 
 
 def load(folder: Path, text: str) -> None:
     path = folder / "m.toml"
     path.write_text(text, "utf-8")
-    load_meter_type(path)
+    load_meter_types(path)
 
 
 def refused(folder: Path, text: str) -> list[str]:
@@ -74,7 +77,7 @@ def refused(folder: Path, text: str) -> list[str]:
         'words = "462a7521 462a7522"\nat = 70\nexpect = { energy = 10909.28 }',
         'words = "0000 462A 7521"\nat = 71\nexpect = { energy = "10909.280" }',
         # the first word stands at the lowest register that is expected
-        'words = "462a 7521"\nexpect = { total = 10909.28 }',
+        f'words = "462a 7521"\nexpect = {{ total = 10909.28 }}\n[[proof]]\n{SOURCE}\n{GOOD}',
     ],
 )
 def test_a_type_whose_proof_holds_loads(tmp_path: Path, proof: str) -> None:
@@ -95,21 +98,21 @@ def test_a_type_whose_proof_holds_loads(tmp_path: Path, proof: str) -> None:
             'words = "7521 462a"\nexpect = { energy = "10909.28" }',
             (
                 "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
-                "(expected 10909.28, got out-of-range (words 7521 462a))"
+                "(expected 10909.28, got out-of-range (raw 7521 462a))"
             ),
         ),
         (
             'words = "7fc0 0000"\nexpect = { energy = 0 }',
             (
                 "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
-                "(expected 0, got not-a-number (words 7fc0 0000))"
+                "(expected 0, got not-a-number (raw 7fc0 0000))"
             ),
         ),
         (
             'words = "462a 7521"\nat = 73\nexpect = { energy = "10909.28" }',
             (
                 "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
-                "(expected 10909.28, got nothing: its words are not in the proof)"
+                "(expected 10909.28, got nothing: it is not in the proof)"
             ),
         ),
         (
@@ -141,11 +144,9 @@ def test_a_type_whose_proof_fails_does_not_load(tmp_path: Path, proof: str, mess
 
 
 def test_every_failing_value_of_every_proof_is_said(tmp_path: Path) -> None:
-    second = (
-        '\n[[proof]]\nsource = "another"\nwords = "0000 0000"\nexpect = { energy = 1, total = 2 }'
-    )
+    second = 'words = "0000 0000"\nexpect = { energy = 1, total = 2 }'
 
-    problems = refused(tmp_path, MODBUS + GOOD + second)
+    problems = refused(tmp_path, f"{MODBUS}{GOOD}\n[[proof]]\n{SOURCE}\n{second}")
 
     assert [problem.split(": ")[1] for problem in problems] == [
         "proof[2].expect.energy",

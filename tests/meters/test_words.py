@@ -218,7 +218,7 @@ def test_hex_text_comes_back(words: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("4", "'4' is not a whole number of 16-bit words"),
+        ("4", "'4' is not a whole number of bytes"),
         ("462a 75", "not a whole number of 16-bit words"),
         ("462a 7g21", "'462a 7g21' is not hexadecimal"),
         ("0x46", "not hexadecimal"),

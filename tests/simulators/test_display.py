@@ -15,7 +15,7 @@ from meters.meter_type import MeterType
 from meters.quantity import from_scaled, to_scaled
 from meters.reading import Reason
 from simulators.display import Display
-from simulators.truth import Truth
+from simulators.truth import Truth, recipes
 
 NOON = datetime(2026, 10, 14, 4, tzinfo=UTC)
 
@@ -46,7 +46,6 @@ def meter_type(**registers: dict[str, Any]) -> MeterType:
             "medium": "electricity",
             "modbus": {"function": 3, "order": "CDAB"},
             "register": registers,
-            "proof": [{"source": "made up", "words": "0000", "expect": {min(registers): 0}}],
         }
     )
 
@@ -126,7 +125,7 @@ def test_bands_and_phases_sum_to_the_counter(value: int) -> None:
         f"total_energy_l{n}": total(kind="partial", type="uint32", address=20 + 2 * n)
         for n in (1, 2, 3)
     }
-    truth = Truth(meter_type(**forms, **phases), SteadyCounter(value), 1)
+    truth = Truth(recipes(meter_type(**forms, **phases)), SteadyCounter(value), 1)
     assert truth.value("import_energy", NOON) == value
     assert sum(truth.value(f"import_energy_t{n}", NOON) for n in (1, 2, 3, 4)) == value
     assert sum(truth.value(f"total_energy_l{n}", NOON) for n in (1, 2, 3)) == value
@@ -138,7 +137,7 @@ def test_nothing_is_exported_and_a_partial_counts_from_the_start() -> None:
         export_energy=total(type="uint32", address=2),
         trip=total(kind="partial", type="uint32", address=4),
     )
-    truth = Truth(described, SteadyCounter(5_000), 1)
+    truth = Truth(recipes(described), SteadyCounter(5_000), 1)
     assert truth.value("export_energy", NOON) == 0
     assert truth.value("trip", NOON) == 4_000
 
@@ -160,7 +159,7 @@ def test_nothing_is_exported_and_a_partial_counts_from_the_start() -> None:
 def test_gauges_are_plausible(name: str, unit: str, low: Decimal, high: Decimal) -> None:
     gauge = {"kind": "gauge", "unit": unit, "address": 4, "type": "float32", "resolution": "0.1"}
     described = meter_type(**{"import_energy": total(type="uint32"), name: gauge})
-    truth = Truth(described, SteadyCounter(0, rate=30_000), "meter-1")  # 3 kW
+    truth = Truth(recipes(described), SteadyCounter(0, rate=30_000), "meter-1")  # 3 kW
     value = from_scaled(truth.value(name, NOON))
     assert low <= value <= high
     assert truth.value(name, NOON.replace(second=30)) == truth.value(name, NOON)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meters.decoding import PayloadError, decode_image, decode_payload
+from meters.decoding import decode_image, decode_payload
 from meters.interval import Interval
+from meters.payload import PayloadError
 from meters.reading import Reason
 from simulators.community import demo_community
 from simulators.faults import Fault, FaultKind
@@ -35,7 +36,7 @@ def value(fleet: Fleet, answer: ModbusAnswer | MqttMessage) -> Decimal | None:
 
 
 def main_register(fleet: Fleet, meter: str) -> str:
-    return "import_energy" if fleet.meters[meter].meter.medium == "electricity" else "volume"
+    return "import_energy" if fleet.meters[meter].meter_type.medium == "electricity" else "volume"
 
 
 def faulty(
@@ -68,7 +69,7 @@ def test_a_message_carries_number_and_device_time(fleet: Fleet) -> None:
     meter = fleet.meters["w-1-101"]
     telegram = decode_payload(meter.meter_type, message.payload)
     assert telegram.time == START
-    assert telegram.identity == getattr(meter.meter.address, "number", None)
+    assert telegram.identity == meter.number
 
 
 def test_the_same_seed_replays_the_same_past() -> None:
@@ -143,7 +144,8 @@ def test_a_sentinel_holds_no_value(fleet: Fleet) -> None:
 
 
 def test_a_crossed_answer_holds_the_counter_of_a_neighbour_of_the_same_type(fleet: Fleet) -> None:
-    neighbour = fleet.neighbour("e-1-102")
+    neighbour = fleet.meters["e-1-102"].neighbour
+    assert neighbour is not None
     assert neighbour.id == "e-1-201"
     crossed = list(faulty(fleet, "e-1-102", FaultKind.CROSSED))[1]
     assert value(fleet, crossed) == neighbour.shown("import_energy", START + HOUR)

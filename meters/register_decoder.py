@@ -1,0 +1,174 @@
+"""From what a register's bytes or JSON say to a value in its canonical unit.
+
+A gateway does this for every register of every poll, so all that depends on the type alone is
+worked out once, when the decoder is made.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from meters.quantity import INT64_MAX, UNITS, from_scaled
+from meters.reading import Reason
+from meters.words import decoder, to_wire, wire_from_hex, wire_hex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meters.meter_type import Register
+    from meters.words import WordOrder, WordType
+
+LARGEST_MAGNITUDE = 40
+"""Numbers of 10⁴¹ and more fit no archive, whatever a register's scale and unit."""
+LONGEST_TEXT = 60
+"""How much is kept of a value that is no number."""
+_LARGEST = from_scaled(INT64_MAX)
+_EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
+"""Room for every digit of a float64 below 10⁴¹, so that rounding to the display is the only one."""
+
+
+class Decoded(NamedTuple):
+    """A register's value in its canonical unit, or the fault that stands in its place."""
+
+    value: Decimal | None
+    raw: str
+    fault: Reason | None = None
+
+
+class WireDecoder:
+    """Decodes a register that stands as bytes on the wire: in Modbus words or a binary payload."""
+
+    __slots__ = ("_convert", "_read", "_sentinels", "_words_in", "first", "is_billing", "size")
+
+    def __init__(self, register: Register, word_type: WordType, order: WordOrder) -> None:
+        self.first = (register.byte if register.address is None else register.address) or 0
+        """The address of the first word, or the offset of the first byte."""
+        self.size = word_type.size
+        self.is_billing = register.kind.is_billing
+        self._read = decoder(word_type, order)
+        self._convert = conversion(register)
+        self._sentinels = frozenset(map(wire_from_hex, register.sentinels))
+        self._words_in = itemgetter(*range(self.first, self.first + word_type.words))
+
+    def decode(self, wire: bytes) -> Decoded:
+        """Return what `wire`, the register's bytes, says; raise `ValueError` for another number."""
+        if len(wire) != self.size:
+            raise ValueError(f"{len(wire)} bytes, where the register has {self.size}")
+        raw = wire_hex(wire)
+        if wire in self._sentinels:
+            return Decoded(None, raw, Reason.SENTINEL)
+        number = self._read(wire)
+        if number is None:
+            return Decoded(None, raw, Reason.NOT_A_NUMBER)
+        value = self._convert(number)
+        return Decoded(value, raw, Reason.OUT_OF_RANGE if value is None else None)
+
+    def in_image(self, image: Mapping[int, int]) -> Decoded | None:
+        """Return what the register's words in `image`, address → word, say; None if not whole."""
+        if self.first not in image:
+            return None
+        try:
+            words = self._words_in(image)
+        except KeyError:
+            return None
+        return self.decode(to_wire((words,) if self.size == 2 else words))
+
+    def in_payload(self, payload: bytes) -> Decoded | None:
+        """Return what the register's bytes in `payload` say; None where it is too short."""
+        wire = payload[self.first : self.first + self.size]
+        return self.decode(wire) if len(wire) == self.size else None
+
+
+class JsonDecoder:
+    """Decodes a register that stands as a value in JSON, or as plain text under its own topic."""
+
+    __slots__ = ("_convert", "_sentinels", "is_billing", "name", "pointer")
+
+    def __init__(self, name: str, register: Register) -> None:
+        self.name = name
+        self.pointer = register.pointer
+        """None where the whole payload is the value, as plain text."""
+        self.is_billing = register.kind.is_billing
+        self._convert = conversion(register)
+        self._sentinels = frozenset(_key(_sentinel(text)) for text in register.sentinels)
+
+    def decode(self, found: object) -> Decoded | None:
+        """Return what `found` says; None where it is neither a number nor a sentinel."""
+        if _key(found) in self._sentinels:
+            return Decoded(None, json_text(found), Reason.SENTINEL)
+        if isinstance(found, bool) or not isinstance(found, (int, Decimal)):
+            return None
+        raw, number = str(found), Decimal(found)
+        if not number.is_finite():
+            return Decoded(None, raw, Reason.NOT_A_NUMBER)
+        value = self._convert(number)
+        return Decoded(value, raw, Reason.OUT_OF_RANGE if value is None else None)
+
+
+def json_text(found: object) -> str:
+    """Return `found` as JSON in ASCII, cut where it is long, and without what it contains."""
+    if isinstance(found, (list, dict)):
+        return "[...]" if isinstance(found, list) else "{...}"
+    return json.dumps(found, default=str)[:LONGEST_TEXT]
+
+
+def _key(found: object) -> object:
+    """Return what two JSON values that mean the same have in common; 1 and true do not."""
+    match found:
+        case bool() | None | str():
+            return type(found), found
+        case int() | Decimal():
+            return found
+        case _:
+            return type(found)
+
+
+def _sentinel(text: str) -> object:
+    """Return the JSON value that `text` writes: `-1`, `null`; any other text is a string."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=str)
+    except ValueError:
+        return text
+
+
+def conversion(register: Register) -> Callable[[Decimal], Decimal | None]:
+    """Return what turns a number that `register` holds into a value of its canonical unit.
+
+    The value is exact, or rounded once, half-even, to the display's resolution. It is None where
+    no archive could hold it.
+    """
+    scale = None if register.scale == 1 else register.scale
+    offset, factor = register.offset, UNITS[register.unit].factor
+    in_steps = None if register.resolution is None else _rounding(register.resolution)
+
+    def convert(number: Decimal) -> Decimal | None:
+        if number and number.adjusted() > LARGEST_MAGNITUDE:
+            return None
+        if scale is not None:
+            number = _EXACT.multiply(number, scale)
+        if offset:
+            number = _EXACT.add(number, offset)
+        if in_steps is not None:
+            number = in_steps(number)
+        if factor != 1:
+            number = _EXACT.multiply(number, factor)
+        return number if -_LARGEST <= number <= _LARGEST else None
+
+    return convert
+
+
+def _rounding(resolution: Decimal) -> Callable[[Decimal], Decimal]:
+    """Return what rounds a number half-even to a multiple of `resolution`."""
+    step = resolution.normalize()
+    _, digits, exponent = step.as_tuple()
+    if digits == (1,) and isinstance(exponent, int) and exponent <= 0:
+        return lambda number: _EXACT.quantize(number, step)
+
+    def in_steps(number: Decimal) -> Decimal:
+        steps = _EXACT.divide(number, resolution).to_integral_value(ROUND_HALF_EVEN)
+        return _EXACT.multiply(steps, resolution)
+
+    return in_steps
