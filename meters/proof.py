@@ -6,6 +6,7 @@ variant is proven by the proofs of the type too, for the registers that it reads
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meters.cross_check import off_by, violated
@@ -20,7 +21,7 @@ from meters.variant import merged, proven_variant, variants_of, without_variants
 from meters.words import from_hex, wire_from_hex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from decimal import Decimal
     from pathlib import Path
 
@@ -43,17 +44,23 @@ def parse_meter_types(document: dict[str, Any], source: str) -> tuple[MeterType,
         raise DefinitionError(problems)
     types = [itself]
     for key, variant in variants.items():
-        where = f"{source}: variant.{key}"
-        if unknown := set(variant.without) - itself.registers.keys():
-            what = f"there is no register {min(unknown)!r} to be without"
-            raise DefinitionError([Problem(where, "without", what)])
-        found = validate(MeterType, merged(document, key, variant), where)
+        try:
+            found = validate(MeterType, merged(document, key, variant), source)
+        except DefinitionError as error:
+            problems += _inside(error.problems, key)
+            continue
         found = found.model_copy(update={"proof": (*found.proof, *_inherited(found, itself))})
-        problems += prove(found, where)
+        problems += _inside(prove(found, source), key)
         types.append(found)
     if problems:
         raise DefinitionError(problems)
     return tuple(types)
+
+
+def _inside(problems: Iterable[Problem], key: str) -> Iterator[Problem]:
+    """Yield `problems` of the variant `key`, placed where the variant stands."""
+    for problem in problems:
+        yield replace(problem, where=f"variant.{key}.{problem.where}".rstrip("."))
 
 
 def _stray_proofs(
@@ -97,7 +104,8 @@ def prove(meter_type: MeterType, source: str) -> Iterator[Problem]:
         if proof.identity not in (None, identity):
             what = "the captured answer states another number"
             yield Problem(source, f"{where}.identity", what, proof.identity, str(identity))
-        yield from _add_up(meter_type, decoded, source, where)
+        shown = {name: found for name, found in decoded.items() if name in proof.expect}
+        yield from _add_up(meter_type, shown, source, where)
     for name in meter_type.billing_registers:
         if name not in proven:
             what = "no proof shows a value of it; add a [[proof]] that expects one"
@@ -115,7 +123,8 @@ def _decode(meter_type: MeterType, proof: Proof) -> tuple[str | None, Mapping[st
     access = meter_type.modbus
     if access is None:
         raise ValueError("frame and words are of Modbus")
-    function = access.function if proof.expect else access.identity_function
+    identity_only = not proof.expect and access.identity is not None
+    function = access.identity.function if identity_only else access.function
     if proof.frame is not None:
         response = parse_response(bytes.fromhex(proof.frame))
         words = response.words

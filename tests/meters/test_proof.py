@@ -180,3 +180,45 @@ def test_a_payload_that_proves_nothing_is_refused(
     [problem] = refused(tmp_path, f"{MQTT}payload = '{payload}'\nexpect = {{ volume = 1 }}")
 
     assert problem.startswith(f"m.toml: {message}")
+
+
+SUMMED = """
+kind = "meter-type"
+id = "meter-3"
+name = "Meter 3"
+manufacturer = "Maker"
+medium = "electricity"
+modbus = { function = 3 }
+check = [{ total = "total", parts = ["import", "export"], tolerance = 0 }]
+register.total = { kind = "total", unit = "kWh", address = 0, type = "uint16", max_rate = 9 }
+register.import = { kind = "total", unit = "kWh", address = 1, type = "uint16", max_rate = 9 }
+register.export = { kind = "total", unit = "kWh", address = 2, type = "uint16", max_rate = 9 }
+variant.other = { register = { export = { address = 3 } } }
+
+[[proof]]
+kind = "capture"
+source = "a capture of the type itself"
+words = "0007 0004 0003 0000"
+expect = { total = 7, import = 4, export = 3 }
+
+[[proof]]
+kind = "capture"
+source = "a capture of the variant"
+variant = "other"
+words = "0007 0004 0000 0003"
+"""
+
+
+def test_a_variant_adds_up_only_what_its_proof_shows(tmp_path: Path) -> None:
+    load(tmp_path, SUMMED + "expect = { total = 7, import = 4, export = 3 }")
+
+
+def test_a_proof_whose_registers_do_not_add_up_is_refused(tmp_path: Path) -> None:
+    text = SUMMED.replace("0007 0004 0000", "0008 0004 0000")
+
+    [problem] = refused(tmp_path, text + "expect = { total = 8, import = 4, export = 3 }")
+
+    assert problem == (
+        "m.toml: variant.other: proof[1]: import + export is not total "
+        "(expected at most 0 apart, got 1)"
+    )
