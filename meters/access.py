@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from meters.definition import Definition
 from meters.serial_line import parse_line
@@ -54,9 +54,9 @@ class IdentityRegister(Definition):
     type: WordType | Literal["text"]
     words: int | None = Field(default=None, ge=1, le=MOST_WORDS)
     """How long a text is."""
-    function: Literal[3, 4] | None = None
-    """The function code that reads it, where it is another than that of the registers."""
-    order: WordOrder | None = None
+    function: Literal[3, 4]
+    """The function code that reads it; by default that of the registers."""
+    order: WordOrder
     """By default a number stands in the type's order, and a text reads from left to right."""
 
     @model_validator(mode="after")
@@ -93,10 +93,14 @@ class ModbusAccess(Definition):
     """The line as the factory sets it: `9600 8N1`; see `meters.serial_line`."""
     identity: IdentityRegister | None = None
 
-    @property
-    def identity_function(self) -> Literal[3, 4]:
-        """The function code that reads the identity register."""
-        return (self.identity and self.identity.function) or self.function
+    @field_validator("identity", mode="before")
+    @classmethod
+    def _reads_as_the_registers(cls, identity: object, info: ValidationInfo) -> object:
+        if not isinstance(identity, dict):
+            return identity
+        is_text = identity.get("type") == "text"
+        order = WordOrder.ABCD if is_text else info.data.get("order", WordOrder.ABCD)
+        return {"function": info.data.get("function", 3), "order": order, **identity}
 
 
 class TimeFormat(StrEnum):

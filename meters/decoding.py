@@ -13,7 +13,7 @@ from meters.pointer import PointerError, resolve
 from meters.reading import Observation, Reason, Series
 from meters.register_decoder import Decoded, json_text
 from meters.uplink import uplink_in
-from meters.words import WordOrder, decode, in_order, to_hex, to_wire
+from meters.words import decode, in_order, to_hex, to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,20 +69,23 @@ def decode_identity(meter_type: MeterType, words: Sequence[int]) -> str | None:
 
     BCD keeps its leading zeros, as the number plate does. Words that hold no number or no text are
     given as they are (`ffff ffff`), which is nobody's number: what was read must never pass for
-    what was not. None where the type has no such register.
+    what was not. None where the type has no such register. Raises `ValueError` where they are not
+    as many words as the register has.
     """
-    access = meter_type.modbus
-    if access is None or access.identity is None:
+    identity = None if meter_type.modbus is None else meter_type.modbus.identity
+    if identity is None:
         return None
-    kind = access.identity.type
-    if kind == "text":
-        wire = in_order(words, access.identity.order or WordOrder.ABCD)
-        text = wire.decode("ascii", "replace").strip("\0 ")
+    if len(words) != identity.after - identity.address:
+        raise ValueError(
+            f"{len(words)} words, where the meter's number has {identity.after - identity.address}"
+        )
+    if identity.type == "text":
+        text = in_order(words, identity.order).strip(b"\0\xff ").decode("ascii", "replace")
         return text if text and text.isascii() and text.isprintable() else to_hex(words)
-    number = decode(words, kind, access.identity.order or access.order)
+    number = decode(words, identity.type, identity.order)
     if number is None or set(words) == {0xFFFF}:
         return to_hex(words)
-    return f"{int(number):0{2 * kind.size if kind.is_bcd else 1}d}"
+    return f"{int(number):0{2 * identity.type.size if identity.type.is_bcd else 1}d}"
 
 
 def decode_payload(meter_type: MeterType, payload: bytes, *, subtopic: str = "") -> Telegram:
@@ -145,6 +148,10 @@ def _from_uplink(meter_type: MeterType, access: LorawanAccess, payload: bytes) -
     if not is_empty and access.holds_readings(uplink.port, uplink.payload):
         registers = decode_binary(meter_type, uplink.payload)
         for decoders in meter_type.json_decoders.values():
+            if uplink.decoded is None:
+                raise PayloadError(
+                    "the uplink has no decoded object; give the network server a codec for it"
+                )
             registers |= _json_registers(decoders, uplink.decoded)
     return Telegram(uplink.device, uplink.time, registers, uplink.counter)
 

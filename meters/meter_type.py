@@ -290,11 +290,14 @@ class MeterType(Definition):
         """Two registers in one place are a slip: at most one of them can be right."""
         taken: dict[object, str] = {}
         for name, register in self.registers.items():
-            in_json = [(register.topic or "", register.pointer or "")]
+            in_json = [(register.topic, register.pointer)]
             for place in register.span if register.is_on_wire else in_json:
                 if other := taken.get(place):
                     raise ValueError(f"registers {other!r} and {name!r} stand in the same place")
                 taken[place] = name
+        for name, register in self.registers.items():
+            if register.pointer is not None and (other := taken.get((register.topic, None))):
+                raise ValueError(f"{other!r} is all that its topic brings; {name!r} points into it")
 
     def _check_sum(self, check: Check) -> None:
         names = (check.total, *check.parts)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from meters.access import ModbusAccess
     from meters.register_decoder import Decoded
 
 
@@ -120,11 +121,17 @@ def _decode(meter_type: MeterType, proof: Proof) -> tuple[str | None, Mapping[st
         return telegram.identity, telegram.registers
     if proof.bytes is not None:
         return None, decode_binary(meter_type, wire_from_hex(proof.bytes))
-    access = meter_type.modbus
-    if access is None:
+    if meter_type.modbus is None:
         raise ValueError("frame and words are of Modbus")
-    identity_only = not proof.expect and access.identity is not None
-    function = access.identity.function if identity_only else access.function
+    return _from_words(meter_type, meter_type.modbus, proof)
+
+
+def _from_words(
+    meter_type: MeterType, access: ModbusAccess, proof: Proof
+) -> tuple[str | None, Mapping[str, Decoded]]:
+    identity, function = access.identity, access.function
+    if not proof.expect and identity is not None:
+        function = identity.function
     if proof.frame is not None:
         response = parse_response(bytes.fromhex(proof.frame))
         words = response.words
@@ -135,11 +142,11 @@ def _decode(meter_type: MeterType, proof: Proof) -> tuple[str | None, Mapping[st
     else:
         words = from_hex(proof.words or "")
     image = dict(enumerate(words, start=_first(meter_type, proof)))
-    identity = None
-    if proof.identity is not None and access.identity is not None:
-        place = range(access.identity.address, access.identity.after)
-        identity = decode_identity(meter_type, [image[a] for a in place if a in image])
-    return identity, decode_image(meter_type, image) if proof.expect else {}
+    number = None
+    if proof.identity is not None and identity is not None:
+        place = range(identity.address, identity.after)
+        number = decode_identity(meter_type, [image[a] for a in place if a in image])
+    return number, decode_image(meter_type, image) if proof.expect else {}
 
 
 def _first(meter_type: MeterType, proof: Proof) -> int:

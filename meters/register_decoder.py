@@ -7,13 +7,13 @@ worked out once, when the decoder is made.
 from __future__ import annotations
 
 import json
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from meters.quantity import INT64_MAX, UNITS, from_scaled
 from meters.reading import Reason
-from meters.words import decoder, to_wire, wire_from_hex, wire_hex
+from meters.words import decoder, wire_from_hex, wire_hex, wire_packer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from meters.meter_type import Register
     from meters.words import WordOrder, WordType
 
-LARGEST_MAGNITUDE = 40
-"""Numbers of 10⁴¹ and more fit no archive, whatever a register's scale and unit."""
 LONGEST_TEXT = 60
 """How much is kept of a value that is no number."""
-_LARGEST = from_scaled(INT64_MAX)
+_HIGHEST = from_scaled(INT64_MAX)
+_LOWEST = -_HIGHEST
 _EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
-"""Room for every digit of a float64 below 10⁴¹, so that rounding to the display is the only one."""
+"""Room for every digit of a float64 that can be a reading: only the display rounds."""
 
 
 class Decoded(NamedTuple):
@@ -41,7 +40,16 @@ class Decoded(NamedTuple):
 class WireDecoder:
     """Decodes a register that stands as bytes on the wire: in Modbus words or a binary payload."""
 
-    __slots__ = ("_convert", "_read", "_sentinels", "_words_in", "first", "is_billing", "size")
+    __slots__ = (
+        "_convert",
+        "_read",
+        "_sentinels",
+        "_to_wire",
+        "_words_in",
+        "first",
+        "is_billing",
+        "size",
+    )
 
     def __init__(self, register: Register, word_type: WordType, order: WordOrder) -> None:
         self.first = (register.byte if register.address is None else register.address) or 0
@@ -51,6 +59,7 @@ class WireDecoder:
         self._read = decoder(word_type, order)
         self._convert = conversion(register)
         self._sentinels = frozenset(map(wire_from_hex, register.sentinels))
+        self._to_wire = wire_packer(word_type.words)
         self._words_in = itemgetter(*range(self.first, self.first + word_type.words))
 
     def decode(self, wire: bytes) -> Decoded:
@@ -74,7 +83,7 @@ class WireDecoder:
             words = self._words_in(image)
         except KeyError:
             return None
-        return self.decode(to_wire((words,) if self.size == 2 else words))
+        return self.decode(self._to_wire(words) if self.size == 2 else self._to_wire(*words))
 
     def in_payload(self, payload: bytes) -> Decoded | None:
         """Return what the register's bytes in `payload` say; None where it is too short."""
@@ -140,32 +149,29 @@ def conversion(register: Register) -> Callable[[Decimal], Decimal | None]:
     The value is exact, or rounded once, half-even, to the display's resolution. It is None where
     no archive could hold it.
     """
-    scale = None if register.scale == 1 else register.scale
-    offset, factor = register.offset, UNITS[register.unit].factor
-    in_steps = None if register.resolution is None else _rounding(register.resolution)
+    scale, offset, factor = register.scale, register.offset, UNITS[register.unit].factor
+    add, multiply = _EXACT.add, _EXACT.multiply
+    as_it_is, is_canonical = scale == 1 and not offset, factor == 1
+    rounded = _EXACT.plus if register.resolution is None else _rounding(register.resolution)
 
     def convert(number: Decimal) -> Decimal | None:
-        if number and number.adjusted() > LARGEST_MAGNITUDE:
+        try:
+            value = rounded(number if as_it_is else add(multiply(number, scale), offset))
+            if not is_canonical:
+                value = multiply(value, factor)
+        except (InvalidOperation, Overflow):  # more digits than any archive has
             return None
-        if scale is not None:
-            number = _EXACT.multiply(number, scale)
-        if offset:
-            number = _EXACT.add(number, offset)
-        if in_steps is not None:
-            number = in_steps(number)
-        if factor != 1:
-            number = _EXACT.multiply(number, factor)
-        return number if -_LARGEST <= number <= _LARGEST else None
+        return value if _LOWEST <= value <= _HIGHEST else None
 
     return convert
 
 
 def _rounding(resolution: Decimal) -> Callable[[Decimal], Decimal]:
     """Return what rounds a number half-even to a multiple of `resolution`."""
-    step = resolution.normalize()
+    quantize, step = _EXACT.quantize, resolution.normalize()
     _, digits, exponent = step.as_tuple()
     if digits == (1,) and isinstance(exponent, int) and exponent <= 0:
-        return lambda number: _EXACT.quantize(number, step)
+        return lambda number: quantize(number, step)
 
     def in_steps(number: Decimal) -> Decimal:
         steps = _EXACT.divide(number, resolution).to_integral_value(ROUND_HALF_EVEN)

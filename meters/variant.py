@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import Field
 
-from meters.definition import Definition, validate
+from meters.definition import Definition, DefinitionError, Problem, validate
 
 Table = dict[str, Any]
 
@@ -45,8 +45,17 @@ class _Variants(Definition):
 
 
 def variants_of(document: Table, source: str) -> dict[str, Variant]:
-    """Return the variants that `document` states, by key; raise `DefinitionError` else."""
-    return validate(_Variants, {"variant": document.get("variant", {})}, source).variant
+    """Return the variants of the sound `document` by key; raise `DefinitionError` for a slip."""
+    variants = validate(_Variants, {"variant": document.get("variant", {})}, source).variant
+    slips = [
+        Problem(source, f"variant.{key}.without", f"there is no register {name!r} to be without")
+        for key, variant in variants.items()
+        for name in variant.without
+        if name not in document["register"]
+    ]
+    if slips:
+        raise DefinitionError(slips)
+    return variants
 
 
 def without_variants(document: Table) -> Table:

@@ -102,7 +102,12 @@ _FLOATS = {
 
 
 def decode(words: Sequence[int], word_type: WordType, order: WordOrder) -> Decimal | None:
-    """Return the number that `words` hold, exactly; None where they hold none."""
+    """Return the number that `words` hold, exactly; None where they hold none.
+
+    Raises `ValueError` where they are not as many as the type takes.
+    """
+    if len(words) != word_type.words:
+        raise ValueError(f"{len(words)} words, where {word_type} takes {word_type.words}")
     return decoder(word_type, order)(to_wire(words))
 
 
@@ -185,6 +190,11 @@ def _bytes_swapped(wire: bytes) -> bytes:
 def to_wire(words: Sequence[int]) -> bytes:
     """Return the bytes of `words` as they stand on the wire."""
     return _words(">", len(words)).pack(*words)
+
+
+def wire_packer(count: int) -> Callable[..., bytes]:
+    """Return the function that makes the wire's bytes of `count` words, one argument each."""
+    return _words(">", count).pack
 
 
 def in_order(words: Sequence[int], order: WordOrder) -> bytes:
