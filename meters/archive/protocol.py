@@ -26,12 +26,25 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A reading that the archive cannot hold, whatever is tried; `why` says what is wrong."""
+
+    reading: Reading
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: each reading was stored, was there already, or conflicts."""
+    """What became of a batch.
+
+    Each reading was stored, was there already, conflicts, or is refused: the four together are as
+    many as were offered.
+    """
 
     stored: int
     duplicates: int
     conflicts: tuple[Conflict, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,9 @@ class Archive(Protocol):
         """Store what is new. When this returns, everything stored is durable.
 
         Sending the same readings again is always safe. A reading whose identity is taken is a
-        duplicate if value and raw words are equal, else a conflict; the kept one stays.
+        duplicate if value and raw words are equal, else a conflict; the kept one stays. One that
+        cannot be held is refused and keeps nobody back: a time that is not whole seconds of UTC, a
+        value that is no multiple of 10⁻⁴ or exceeds 64 bits, or what a server will not take.
         Raises `ArchiveUnavailableError`; then send the whole batch again.
         """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import bindparam, delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from meters.archive.rows import HOUR_S, Row
@@ -22,10 +22,7 @@ _Item = TypeVar("_Item")
 # What one statement may list: SQLite allows 32,766 parameters, PostgreSQL's protocol 65,535.
 _LISTED_MAX = 8192
 # Up to this many series are sought one by one in each hour; for more, whole hours are scanned.
-_SOUGHT_MAX = 500
-# Meters that report each quarter of an hour are all found at the first look; each next is wider.
-_FIRST_LOOK_H = 2
-_WIDENING = 24
+SOUGHT_MAX = 500
 
 
 def series_ids(connection: Connection, meters: Collection[str]) -> dict[Series, int]:
@@ -33,7 +30,7 @@ def series_ids(connection: Connection, meters: Collection[str]) -> dict[Series, 
     columns = select(SERIES.c.meter, SERIES.c.register, SERIES.c.id)
     return {
         Series(meter, register): number
-        for part in _parts(sorted(meters))
+        for part in parts(sorted(meters))
         for meter, register, number in connection.execute(columns.where(SERIES.c.meter.in_(part)))
     }
 
@@ -49,29 +46,27 @@ def all_series_ids(connection: Connection) -> dict[Series, int]:
 def add_series(connection: Connection, series: Collection[Series]) -> None:
     """Give an id to those of `series` that have none."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    for part in _parts(sorted(series)):
+    for part in parts(sorted(series)):
         rows = [one._asdict() for one in part]
         connection.execute(insert(SERIES).values(rows).on_conflict_do_nothing())
 
 
-def first_and_last_second(connection: Connection) -> tuple[int, int] | None:
-    """Return the span of the archive, widened to whole hours; None for an empty one."""
+def first_and_last_hour(connection: Connection) -> tuple[int, int] | None:
+    """Return the first and the last hour that has rows; None where there is no row."""
     # Two questions: a single one for both ends would scan all of SQLite's key.
     first = connection.execute(select(func.min(READING.c.hour))).scalar()
     last = connection.execute(select(func.max(READING.c.hour))).scalar()
-    if first is None or last is None:
-        return None
-    return first * HOUR_S, (last + 1) * HOUR_S - 1
+    return None if first is None or last is None else (first, last)
 
 
 def span(connection: Connection, series_id: int, first_s: int, last_s: int) -> Iterator[Row]:
     """Yield the rows of one series with `first_s <= time <= last_s`, oldest first."""
     hours = range(first_s // HOUR_S, last_s // HOUR_S + 1)
-    for part in _parts(hours):
+    for part in parts(hours):
         question = (
             select(READING)
             .where(
-                _hour_in(connection, part),
+                counted_in(connection, READING.c.hour, part),
                 READING.c.series == series_id,
                 READING.c.time.between(first_s, last_s),
             )
@@ -88,7 +83,7 @@ def stored_rows(connection: Connection, rows: Iterable[Row]) -> dict[tuple[int, 
     found: dict[tuple[int, int], Row] = {}
     for hour, members in offered.items():
         times = [row.time for row in members]
-        for part in _parts(sorted({row.series for row in members})):
+        for part in parts(sorted({row.series for row in members})):
             question = select(READING).where(
                 READING.c.hour == hour,
                 READING.c.series.in_(part),
@@ -100,9 +95,19 @@ def stored_rows(connection: Connection, rows: Iterable[Row]) -> dict[tuple[int, 
     return found
 
 
+def delete_rows(connection: Connection, rows: Iterable[Row]) -> None:
+    """Delete the rows that have the identities of `rows`."""
+    one = delete(READING).where(
+        READING.c.hour == bindparam("h"),
+        READING.c.series == bindparam("s"),
+        READING.c.time == bindparam("t"),
+    )
+    connection.execute(one, [{"h": row.hour, "s": row.series, "t": row.time} for row in rows])
+
+
 def nearest(
     connection: Connection,
-    ids: Iterable[int],
+    ids: Collection[int],
     *,
     first_s: int,
     last_s: int,
@@ -111,43 +116,35 @@ def nearest(
 ) -> dict[int, Row]:
     """Return the newest (or oldest) row in `first_s <= time <= last_s` of each series that has any.
 
-    The look begins at the wanted end and widens for the series that it has not found: one
-    statement for any number of series where all of them report regularly.
+    One statement; its cost grows with the span, not with the history.
     """
-    found: dict[int, Row] = {}
-    missing = set(ids)
-    for begin_s, end_s in _looks(first_s, last_s, backwards=newest):
-        if not missing:
-            break
-        conditions = _within(connection, begin_s, end_s, missing)
-        if only_good:
-            conditions.append(READING.c.verdict == int(Verdict.GOOD))
-        pick = func.max if newest else func.min
-        edge = (
-            select(
-                READING.c.series,
-                pick(READING.c.hour).label("hour"),
-                pick(READING.c.time).label("time"),
-            )
-            .where(*conditions)
-            .group_by(READING.c.series)
-            .subquery()
+    conditions = _within(connection, first_s, last_s, ids)
+    if only_good:
+        conditions.append(READING.c.verdict == int(Verdict.GOOD))
+    pick = func.max if newest else func.min
+    edge = (
+        select(
+            READING.c.series,
+            pick(READING.c.hour).label("hour"),
+            pick(READING.c.time).label("time"),
         )
-        question = (
-            select(READING)
-            .join(
-                edge,
-                (READING.c.hour == edge.c.hour)
-                & (READING.c.series == edge.c.series)
-                & (READING.c.time == edge.c.time),
-            )
-            .where(READING.c.hour.between(begin_s // HOUR_S, end_s // HOUR_S))
+        .where(*conditions)
+        .group_by(READING.c.series)
+        .subquery()
+    )
+    question = (
+        select(READING)
+        .join(
+            edge,
+            (READING.c.hour == edge.c.hour)
+            & (READING.c.series == edge.c.series)
+            & (READING.c.time == edge.c.time),
         )
-        for row in map(Row._make, connection.execute(question)):
-            if row.series in missing:
-                found[row.series] = row
-        missing -= found.keys()
-    return found
+        .where(READING.c.hour.between(first_s // HOUR_S, last_s // HOUR_S))
+    )
+    rows = map(Row._make, connection.execute(question))
+    wanted = frozenset(ids)
+    return {row.series: row for row in rows if row.series in wanted}
 
 
 def _within(
@@ -155,43 +152,35 @@ def _within(
 ) -> list[ColumnElement[bool]]:
     hours = range(begin_s // HOUR_S, end_s // HOUR_S + 1)
     seconds = READING.c.time.between(begin_s, end_s)
-    if len(ids) > _SOUGHT_MAX:
+    if len(ids) > SOUGHT_MAX:
         return [READING.c.hour.between(hours[0], hours[-1]), seconds]
-    return [_hour_in(connection, hours), READING.c.series.in_(sorted(ids)), seconds]
+    return [
+        counted_in(connection, READING.c.hour, hours),
+        READING.c.series.in_(sorted(ids)),
+        seconds,
+    ]
 
 
-def _hour_in(connection: Connection, hours: range) -> ColumnElement[bool]:
-    """Say `hour IN (…)` so that each hour becomes a seek of the key; a range would be a scan.
+def counted_in(
+    connection: Connection, column: ColumnElement[int], numbers: range
+) -> ColumnElement[bool]:
+    """Say `column IN (…)` so that each number becomes a seek of the key; a range would be a scan.
 
-    The database counts the hours itself: a year's would be 8,784 parameters.
+    The database counts them itself: a year's hours would be 8,784 parameters.
     """
     if connection.dialect.name == "sqlite":
-        counted = select(literal(hours[0]).label("hour")).cte("counted", recursive=True)
-        following = select(counted.c.hour + 1).where(counted.c.hour < hours[-1])
-        return READING.c.hour.in_(select(counted.union_all(following).c.hour))
-    counting = select(func.generate_series(hours[0], hours[-1])).scalar_subquery()
-    return READING.c.hour == func.any(func.array(counting))
-
-
-def _looks(first_s: int, last_s: int, *, backwards: bool) -> Iterator[tuple[int, int]]:
-    """Yield adjoining spans of seconds, from the wanted end on, each wider than the one before."""
-    width_h = _FIRST_LOOK_H
-    while first_s <= last_s:
-        if backwards:
-            begin_s = max(first_s, (last_s // HOUR_S - width_h + 1) * HOUR_S)
-            yield begin_s, last_s
-            last_s = begin_s - 1
-        else:
-            end_s = min(last_s, (first_s // HOUR_S + width_h) * HOUR_S - 1)
-            yield first_s, end_s
-            first_s = end_s + 1
-        width_h = min(width_h * _WIDENING, _LISTED_MAX)
+        counted = select(literal(numbers[0]).label("number")).cte("counted", recursive=True)
+        following = select(counted.c.number + 1).where(counted.c.number < numbers[-1])
+        return column.in_(select(counted.union_all(following).c.number))
+    counting = select(func.generate_series(numbers[0], numbers[-1])).scalar_subquery()
+    return column == func.any(func.array(counting))
 
 
 @overload
-def _parts(items: range) -> Iterator[range]: ...
+def parts(items: range) -> Iterator[range]: ...
 @overload
-def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]: ...
-def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+def parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]: ...
+def parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """Yield slices of `items` that one statement can list."""
     for start in range(0, len(items), _LISTED_MAX):
         yield items[start : start + _LISTED_MAX]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from meters.interval import utc
@@ -32,6 +32,7 @@ class UnstorableReadingError(ValueError):
             f"the reading of {meter} {register} at {reading.time.isoformat()} is refused: {why}"
         )
         self.reading = reading
+        self.why = why
 
 
 class Row(NamedTuple):
@@ -98,6 +99,11 @@ def floor_seconds(moment: datetime) -> int:
 def ceil_seconds(moment: datetime) -> int:
     """Return the first whole second at or after `moment`, since 1970."""
     return -((EPOCH - utc(moment)) // SECOND)
+
+
+def day_number(day: date) -> int:
+    """Return `day`, one of UTC, as days since 1970."""
+    return (day - EPOCH.date()).days
 
 
 def _whole_seconds(reading: Reading) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.dialects import sqlite
 
-from meters.archive import queries
+from meters.archive import chunk_queries, history, queries
 from meters.archive.protocol import (
     BOUNDARY_WINDOW,
     Appended,
@@ -23,8 +23,18 @@ from meters.archive.protocol import (
     ArchiveUrlError,
     Boundary,
     Conflict,
+    Refused,
 )
-from meters.archive.rows import Row, ceil_seconds, decode, encode, floor_seconds
+from meters.archive.rows import (
+    DAY_S,
+    HOUR_S,
+    Row,
+    UnstorableReadingError,
+    ceil_seconds,
+    decode,
+    encode,
+    floor_seconds,
+)
 from meters.archive.tables import READING, prepare
 from meters.archive.unavailable import reaching
 from meters.interval import utc
@@ -54,6 +64,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA journal_size_limit=67108864",
 )
+_DAY_H = DAY_S // HOUR_S
 _PREPARE_LOCK = 0x7A11_6A7E  # any number that no other use of the database takes
 
 # One array a column is what pg8000 sends fastest without a temporary table for COPY.
@@ -91,28 +102,25 @@ class SqlArchive:
             raise
 
     def append(self, readings: Sequence[Reading]) -> Appended:
-        """Store what is new: see `Archive.append`.
-
-        Raises `UnstorableReadingError` (a `ValueError`) before anything is stored.
-        """
-        if not readings:
-            return Appended(stored=0, duplicates=0)
-        try:
-            rows = encode(readings, self._ids)
-        except KeyError:  # a series seen for the first time
-            rows = encode(readings, self._registered({reading.series for reading in readings}))
-        with self._transaction(self._writer) as connection:
+        """Store what is new: see `Archive.append`."""
+        readings, rows, refused = self._encoded(readings)
+        if not rows:
+            return Appended(stored=0, duplicates=0, refused=refused)
+        with self.transaction(writing=True) as connection:
             stored = self._insert(connection, rows)
+            if chunked := self._in_chunks(connection, rows):  # late, and known already
+                queries.delete_rows(connection, chunked.values())
+                stored -= len(chunked)
             if stored == len(rows):
-                return Appended(stored=stored, duplicates=0)
+                return Appended(stored=stored, duplicates=0, refused=refused)
             offered = [Row._make(row) for row in rows]
-            kept = queries.stored_rows(connection, offered)
+            kept = queries.stored_rows(connection, offered) | chunked
         conflicts = tuple(
             Conflict(offered=reading, kept=decode(kept[row.identity], reading.series))
             for reading, row in zip(readings, offered, strict=True)
             if _contradict(row, kept[row.identity])
         )
-        return Appended(stored, len(rows) - stored - len(conflicts), conflicts)
+        return Appended(stored, len(rows) - stored - len(conflicts), conflicts, refused)
 
     def boundaries(
         self,
@@ -123,9 +131,9 @@ class SqlArchive:
     ) -> Mapping[Series, Boundary]:
         """Return the good readings next to `instant`, at most `window` away from it."""
         at_s = floor_seconds(instant)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             ids = self._known(connection, series)
-            before = queries.nearest(
+            before = history.nearest(
                 connection,
                 ids.values(),
                 first_s=ceil_seconds(instant - window),
@@ -133,7 +141,7 @@ class SqlArchive:
                 newest=True,
                 only_good=True,
             )
-            after = queries.nearest(
+            after = history.nearest(
                 connection,
                 ids.values(),
                 first_s=at_s + 1,
@@ -150,27 +158,27 @@ class SqlArchive:
     def readings(self, series: Series, interval: Interval) -> list[Reading]:
         """Return every reading of `series` inside `interval`, of any verdict, oldest first."""
         first_s, last_s = ceil_seconds(interval.start), ceil_seconds(interval.end) - 1
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             number = self._known(connection, [series]).get(series)
-            kept = queries.first_and_last_second(connection)
+            kept = history.first_and_last_second(connection)
             if number is None or kept is None:
                 return []
             first_s, last_s = max(first_s, kept[0]), min(last_s, kept[1])
             return [
-                decode(row, series) for row in queries.span(connection, number, first_s, last_s)
+                decode(row, series) for row in history.span(connection, number, first_s, last_s)
             ]
 
     def latest(self, series: Collection[Series] | None = None) -> Mapping[Series, Reading]:
         """Return the newest reading of each of `series` (of all by default) that has any."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             if series is None:
                 ids = queries.all_series_ids(connection)
             else:
                 ids = self._known(connection, series)
-            kept = queries.first_and_last_second(connection)
+            kept = history.first_and_last_second(connection)
             if kept is None:
                 return {}
-            rows = queries.nearest(
+            rows = history.nearest(
                 connection,
                 ids.values(),
                 first_s=kept[0],
@@ -184,12 +192,38 @@ class SqlArchive:
         """Release files and connections."""
         self._engine.dispose()
 
+    @property
+    def url(self) -> URL:
+        return self._engine.url
+
     @contextmanager
-    def _transaction(self, engine: Engine | None = None) -> Iterator[Connection]:
+    def transaction(self, *, writing: bool = False) -> Iterator[Connection]:
+        """Yield a connection inside a transaction, for what else is asked of the tables.
+
+        Raises `ArchiveUnavailableError`.
+        """
         if not self._prepared:
             self._prepare()
-        with reaching(self._engine.url), (engine or self._engine).begin() as connection:
+        engine = self._writer if writing else self._engine
+        with reaching(self._engine.url), engine.begin() as connection:
             yield connection
+
+    def shrink(self) -> None:
+        """Give back to the disk what deleted rows have left; needs room for a second copy.
+
+        Nobody can write meanwhile, and in PostgreSQL nobody can read.
+        """
+        unbound = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with reaching(self._engine.url), unbound.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("COMMIT")  # the BEGIN of `_begin_sqlite`
+                connection.exec_driver_sql("PRAGMA temp_store=FILE")  # the copy is no small thing
+                connection.exec_driver_sql("VACUUM")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.invalidate()
+            else:
+                connection.exec_driver_sql("VACUUM FULL reading")
+                connection.exec_driver_sql("VACUUM FULL chunk")
 
     def _prepare(self) -> None:
         with reaching(self._engine.url), self._writer.begin() as connection:
@@ -202,7 +236,7 @@ class SqlArchive:
 
     def _registered(self, series: set[Series]) -> Mapping[Series, int]:
         """Return ids that hold all of `series`; those seen for the first time are given one."""
-        with self._transaction(self._writer) as connection:
+        with self.transaction(writing=True) as connection:
             new = series - self._known(connection, series).keys()
             queries.add_series(connection, new)
             found = queries.series_ids(connection, {one.meter for one in new})
@@ -215,6 +249,38 @@ class SqlArchive:
         if unknown := asked - self._ids.keys():
             self._ids.update(queries.series_ids(connection, {one.meter for one in unknown}))
         return {one: self._ids[one] for one in asked if one in self._ids}
+
+    def _encoded(
+        self, readings: Sequence[Reading]
+    ) -> tuple[Sequence[Reading], list[tuple[Any, ...]], tuple[Refused, ...]]:
+        """Return the readings that can be held, their rows, and what is refused."""
+        try:
+            return readings, self._rows(readings), ()
+        except UnstorableReadingError:
+            pass
+        refused, held = [], []
+        for reading in readings:
+            try:
+                encode([reading], {reading.series: 0})
+                held.append(reading)
+            except UnstorableReadingError as error:
+                refused.append(Refused(reading, error.why))
+        return held, self._rows(held), tuple(refused)
+
+    def _rows(self, readings: Sequence[Reading]) -> list[tuple[Any, ...]]:
+        try:
+            return encode(readings, self._ids)
+        except KeyError:  # a series seen for the first time
+            return encode(readings, self._registered({reading.series for reading in readings}))
+
+    def _in_chunks(
+        self, connection: Connection, rows: list[tuple[Any, ...]]
+    ) -> dict[tuple[int, int], Row]:
+        """Return what the chunks of closed days hold under the identities of `rows`."""
+        last = chunk_queries.last_day(connection)
+        if last is None or min(row[0] for row in rows) // _DAY_H > last:
+            return {}
+        return chunk_queries.kept(connection, map(Row._make, rows), last)
 
     def _insert(self, connection: Connection, rows: list[tuple[Any, ...]]) -> int:
         """Insert the rows whose identity is free, the first of equals; return how many."""

@@ -2,7 +2,8 @@
 
 The key of `reading` begins with the hour: rows arrive almost in key order, so that writing stays
 fast, and one series' readings lie together within each hour, so that a month of one meter is 744
-short seeks instead of a scan of every meter's month.
+short seeks instead of a scan of every meter's month. A day that is closed moves from `reading` to
+`chunk`: one block a series and day, in the order in which days are closed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -21,12 +23,14 @@ from sqlalchemy import (
     UniqueConstraint,
     insert,
     select,
+    update,
 )
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITHOUT_CHUNKS = 1
 
 _METADATA = MetaData()
 
@@ -53,6 +57,16 @@ READING = Table(
     sqlite_with_rowid=False,
 )
 
+CHUNK = Table(
+    "chunk",
+    _METADATA,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("series", Integer, primary_key=True, autoincrement=False),
+    Column("readings", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 _VERSION = Table(
     "archive_schema",
     _METADATA,
@@ -66,7 +80,9 @@ class ArchiveSchemaError(RuntimeError):
 
 
 def prepare(connection: Connection) -> None:
-    """Create what is missing; the caller holds the right to do so alone until it commits.
+    """Create what is missing, in an older archive too.
+
+    The caller holds the right to do so alone until it commits.
 
     Raises `ArchiveSchemaError` if the database was made by a newer version.
     """
@@ -74,6 +90,8 @@ def prepare(connection: Connection) -> None:
     version = connection.execute(select(_VERSION.c.version)).scalar()
     if version is None:
         connection.execute(insert(_VERSION).values(id=1, version=SCHEMA_VERSION))
+    elif version == _WITHOUT_CHUNKS:
+        connection.execute(update(_VERSION).values(version=SCHEMA_VERSION))
     elif version != SCHEMA_VERSION:
         where = connection.engine.url.render_as_string(hide_password=True)
         raise ArchiveSchemaError(

@@ -114,22 +114,29 @@ def test_of_two_that_conflict_in_one_batch_the_first_is_kept(archive: Archive) -
         (NOON.replace(microsecond=1), "fraction of a second"),
     ],
 )
-def test_a_time_that_is_not_whole_seconds_of_utc_is_refused_with_its_batch(
+def test_a_time_that_is_not_whole_seconds_of_utc_is_refused_and_keeps_nobody_back(
     archive: Archive, time: datetime, says: str
 ) -> None:
     bad = Reading(WATER, time, Decimal(1), "01", Verdict.GOOD)
-    with pytest.raises(ValueError, match=rf"water-1 volume at {time.isoformat()[:10]}.*{says}"):
-        archive.append([reading(), bad])
-    assert archive.readings(ENERGY, ALWAYS) == []
+    done = archive.append([reading(), bad, reading(60)])
+    assert (done.stored, done.duplicates, done.conflicts) == (2, 0, ())
+    (refused,) = done.refused
+    assert refused.reading is bad
+    assert says in refused.why
+    assert archive.readings(ENERGY, ALWAYS) == [reading(), reading(60)]
+    assert archive.latest([WATER]) == {}
 
 
 @pytest.mark.parametrize("value", ["0.00001", "922337203685477.5808", "NaN", "sNaN", "Infinity"])
-def test_a_value_that_no_column_holds_is_refused_with_its_batch(
+def test_a_value_that_no_column_holds_is_refused_and_keeps_nobody_back(
     archive: Archive, value: str
 ) -> None:
-    with pytest.raises(ValueError, match="sdm120-1 import_energy at 2026-10-01T12:00:01"):
-        archive.append([reading(), reading(1, value)])
-    assert archive.readings(ENERGY, ALWAYS) == []
+    bad = reading(1, value)
+    done = archive.append([bad, reading()])
+    assert done.stored == 1
+    assert [refused.reading for refused in done.refused] == [bad]
+    assert archive.append([bad]).stored == 0
+    assert archive.readings(ENERGY, ALWAYS) == [reading()]
 
 
 def test_readings_are_those_inside_the_half_open_interval_oldest_first(archive: Archive) -> None:

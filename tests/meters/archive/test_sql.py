@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from meters.archive.compaction import compact
 from meters.archive.open import open_archive
 from meters.archive.protocol import ArchiveUnavailableError, ArchiveUrlError
 from meters.archive.sql import SqlArchive
@@ -53,10 +54,21 @@ def test_an_archive_is_found_again_when_opened_again(archive_url: str) -> None:
 def test_an_archive_of_a_newer_version_is_refused_and_left_alone(archive_url: str) -> None:
     SqlArchive(archive_url).close()
     execute(archive_url, "UPDATE archive_schema SET version = 99", "DROP TABLE reading")
-    with pytest.raises(ArchiveSchemaError, match=r"schema version 99, .* knows 1: upgrade"):
+    with pytest.raises(ArchiveSchemaError, match=r"schema version 99, .* knows 2: upgrade"):
         SqlArchive(archive_url)
     with pytest.raises(DatabaseError, match="reading"):
         execute(archive_url, "SELECT count(*) FROM reading")
+
+
+def test_an_archive_from_before_there_were_chunks_is_taken_on(archive_url: str) -> None:
+    before = SqlArchive(archive_url)
+    before.append([reading()])
+    before.close()
+    execute(archive_url, "DROP TABLE chunk", "UPDATE archive_schema SET version = 1")
+    archive = SqlArchive(archive_url)
+    compact(archive, date(2026, 10, 2))
+    assert archive.readings(ENERGY, DAY) == [reading()]
+    archive.close()
 
 
 @pytest.mark.parametrize(
