@@ -50,9 +50,9 @@ def parse_meter_types(document: dict[str, Any], source: str) -> tuple[MeterType,
         except DefinitionError as error:
             problems += _inside(error.problems, key)
             continue
-        found = found.model_copy(update={"proof": (*found.proof, *_inherited(found, itself))})
-        problems += _inside(prove(found, source), key)
-        types.append(found)
+        inherited = tuple(_inherited(found, itself))
+        problems += _inside(prove(found, source, inherited), key)
+        types.append(found.model_copy(update={"proof": found.proof + inherited}))
     if problems:
         raise DefinitionError(problems)
     return tuple(types)
@@ -90,12 +90,13 @@ def _inherited(variant: MeterType, itself: MeterType) -> Iterator[Proof]:
             yield proof.model_copy(update={"expect": expect, "at": at, "identity": None})
 
 
-def prove(meter_type: MeterType, source: str) -> Iterator[Problem]:
-    """Yield a problem for what the proofs of `meter_type` do not show, or show otherwise."""
-    proven = set()
+def prove(meter_type: MeterType, source: str, inherited: Iterable[Proof] = ()) -> Iterator[Problem]:
+    """Yield a problem for what the proofs of `meter_type` do not show, or show otherwise.
+
+    `inherited` are proofs that were run already, with the type of which it is a variant.
+    """
     for number, proof in enumerate(meter_type.proof, start=1):
         where = f"proof[{number}]"
-        proven |= {name for name, value in proof.expect.items() if not isinstance(value, Reason)}
         try:
             identity, decoded = _decode(meter_type, proof)
         except (FrameError, PayloadError, ValueError) as error:
@@ -105,12 +106,22 @@ def prove(meter_type: MeterType, source: str) -> Iterator[Problem]:
         if proof.identity not in (None, identity):
             what = "the captured answer states another number"
             yield Problem(source, f"{where}.identity", what, proof.identity, str(identity))
-        shown = {name: found for name, found in decoded.items() if name in proof.expect}
-        yield from _add_up(meter_type, shown, source, where)
+        yield from _add_up(meter_type, decoded, source, where)
+    proven = _shown_by((*meter_type.proof, *inherited))
     for name in meter_type.billing_registers:
         if name not in proven:
             what = "no proof shows a value of it; add a [[proof]] that expects one"
             yield Problem(source, f"register.{name}", what)
+
+
+def _shown_by(proofs: Iterable[Proof]) -> set[str]:
+    """Return the registers of which `proofs` show a value, and not a fault alone."""
+    return {
+        name
+        for proof in proofs
+        for name, expected in proof.expect.items()
+        if not isinstance(expected, Reason)
+    }
 
 
 def _decode(meter_type: MeterType, proof: Proof) -> tuple[str | None, Mapping[str, Decoded]]:

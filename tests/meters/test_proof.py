@@ -219,6 +219,6 @@ def test_a_proof_whose_registers_do_not_add_up_is_refused(tmp_path: Path) -> Non
     [problem] = refused(tmp_path, text + "expect = { total = 8, import = 4, export = 3 }")
 
     assert problem == (
-        "m.toml: variant.other: proof[1]: import + export is not total "
+        "m.toml: variant.other.proof[1]: import + export is not total "
         "(expected at most 0 apart, got 1)"
     )
