@@ -60,6 +60,12 @@ class Baseline(NamedTuple):
     load: Load | None = None
     """None while the counter moves, or no load is shown."""
 
+    @property
+    def stands_by(self) -> bool:
+        """Whether the rival is what was there before the baseline jumped."""
+        rival, probation = self.rival, self.probation
+        return rival is not None and probation is not None and rival.time < probation.since
+
 
 def rebase(time: datetime, value: Decimal) -> Baseline:
     """Return the baseline that a person confirms: a register recorded or answered for at `time`."""
@@ -88,7 +94,7 @@ def from_text(text: str) -> Baseline:
         probation, load = document.get("probation"), document.get("load")
         return Baseline(
             _time(document["time"]),
-            Decimal(document["value"]),
+            _number(document["value"]),
             None if moved is None else _time(moved),
             None if rival is None else _rival(*rival),
             None if probation is None else Probation(_time(probation[0]), int(probation[1])),
@@ -108,9 +114,16 @@ def _time(text: str) -> datetime:
     return utc(datetime.fromisoformat(text))
 
 
+def _number(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError(f"{text} is no number")
+    return number
+
+
 def _rival(since: str, first: str, time: str, value: str, readings: int) -> Rival:
-    return Rival(_time(since), Decimal(first), _time(time), Decimal(value), int(readings))
+    return Rival(_time(since), _number(first), _time(time), _number(value), int(readings))
 
 
 def _load(since: str, time: str, gauge: str, passed: str, readings: int) -> Load:
-    return Load(_time(since), _time(time), Decimal(gauge), Decimal(passed), int(readings))
+    return Load(_time(since), _time(time), _number(gauge), _number(passed), int(readings))

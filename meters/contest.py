@@ -8,7 +8,7 @@ an hour's at the highest rate) is on probation, and what was there before stands
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from meters.baseline import Baseline, Probation, Rival
 from meters.growth import growth, is_jump
@@ -22,27 +22,34 @@ if TYPE_CHECKING:
     from meters.meter_type import Register
 
 
-class Outcome(NamedTuple):
-    """The verdict on a reading, why, and the baseline that it leaves."""
+GOOD, SUSPECT = Verdict.GOOD, Verdict.SUSPECT
 
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-    baseline: Baseline
+Outcome: TypeAlias = "tuple[Verdict, tuple[Reason, ...], Baseline]"
+"""The verdict on a reading, why, and the baseline that it leaves."""
+
+
+def fits_display(register: Register, value: Decimal) -> bool:
+    """Return whether a counter of this type can show `value`."""
+    modulus = register.modulus
+    return value >= 0 and (modulus is None or value < modulus)
 
 
 def begin(time: datetime, value: Decimal) -> Outcome:
     """Return the outcome of the first reading of all: good, and confirmed by nothing."""
     baseline = Baseline(time, value, probation=Probation(time, 1))
-    return Outcome(Verdict.GOOD, (Reason.UNCONFIRMED,), baseline)
+    return GOOD, (Reason.UNCONFIRMED,), baseline
 
 
 def weigh(register: Register, baseline: Baseline, time: datetime, value: Decimal) -> Outcome:
     """Return the outcome of a reading of a counter, that may have come late or twice."""
+    fits = fits_display(register, value)
     elapsed = time - baseline.time
     if elapsed.days < 0:
-        late = growth(register, value, baseline.value, -elapsed)
+        late = growth(register, value, baseline.value, -elapsed) if fits else Reason.LATE
         return _suspect(Reason.LATE, baseline) if isinstance(late, Reason) else _good(baseline)
-    grown = growth(register, baseline.value, value, elapsed)
+    grown: Decimal | Reason = Reason.OUT_OF_RANGE
+    if fits:
+        grown = growth(register, baseline.value, value, elapsed)
     if not elapsed:
         return _suspect(grown, baseline) if isinstance(grown, Reason) else _good(baseline)
     rival = baseline.rival
@@ -61,11 +68,11 @@ def weigh(register: Register, baseline: Baseline, time: datetime, value: Decimal
 
 
 def _good(baseline: Baseline) -> Outcome:
-    return Outcome(Verdict.GOOD, (), baseline)
+    return GOOD, (), baseline
 
 
 def _suspect(reason: Reason, baseline: Baseline) -> Outcome:
-    return Outcome(Verdict.SUSPECT, (reason,), baseline)
+    return SUSPECT, (reason,), baseline
 
 
 def _moved(
@@ -76,18 +83,18 @@ def _moved(
     if turned or is_jump(register, grown):
         jumped = Baseline(time, value, time, _stands_by(baseline), Probation(time, 1))
         reasons = (Reason.ROLLOVER, Reason.UNCONFIRMED) if turned else (Reason.UNCONFIRMED,)
-        return Outcome(Verdict.GOOD, reasons, jumped)
+        return GOOD, reasons, jumped
     moved = baseline.moved if value == baseline.value else time
     rival, probation = baseline.rival, baseline.probation
-    if rival is not None and rival.time < time and not _was_before(rival, baseline):
+    if rival is not None and rival.time < time and not baseline.stands_by:
         rival = None  # a glitch: the counter goes on where it was
     if probation is None:
-        return Outcome(Verdict.GOOD, (), Baseline(time, value, moved, rival))
+        return GOOD, (), Baseline(time, value, moved, rival)
     longer = Probation(probation.since, probation.readings + 1)
     if longer.readings >= PERSISTING_READINGS and time - longer.since >= PERSISTING_TIME:
-        return Outcome(Verdict.GOOD, (), Baseline(time, value, moved))
+        return GOOD, (), Baseline(time, value, moved)
     kept = Baseline(time, value, moved, rival, longer)
-    return Outcome(Verdict.GOOD, (Reason.UNCONFIRMED,), kept)
+    return GOOD, (Reason.UNCONFIRMED,), kept
 
 
 def _contested(
@@ -95,8 +102,8 @@ def _contested(
 ) -> Outcome:
     """Let the rival go on; if it persists, it replaces a baseline that nothing has confirmed."""
     longer = rival._replace(time=time, value=value, readings=rival.readings + 1)
-    if baseline.probation is not None and persists(longer):
-        return Outcome(Verdict.GOOD, (Reason.RESTARTED,), Baseline(time, value))
+    if baseline.probation is not None and persists(longer) and grown is not Reason.OUT_OF_RANGE:
+        return GOOD, (Reason.RESTARTED,), Baseline(time, value)
     reason = grown if isinstance(grown, Reason) else Reason.UNANSWERED
     return _suspect(reason, baseline._replace(rival=longer))
 
@@ -109,7 +116,7 @@ def _from_rival(
     It belongs where it follows without a jump; else to the baseline, until the rival persists: then
     only a person can tell, though time makes everything plausible in the end.
     """
-    if _was_before(rival, baseline):
+    if baseline.stands_by:
         return False
     jumps = is_jump(register, grown)
     return jumps if jumps != is_jump(register, further) else persists(rival)
@@ -123,8 +130,3 @@ def _stands_by(baseline: Baseline) -> Rival:
     else:
         since, readings = probation.since, probation.readings
     return Rival(since, baseline.value, baseline.time, baseline.value, readings)
-
-
-def _was_before(rival: Rival, baseline: Baseline) -> bool:
-    """Return whether `rival` is what stood there before the baseline jumped."""
-    return baseline.probation is not None and rival.time < baseline.probation.since

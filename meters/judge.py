@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from meters.contest import begin, weigh
+from meters.contest import begin, fits_display, weigh
+from meters.cross_check import violated
+from meters.meter_type import Kind
 from meters.question import Question
 from meters.reading import Observation, Reading, Reason, Verdict
 from meters.stuck import gauge_beside, is_stuck, observed
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from meters.baseline import Baseline
     from meters.meter_type import MeterType, Register
     from meters.reading import Series
+
+
+_OF_GOOD = frozenset({Reason.ROLLOVER, Reason.UNCONFIRMED, Reason.RESTARTED})
+"""Reasons that say of a good reading how it was reached."""
 
 
 class Judged(NamedTuple):
@@ -53,14 +59,17 @@ def judge_together(
     if not trusted_clock:
         return [_set_aside(each, baselines, Reason.CLOCK) for each in observations]
     seen = {each.series.register: each for each in observations}
+    disputed = _disputed(meter_type, seen)
     registers = meter_type.registers
     judged = []
     for observation in observations:
         series = observation.series
         baseline = baselines.get(series)
         found = judge(observation, registers[series.register], baseline)
-        if baseline is not None and found.baseline is not baseline:
-            found = _watch(found, baseline, meter_type, seen)
+        if series.register in disputed:
+            found = _doubted(found, Reason.CROSS_CHECK, baseline)
+        elif baseline is not None and found.baseline is not baseline:
+            found = _watched(found, baseline, meter_type, seen)
         judged.append(found)
     return judged
 
@@ -75,19 +84,33 @@ def judge(observation: Observation, register: Register, baseline: Baseline | Non
     if value is None:
         fault = observation.fault or Reason.NOT_A_NUMBER
         return Judged(_reading(observation, Verdict.INVALID, (fault,)), baseline)
-    if not register.kind.is_billing:
+    kind = register.kind
+    if kind is Kind.GAUGE or kind is Kind.PARTIAL:
         return Judged(_reading(observation, Verdict.GOOD, ()), baseline)
-    modulus = register.modulus
-    if value < 0 or (modulus is not None and value >= modulus):
-        return Judged(_reading(observation, Verdict.SUSPECT, (Reason.OUT_OF_RANGE,)), baseline)
-    if baseline is None:
-        verdict, reasons, kept = begin(observation.time, value)
-    else:
+    if baseline is not None:
         verdict, reasons, kept = weigh(register, baseline, observation.time, value)
+        return Judged(_reading(observation, verdict, reasons), kept)
+    if not fits_display(register, value):
+        return Judged(_reading(observation, Verdict.SUSPECT, (Reason.OUT_OF_RANGE,)), None)
+    verdict, reasons, kept = begin(observation.time, value)
     return Judged(_reading(observation, verdict, reasons), kept)
 
 
-def _watch(
+def _disputed(meter_type: MeterType, seen: Mapping[str, Observation]) -> frozenset[str]:
+    """Return the counters of every cross-check that what was read together violates."""
+    if not meter_type.check:
+        return frozenset()
+    values = {name: each.value for name, each in seen.items() if each.value is not None}
+    names = {
+        name
+        for check in violated(meter_type, values)
+        for name in (check.total, *check.parts)
+        if meter_type.registers[name].kind.is_billing
+    }
+    return frozenset(names)
+
+
+def _watched(
     found: Judged, before: Baseline, meter_type: MeterType, seen: Mapping[str, Observation]
 ) -> Judged:
     """Look at the power gauge of a counter that stands still."""
@@ -100,17 +123,17 @@ def _watch(
         return found
     register = meter_type.registers[name]
     load = observed(before.load, register, name, seen.get(gauge))
-    if load is None or not is_stuck(load, register):
-        return Judged(reading, after._replace(load=load))
-    stuck = Reading(
-        reading.series,
-        reading.time,
-        reading.value,
-        reading.raw,
-        Verdict.SUSPECT,
-        (*reading.reasons, Reason.STUCK),
-    )
-    return Judged(stuck, before._replace(load=load))
+    if load is not None and is_stuck(load, register):
+        return _doubted(found, Reason.STUCK, before._replace(load=load))
+    return Judged(reading, after._replace(load=load))
+
+
+def _doubted(found: Judged, reason: Reason, kept: Baseline | None) -> Judged:
+    """Take back a good verdict, and the move of the baseline with it."""
+    reading = found.reading
+    verdict = max(reading.verdict, Verdict.SUSPECT)
+    reasons = tuple(each for each in reading.reasons if each not in _OF_GOOD)
+    return Judged(reading._replace(verdict=verdict, reasons=(*reasons, reason)), kept)
 
 
 def _set_aside(

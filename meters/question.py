@@ -60,7 +60,7 @@ class Question:
     def asked(cls, series: Series, baseline: Baseline) -> Self | None:
         """Return what has to be asked about `series`, None while nothing persists."""
         rival = baseline.rival
-        if rival is None or baseline.probation is not None or not persists(rival):
+        if rival is None or not persists(rival) or baseline.stands_by:
             return None
         return cls(
             series,
@@ -76,7 +76,7 @@ class Question:
 
     def __str__(self) -> str:
         what = {
-            Cause.RESET: "was it reset",
+            Cause.RESET: "was it reset, or did it wrap",
             Cause.EXCHANGE: "was the meter exchanged",
             Cause.MAP: "is it read at another scale or word order than before",
         }[self.likely]
@@ -94,6 +94,8 @@ def persists(rival: Rival) -> bool:
 
 
 def _likely(known: Decimal, shown: Decimal) -> Cause:
+    if shown < 0:
+        return Cause.MAP
     if shown and any(abs(known * power - shown) <= shown * SAME for power in POWERS_OF_TEN):
         return Cause.MAP
     return Cause.RESET if shown <= known * NEAR_ZERO else Cause.EXCHANGE

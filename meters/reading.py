@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,8 +60,7 @@ class Series(NamedTuple):
     register: str
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """What a register answered, decoded but not yet judged.
 
     `value` is in the register's canonical unit, None where the words hold no number; then `fault`
@@ -77,8 +75,7 @@ class Observation:
     fault: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A judged observation. Its identity is (meter, register, time); it never changes."""
 
     series: Series

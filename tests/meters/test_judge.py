@@ -2,79 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from judged_counter import (
+    ENERGY,
+    FIVE_DIGITS,
+    QUARTER,
+    RATE,
+    START,
+    every_quarter,
+    judged,
+    register,
+    seen,
+    shown,
+    verdicts,
+)
 
 from meters.baseline import Baseline, from_text, to_text
 from meters.growth import growth, plausible_growth
 from meters.judge import judge
 from meters.meter_type import Kind, Register
-from meters.reading import Observation, Reading, Reason, Series, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-QUARTER = timedelta(minutes=15)
-SERIES = Series("m-1", "import_energy")
-RATE = 75
-
-
-def register(**changes: Any) -> Register:
-    document = {
-        "kind": "total",
-        "unit": "kWh",
-        "address": 72,
-        "type": "float32",
-        "resolution": "0.01",
-        "digits": 8,
-        "max_rate": RATE,
-    }
-    return Register.model_validate({**document, **changes})
-
-
-ENERGY = register()
-FIVE_DIGITS = register(type="uint32", resolution=None, digits=5, max_rate=100)
-
-
-def seen(
-    value: str | int | Decimal | None, at: timedelta, fault: Reason | None = None
-) -> Observation:
-    number = None if value is None else Decimal(value)
-    return Observation(SERIES, START + at, number, f"raw {value}", fault)
-
-
-def judged(
-    observations: Iterable[Observation], counter: Register = ENERGY
-) -> tuple[list[Reading], Baseline | None]:
-    """Return the readings in the order in which they came, and the last baseline."""
-    readings: list[Reading] = []
-    baseline: Baseline | None = None
-    for observation in observations:
-        reading, baseline = judge(observation, counter, baseline)
-        readings.append(reading)
-    return readings, baseline
-
-
-def shown(baseline: Baseline | None) -> tuple[datetime, Decimal] | None:
-    return None if baseline is None else (baseline.time, baseline.value)
-
-
-def every_quarter(*values: str | None) -> list[Observation]:
-    return [seen(value, index * QUARTER) for index, value in enumerate(values)]
-
-
-def verdicts(readings: list[Reading]) -> list[str]:
-    return [
-        "good" if reading.verdict is Verdict.GOOD else ",".join(reading.reasons)
-        for reading in readings
-    ]
+from meters.reading import Observation, Reading, Reason, Verdict
 
 
 def grown(readings: list[Reading]) -> Decimal:
