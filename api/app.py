@@ -18,7 +18,16 @@ from api.pages import portal as portal_pages
 from api.pages import rendering, sign_in
 from api.pages import staff as staff_pages
 from api.resources import open_resources, read_clock
-from api.routes import engineering, gateways, operations, portal, sessions, staff
+from api.routes import (
+    devices,
+    engineering,
+    gateways,
+    operations,
+    portal,
+    requests,
+    sessions,
+    staff,
+)
 from api.security import assert_guarded
 
 if TYPE_CHECKING:
@@ -61,7 +70,16 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
     app.state.resources = resources
     app.state.metrics = Metrics()
     errors.install(app)
-    for audience in (portal, staff, engineering, gateways, sessions, operations):
+    for audience in (
+        portal,
+        staff,
+        engineering,
+        devices,
+        requests,
+        gateways,
+        sessions,
+        operations,
+    ):
         app.include_router(audience.router)
     for pages in (sign_in, portal_pages, staff_pages, engineering_pages):
         app.include_router(pages.router)

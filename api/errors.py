@@ -12,13 +12,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from api import language, problems
+from api.asking import CannotAskError
 from api.pages import rendering
 from api.problems import ProblemError, ProblemType
 from api.security import SignInFirstError, page_principal
+from api.store.device_lists import (
+    GatewayExistsError,
+    MeterListedError,
+    UnknownDeviceError,
+    UnknownGatewayError,
+)
+from api.store.questions import NoSuchQuestionError
 from billing.lifecycle import FourEyesError, PeriodError, StateError
 from billing.store.registry import UnknownCommunityError
 from billing.store.runs import PeriodTakenError, UnknownRunError
 from meters.archive.protocol import ArchiveUnavailableError
+from meters.definition import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +44,15 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownRunError: problems.NOT_FOUND,
     UnknownCommunityError: problems.UNKNOWN_COMMUNITY,
     ArchiveUnavailableError: problems.ARCHIVE_AWAY,
+    CannotAskError: problems.CANNOT_ASK,
+    DefinitionError: problems.NOT_TAKEN,
+    GatewayExistsError: problems.GATEWAY_EXISTS,
+    MeterListedError: problems.METER_LISTED,
+    NoSuchQuestionError: problems.NO_QUESTION,
+    UnknownDeviceError: problems.NOT_FOUND,
+    UnknownGatewayError: problems.NOT_FOUND,
 }
-"""What billing and the archive raise, and the problem that it is for a caller."""
+"""What the stores, billing and the archive raise, and the problem that it is for a caller."""
 
 DOMAIN_ERRORS = tuple(OF_DOMAIN)
 

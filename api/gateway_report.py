@@ -1,4 +1,7 @@
-"""What a gateway tells about itself: its counts, its devices, and what it could not understand."""
+"""What a gateway tells about itself: its counts, its devices, and what it could not understand.
+
+What it says of its spool, its list and its alarms is optional: older gateways do not.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +23,14 @@ class Tally:
     duplicate: int
     quarantined: int
     spooled: int
+    dropped: int = 0
+    """Readings of gauges that a full spool let go, so that counters found room."""
 
     @property
     def unaccounted(self) -> int:
         """Messages that were received and are nowhere; 0 unless something is wrong."""
-        return self.received - self.stored - self.duplicate - self.quarantined - self.spooled
+        known = self.stored + self.duplicate + self.quarantined + self.spooled + self.dropped
+        return self.received - known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +64,56 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolState:
+    """How full the spool is; `quota_bytes` is what it may take, None where nobody set a limit."""
+
+    bytes: int
+    quota_bytes: int | None
+    quarantine: int
+    """Items in quarantine that the gateway still keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something at the gateway that a person should look at."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListState:
+    """The device list that the gateway works from; `refused` is why it did not take a newer one."""
+
+    tag: str
+    refused: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A counter that contradicts its last good value and goes on from there.
+
+    It showed `known` at `known_at`; since `since`, when it showed `first`, `readings` readings
+    agree, the last of them `value` at `time`.
+    """
+
+    meter: str
+    register: str
+    unit: str
+    likely: str
+    """What the gateway takes it for: `reset`, `exchange` or `map`."""
+    known: Decimal
+    known_at: datetime
+    first: Decimal
+    since: datetime
+    value: Decimal
+    time: datetime
+    readings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One report of a gateway."""
+    """One report of a gateway. Without `questions` it does not know of any such thing."""
 
     gateway: str
     sent_at: datetime
@@ -66,3 +121,7 @@ class Report:
     tally: Tally
     devices: tuple[Device, ...]
     quarantine: tuple[Entry, ...]
+    spool: SpoolState | None = None
+    listed: ListState | None = None
+    alarms: tuple[Alarm, ...] = ()
+    questions: tuple[Question, ...] | None = None

@@ -22,7 +22,13 @@ class Permission(StrEnum):
     RUNS_ISSUE = "runs:issue"
     METERS_READ = "meters:read"
     """Meters, their readings and the gateways that read them."""
+    METERS_ASK = "meters:ask"
+    """Have a meter read now."""
     QUARANTINE_READ = "quarantine:read"
+    DEVICES_WRITE = "devices:write"
+    """Say which gateways there are, what each reads, and by which meter types."""
+    QUESTIONS_ANSWER = "questions:answer"
+    """Say why a counter fell, and record that a meter was exchanged."""
     GATEWAY_REPORT = "gateway:report"
     """Report as a gateway; only API keys have it."""
 
@@ -53,5 +59,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CLERK: _PREPARING,
     # An approver may prepare too; then another one approves: four eyes are about persons.
     Role.APPROVER: _PREPARING | {Permission.RUNS_APPROVE, Permission.RUNS_ISSUE},
-    Role.ENGINEER: frozenset({Permission.METERS_READ, Permission.QUARANTINE_READ}),
+    Role.ENGINEER: frozenset(
+        {
+            Permission.METERS_READ,
+            Permission.METERS_ASK,
+            Permission.QUARANTINE_READ,
+            Permission.DEVICES_WRITE,
+            Permission.QUESTIONS_ANSWER,
+        }
+    ),
 }

@@ -180,6 +180,42 @@ WRONG_GATEWAY = ProblemType(
     _("This key belongs to another gateway"),
     _("Give each gateway the key that was made for it."),
 )
+GATEWAY_EXISTS = ProblemType(
+    "gateway-exists",
+    409,
+    _("There is a gateway of this name already"),
+    _("Choose another name, or open the gateway that exists."),
+)
+ENROLMENT_REFUSED = ProblemType(
+    "enrolment-refused",
+    403,
+    _("The enrolment token does not count"),
+    _("It was used, has expired, or is mistyped. Ask an engineer for a new one."),
+)
+NOT_TAKEN = ProblemType(
+    "definition-refused",
+    422,
+    _("A gateway would refuse this"),
+    _("Correct what is listed; nothing was changed."),
+)
+METER_LISTED = ProblemType(
+    "meter-listed",
+    409,
+    _("Another gateway reads this meter"),
+    _("A meter is read by one gateway. Remove it there first."),
+)
+CANNOT_ASK = ProblemType(
+    "cannot-be-asked",
+    409,
+    _("This meter cannot be asked"),
+    _("It reports by itself, or no gateway reads it. Wait for its next message, or list it."),
+)
+NO_QUESTION = ProblemType(
+    "no-question",
+    409,
+    _("Nobody asks this any more"),
+    _("The meter may count on, or somebody else has answered. Load the page again."),
+)
 ARCHIVE_AWAY = ProblemType(
     "archive-unavailable",
     503,

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from api.catalogue import Catalogue
 from api.credentials import Passwords
 from billing.database import Database
 from meters.archive.open import open_archive
 from meters.catalog import load_folder, shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from starlette.requests import HTTPConnection
 
     from api.settings import ApiSettings
     from meters.archive.protocol import Archive
-    from meters.meter_type import MeterType
 
 
 def read_clock() -> datetime:
@@ -33,7 +33,7 @@ class Resources:
     settings: ApiSettings
     database: Database
     archive: Archive
-    meter_types: Mapping[str, MeterType]
+    catalogue: Catalogue
     passwords: Passwords
     now: Callable[[], datetime]
 
@@ -54,7 +54,7 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         settings=settings,
         database=Database(settings.database_url),
         archive=open_archive(settings.archive_url),
-        meter_types=meter_types,
+        catalogue=Catalogue(meter_types),
         passwords=Passwords(),
         now=clock,
     )

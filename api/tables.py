@@ -1,4 +1,4 @@
-"""The tables of identities, of calls that must happen once, and of what gateways report.
+"""The tables of identities, of calls that must happen once, of gateways and what they read.
 
 They stand beside billing's in one database, so that a call and its effect share a transaction.
 Secrets are never kept: passwords as Argon2 hashes, tokens and keys as SHA-256 digests.
@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Integer,
     LargeBinary,
     Table,
@@ -88,6 +89,7 @@ gateway_report = Table(
     Column("received_at", Instant, nullable=False),
     Column("version", Text, nullable=False),
     Column("tally", Text, nullable=False),  # JSON: received, stored, duplicate, …
+    Column("condition", Text, nullable=False, server_default="{}"),  # JSON: clock, spool, alarms
 )
 
 gateway_device = Table(
@@ -111,9 +113,103 @@ quarantine = Table(
     Column("digest", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("source", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Text, nullable=False, index=True),
     Column("detail", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     # The digest belongs to the identity: a gateway that lost its disk counts from 1 again.
     UniqueConstraint("gateway", "entry", "digest"),
+)
+
+# --- what engineers tell gateways -----------------------------------------------------------------
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False),  # of its device list, which is its ETag
+    Column("created_at", Instant, nullable=False),
+)
+
+gateway_enrolment = Table(
+    "gateway_enrolment",
+    metadata,
+    Column("token_digest", Text, primary_key=True),
+    Column("gateway", Text, ForeignKey("gateway.name"), nullable=False, index=True),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+gateway_bus = Table(
+    "gateway_bus",
+    metadata,
+    Column("gateway", Text, ForeignKey("gateway.name"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("settings", Text, nullable=False),  # JSON: the keys of [[bus]] but its name and devices
+)
+
+gateway_meter = Table(
+    "gateway_meter",
+    metadata,
+    Column("meter", Text, primary_key=True),  # one meter, one way in
+    Column("gateway", Text, ForeignKey("gateway.name"), nullable=False, index=True),
+    Column("bus", Text),  # none for a meter that reports through the broker
+    Column("settings", Text, nullable=False),  # JSON: the keys of its table but the meter
+    ForeignKeyConstraint(
+        ["gateway", "bus"],
+        ["gateway_bus.gateway", "gateway_bus.name"],
+        name="fk_gateway_meter_gateway_bus",
+    ),
+)
+
+meter_type = Table(
+    "meter_type",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False),  # the TOML file, as it was given
+    Column("digest", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+gateway_request = Table(
+    "gateway_request",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("gateway", Text, ForeignKey("gateway.name"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("meter", Text, nullable=False, index=True),
+    Column("detail", Text, nullable=False),  # JSON
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("expires_at", Instant),  # none for what must be done whenever the gateway comes back
+    Column("taken_at", Instant),
+    Column("answered_at", Instant),
+    Column("answer", Text),  # JSON
+    CheckConstraint("kind IN ('read', 'rebase')", name="known_kind"),
+)
+
+gateway_question = Table(
+    "gateway_question",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("meter", Text, primary_key=True),
+    Column("register", Text, primary_key=True),
+    Column("document", Text, nullable=False),  # JSON: what the gateway saw
+)
+
+question_answer = Table(
+    "question_answer",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("meter", Text, nullable=False, index=True),
+    Column("register", Text, nullable=False),
+    Column("question", Text, nullable=False),  # JSON: as it stood when it was answered
+    Column("cause", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answered_by", Text, nullable=False),
+    Column("answered_at", Instant, nullable=False),
+    Column("request_id", Identifier, ForeignKey("gateway_request.id")),
+    CheckConstraint("cause IN ('reset', 'exchange', 'map', 'glitch')", name="known_cause"),
 )

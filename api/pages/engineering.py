@@ -46,11 +46,12 @@ async def list_meters(request: Request, caller: MeterReader, after: str | None =
         standing = meters.standing(connection, at=now, after=after, limit=METERS_SHOWN + 1)
         reporting = gateways.gateways(connection)
         devices = gateways.devices(connection)
+        types = resources.catalogue.known(connection)
     states = await anyio.to_thread.run_sync(
         partial(
             freshness.meter_states,
             resources.archive,
-            resources.meter_types,
+            types,
             standing[:METERS_SHOWN],
             now=now,
         )
@@ -75,13 +76,14 @@ async def show_meter(request: Request, caller: MeterReader, meter: str) -> Respo
     now = resources.now()
     with resources.database.snapshot() as connection:
         standing = meters.standing(connection, meter=meter)
-        device = gateways.devices(connection).get(meter)
+        device = gateways.device(connection, meter)
+        types = resources.catalogue.known(connection)
     if not standing:
         raise ProblemError(problems.NOT_FOUND)
     last = standing[-1]
 
     def ask() -> tuple[freshness.MeterState, list[freshness.Newest]]:
-        archive, types = resources.archive, resources.meter_types
+        archive = resources.archive
         (state,) = freshness.meter_states(archive, types, [last], now=now)
         # A meter that has been silent for long still shows what it said last.
         since = now if state.age is None else now - state.age
@@ -96,7 +98,7 @@ async def show_meter(request: Request, caller: MeterReader, meter: str) -> Respo
         standing=standing,
         state=state,
         readings=readings,
-        meter_type=resources.meter_types.get(last.meter_type),
+        meter_type=types.get(last.meter_type),
         zone=ZoneInfo(last.zone),
         device=device,
     )

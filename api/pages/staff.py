@@ -124,7 +124,7 @@ def _take(resources: Resources, step: Step, run: int, *, actor: str, now: dateti
     database = resources.database
     match step:
         case "compute":
-            archive, types = resources.archive, resources.meter_types
+            archive, types = resources.archive, resources.catalogue.current(database)
             lifecycle.compute_run(database, archive, types, run_id=run, actor=actor, now=now)
         case "approve":
             lifecycle.approve_run(database, run_id=run, actor=actor, now=now)

@@ -16,7 +16,8 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing
-from api.schemas.metering import GatewayState, Meter, NewestReading, QuarantineItem
+from api.schemas.gateways import GatewayState
+from api.schemas.metering import Meter, NewestReading, QuarantineItem
 from api.schemas.values import Answer
 from api.security import Requires
 from api.store import gateways
@@ -52,8 +53,9 @@ async def list_meters(
         standing = meters.standing(
             connection, at=now, after=None if after is None else after[0], limit=limit + 1
         )
+        types = resources.catalogue.known(connection)
     states = await anyio.to_thread.run_sync(
-        partial(freshness.meter_states, resources.archive, resources.meter_types, standing, now=now)
+        partial(freshness.meter_states, resources.archive, types, standing, now=now)
     )
     return paged(states, limit, key=lambda state: (state.standing.meter,), shown=Meter.of)
 
@@ -75,13 +77,14 @@ async def list_readings(
     resources = of(request)
     with resources.database.snapshot() as connection:
         standing = meters.standing(connection, meter=meter)
+        types = resources.catalogue.known(connection)
     if not standing:
         raise ProblemError(problems.NOT_FOUND)
     found = await anyio.to_thread.run_sync(
         partial(
             freshness.recent_readings,
             resources.archive,
-            resources.meter_types,
+            types,
             standing[-1],
             back=timedelta(hours=hours),
             now=resources.now(),

@@ -124,7 +124,7 @@ async def compute_run(
         lifecycle.compute_run(
             database,
             resources.archive,
-            resources.meter_types,
+            resources.catalogue.current(database),
             run_id=run,
             actor=caller.name,
             now=now,

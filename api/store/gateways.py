@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import tables
-from api.gateway_report import Device, Entry, Tally
+from api.gateway_report import Alarm, Device, Entry, ListState, SpoolState, Tally
+from api.store import device_lists, questions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +31,14 @@ class Gateway:
     received_at: datetime
     version: str
     tally: Tally
+    spool: SpoolState | None
+    listed: ListState | None
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the gateway's clock was ahead of ours; the report's way is part of it."""
+        return self.sent_at - self.received_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +56,13 @@ def record(connection: Connection, report: Report, *, now: datetime) -> int | No
     None if nothing of it was ever sent. A report that was sent before the stored one changes
     nothing but the quarantine; the same report again changes nothing.
     """
+    device_lists.note_gateway(connection, report.gateway, now=now)
     table = tables.gateway_report
     sent_at = connection.scalar(
         select(table.c.sent_at).where(table.c.gateway == report.gateway).with_for_update()
     )
-    if sent_at is None or sent_at <= report.sent_at:
+    # a clock that was ahead and has been set right must not hide what the gateway says since
+    if sent_at is None or sent_at <= report.sent_at or sent_at > now:
         _replace(connection, report, now=now)
     for entry in report.quarantine:
         _keep(connection, report.gateway, entry)
@@ -65,35 +77,30 @@ def record(connection: Connection, report: Report, *, now: datetime) -> int | No
 def gateways(connection: Connection) -> list[Gateway]:
     """Return every gateway that ever reported, by name."""
     table = tables.gateway_report
-    return [
-        Gateway(
-            name=row.gateway,
-            sent_at=row.sent_at,
-            received_at=row.received_at,
-            version=row.version,
-            tally=Tally(**json.loads(row.tally)),
-        )
-        for row in connection.execute(select(table).order_by(table.c.gateway))
-    ]
+    return [_gateway(row) for row in connection.execute(select(table).order_by(table.c.gateway))]
 
 
-def devices(connection: Connection) -> dict[str, tuple[str, Device]]:
+def gateway(connection: Connection, name: str) -> Gateway | None:
+    """Return the gateway `name` by its latest report, None where it never reported."""
+    table = tables.gateway_report
+    row = connection.execute(select(table).where(table.c.gateway == name)).one_or_none()
+    return None if row is None else _gateway(row)
+
+
+def devices(connection: Connection, *, gateway: str | None = None) -> dict[str, tuple[str, Device]]:
     """Return each meter's gateway and what that one says of it, by meter."""
     table = tables.gateway_device
-    return {
-        row.meter: (
-            row.gateway,
-            Device(
-                meter=row.meter,
-                meter_type=row.meter_type,
-                state=row.state,
-                last_answer=row.last_answer,
-                failures=row.failures,
-                error=row.error,
-            ),
-        )
-        for row in connection.execute(select(table).order_by(table.c.meter))
-    }
+    query = select(table).order_by(table.c.meter)
+    if gateway is not None:
+        query = query.where(table.c.gateway == gateway)
+    return {row.meter: (row.gateway, _device(row)) for row in connection.execute(query)}
+
+
+def device(connection: Connection, meter: str) -> tuple[str, Device] | None:
+    """Return the meter's gateway and what that one says of it, None where no gateway knows it."""
+    table = tables.gateway_device
+    row = connection.execute(select(table).where(table.c.meter == meter)).first()
+    return None if row is None else (row.gateway, _device(row))
 
 
 def quarantine(connection: Connection, *, before_id: int | None = None, limit: int) -> list[Held]:
@@ -131,7 +138,16 @@ def _replace(connection: Connection, report: Report, *, now: datetime) -> None:
         "received_at": now,
         "version": report.version,
         "tally": json.dumps(asdict(report.tally)),
+        "condition": json.dumps(
+            {
+                "spool": None if report.spool is None else asdict(report.spool),
+                "listed": None if report.listed is None else asdict(report.listed),
+                "alarms": [asdict(each) for each in report.alarms],
+            }
+        ),
     }
+    if report.questions is not None:
+        questions.replace(connection, report.gateway, report.questions)
     connection.execute(
         _insert(connection, table)
         .values(gateway=report.gateway, **values)
@@ -141,6 +157,32 @@ def _replace(connection: Connection, report: Report, *, now: datetime) -> None:
     if report.devices:
         rows = [{"gateway": report.gateway, **asdict(each)} for each in report.devices]
         connection.execute(insert(device), rows)
+
+
+def _device(row: Row[Any]) -> Device:
+    return Device(
+        meter=row.meter,
+        meter_type=row.meter_type,
+        state=row.state,
+        last_answer=row.last_answer,
+        failures=row.failures,
+        error=row.error,
+    )
+
+
+def _gateway(row: Row[Any]) -> Gateway:
+    condition = json.loads(row.condition)
+    spool, listed = condition.get("spool"), condition.get("listed")
+    return Gateway(
+        name=row.gateway,
+        sent_at=row.sent_at,
+        received_at=row.received_at,
+        version=row.version,
+        tally=Tally(**json.loads(row.tally)),
+        spool=None if spool is None else SpoolState(**spool),
+        listed=None if listed is None else ListState(**listed),
+        alarms=tuple(Alarm(**each) for each in condition.get("alarms", ())),
+    )
 
 
 def _keep(connection: Connection, gateway: str, entry: Entry) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, insert, or_, select, update
 
 from api import tables
 from api.permission import Permission
@@ -37,6 +37,14 @@ def add_key(
             expires_at=expires_at,
         )
     )
+
+
+def end_keys_of(connection: Connection, gateway: str, *, now: datetime) -> int:
+    """Let every key that reports as `gateway` expire now; return how many there were."""
+    table = tables.api_key
+    live = or_(table.c.expires_at.is_(None), table.c.expires_at > now)
+    ended = update(table).where(table.c.gateway == gateway, live).values(expires_at=now)
+    return connection.execute(ended).rowcount
 
 
 def find_principal(connection: Connection, key_digest: str, *, now: datetime) -> Principal | None:

@@ -64,6 +64,12 @@ def send(house: House, **changes: Any) -> Any:
     )
 
 
+def upto(answer: Any) -> int | None:
+    assert answer.status_code == 200, answer.text
+    number: int | None = answer.json()["quarantine_upto"]
+    return number
+
+
 def items(house: House) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = house.caller("engineer").get("/v1/quarantine").json()["items"]
     return found
@@ -71,9 +77,10 @@ def items(house: House) -> list[dict[str, Any]]:
 
 def test_a_report_is_kept_and_answers_up_to_where(house: House) -> None:
     answer = send(house)
-    assert (answer.status_code, answer.json()) == (200, {"quarantine_upto": 5})
+    assert (answer.status_code, answer.json()["quarantine_upto"]) == (200, 5)
+    assert answer.json()["now"] == "2026-11-15T08:00:00Z"
     (gateway,) = house.caller("engineer").get("/v1/gateways").json()["items"]
-    assert gateway["tally"] == REPORT["tally"]
+    assert gateway["tally"] == {**REPORT["tally"], "dropped": 0}
     assert gateway["unaccounted"] == 0
     assert [(each["reason"], each["gateway"]) for each in items(house)] == [
         ("payload", "gw-1"),
@@ -83,14 +90,14 @@ def test_a_report_is_kept_and_answers_up_to_where(house: House) -> None:
 
 
 def test_a_repeated_report_doubles_nothing(house: House) -> None:
-    assert [send(house).json() for _ in range(3)] == [{"quarantine_upto": 5}] * 3
+    assert [upto(send(house)) for _ in range(3)] == [5] * 3
     assert len(items(house)) == 2
 
 
 def test_a_report_without_items_says_what_is_held(house: House) -> None:
-    assert send(house, quarantine=[]).json() == {"quarantine_upto": None}
+    assert upto(send(house, quarantine=[])) is None
     send(house)
-    assert send(house, quarantine=[]).json() == {"quarantine_upto": 5}
+    assert upto(send(house, quarantine=[])) == 5
 
 
 def test_a_late_report_does_not_replace_a_newer_one_but_its_items_are_kept(house: House) -> None:
@@ -102,12 +109,40 @@ def test_a_late_report_does_not_replace_a_newer_one_but_its_items_are_kept(house
     assert len(items(house)) == 2
 
 
+def test_a_clock_that_was_ahead_hides_nothing_once_it_is_set_right(house: House) -> None:
+    send(house, sent_at="2031-01-01T00:00:00+00:00", tally={**REPORT["tally"], "stored": 7})
+    (gateway,) = house.caller("engineer").get("/v1/gateways").json()["items"]
+    assert gateway["clock_ahead_s"] == 130_262_400
+    send(house)
+    (gateway,) = house.caller("engineer").get("/v1/gateways").json()["items"]
+    assert (gateway["clock_ahead_s"], gateway["tally"]["stored"]) == (-60, 8)
+
+
+def test_a_heartbeat_says_how_full_the_spool_is_and_what_is_wrong(house: House) -> None:
+    send(
+        house,
+        spool={"bytes": 40_960, "quota_bytes": 10**9, "quarantine": 2},
+        device_list={"tag": "t-1", "refused": "bus[1]: two buses use 10.0.0.7:502"},
+        alarms=[{"kind": "archive-away", "detail": "connection refused"}],
+    )
+    (gateway,) = house.caller("engineer").get("/v1/gateways").json()["items"]
+    assert gateway["spool"] == {"bytes": 40_960, "quota_bytes": 10**9, "quarantine": 2}
+    assert gateway["device_list"]["refused"] == "bus[1]: two buses use 10.0.0.7:502"
+    assert gateway["alarms"] == [{"kind": "archive-away", "detail": "connection refused"}]
+
+
+def test_gauges_that_a_full_spool_let_go_are_no_loss(house: House) -> None:
+    send(house, tally={**REPORT["tally"], "received": 15, "dropped": 3})
+    (gateway,) = house.caller("engineer").get("/v1/gateways").json()["items"]
+    assert gateway["unaccounted"] == 0
+
+
 def test_a_gateway_that_lost_its_disk_loses_no_item(house: House) -> None:
     """It counts from 1 again: another content under a number that was used is a new item."""
     send(house)
     again = copy.deepcopy(REPORT["quarantine"][:1])
     again[0]["content_base64"] = base64.b64encode(b"something else").decode()
-    assert send(house, quarantine=again).json() == {"quarantine_upto": 4}
+    assert upto(send(house, quarantine=again)) == 4
     assert len(items(house)) == 3
 
 

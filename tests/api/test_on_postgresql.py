@@ -40,7 +40,7 @@ def call(fresh_postgresql_url: str, tmp_path: Path) -> Iterator[Callable[..., ht
                 name="everything",
                 key_digest=digest(token),
                 scopes=list(Permission),
-                gateway=None,
+                gateway="gw-1",
                 now=court.NOW,
             )
     archive.close()
@@ -111,8 +111,27 @@ def test_a_report_may_be_sent_twice(call: Callable[..., httpx.Response]) -> None
     }
     for _ in range(2):
         answer = call("POST", "/v1/gateway/report", json=report)
-        assert answer.json() == {"quarantine_upto": 1}
+        assert answer.json()["quarantine_upto"] == 1
     assert len(call("GET", "/v1/quarantine").json()["items"]) == 1
-    assert call("POST", "/v1/gateway/report", json={**report, "quarantine": []}).json() == {
-        "quarantine_upto": 1
-    }
+    again = call("POST", "/v1/gateway/report", json={**report, "quarantine": []}).json()
+    assert again["quarantine_upto"] == 1
+
+
+def test_a_gateway_is_told_what_to_read_and_do(call: Callable[..., httpx.Response]) -> None:
+    assert call("POST", "/v1/gateways", key="add-north", json={"gateway": "gw-1"}).is_success
+    bus = call("PUT", "/v1/gateways/gw-1/buses/b1", key="bus-0001", json={"host": "10.0.0.7"})
+    assert bus.is_success, bus.text
+    way = {"type": "eastron-sdm120", "bus": "b1", "unit": 1}
+    assert call("PUT", "/v1/gateways/gw-1/meters/E-1-201", key="met-0001", json=way).is_success
+    listed = call("GET", "/v1/gateway/devices")
+    assert listed.json()["bus"][0]["device"][0]["meter"] == "E-1-201"
+    asked = call("POST", "/v1/meters/E-1-201/read-requests", key="read-0001")
+    assert asked.json()["state"] == "waiting"
+    found = call("GET", "/v1/gateway/requests").json()
+    assert [each["kind"] for each in found["requests"]] == ["read"]
+    number = found["requests"][0]["id"]
+    path = f"/v1/gateway/requests/{number}/answer"
+    assert call("POST", path, json={"done": False, "error": "no answer"}).status_code == 204
+    assert call("GET", f"/v1/read-requests/{number}").json()["state"] == "answered"
+    assert call("GET", "/v1/unknown-meters").json()["items"] == []
+    assert call("GET", "/v1/questions").json()["items"] == []
