@@ -11,16 +11,39 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from meters.words import WordOrder, WordType, decode, encode, from_hex, to_hex
+from meters.words import (
+    WordOrder,
+    WordType,
+    decode,
+    decoder,
+    encode,
+    encode_wire,
+    from_hex,
+    in_order,
+    to_hex,
+    wire_from_hex,
+    wire_hex,
+)
 
 INTEGERS = {
     WordType.UINT16: (2, False),
     WordType.INT16: (2, True),
     WordType.UINT32: (4, False),
     WordType.INT32: (4, True),
+    WordType.UINT48: (6, False),
+    WordType.INT48: (6, True),
     WordType.UINT64: (8, False),
     WordType.INT64: (8, True),
 }
+ODD = {
+    WordType.UINT8: (1, False),
+    WordType.INT8: (1, True),
+    WordType.UINT24: (3, False),
+    WordType.INT24: (3, True),
+}
+"""Type → bytes, signed: of binary payloads only."""
+BCD = {WordType.BCD16: 4, WordType.BCD32: 8, WordType.BCD48: 12, WordType.BCD64: 16}
+"""Type → digits."""
 FLOATS = {WordType.FLOAT32: (4, 8, 23), WordType.FLOAT64: (8, 11, 52)}
 """Type → bytes, bits of the exponent, bits of the fraction (IEEE 754)."""
 
@@ -67,6 +90,71 @@ def test_an_integer_is_what_its_bytes_say_in_every_order(
     assert encode(Decimal(number), word_type, order) == tuple(words)
 
 
+@pytest.mark.parametrize("word_type", ODD)
+@given(data=st.data(), order=st.sampled_from([WordOrder.ABCD, WordOrder.DCBA]))
+def test_an_odd_number_of_bytes_reads_from_either_end(
+    word_type: WordType, data: st.DataObject, order: WordOrder
+) -> None:
+    size, signed = ODD[word_type]
+    raw = data.draw(st.binary(min_size=size, max_size=size))
+    wire = raw if order is WordOrder.ABCD else raw[::-1]
+    number = int.from_bytes(raw, "big", signed=signed)
+
+    assert word_type.size == size
+    assert decoder(word_type, order)(wire) == number
+    assert encode_wire(Decimal(number), word_type, order) == wire
+
+
+@pytest.mark.parametrize("word_type", BCD)
+@given(data=st.data(), order=ORDERS)
+def test_bcd_is_its_digits_in_every_order(
+    word_type: WordType, data: st.DataObject, order: WordOrder
+) -> None:
+    digits = data.draw(st.text("0123456789", min_size=BCD[word_type], max_size=BCD[word_type]))
+    words = on_the_wire(bytes.fromhex(digits), order)
+
+    assert 4 * word_type.words == len(digits)
+    assert decode(words, word_type, order) == int(digits)
+    assert encode(Decimal(digits), word_type, order) == tuple(words)
+
+
+@pytest.mark.parametrize("word_type", BCD)
+@given(data=st.data(), order=ORDERS)
+def test_a_half_byte_above_nine_is_no_digit(
+    word_type: WordType, data: st.DataObject, order: WordOrder
+) -> None:
+    digits = ["0"] * BCD[word_type]
+    digits[data.draw(st.integers(0, len(digits) - 1))] = data.draw(st.sampled_from("abcdef"))
+    words = on_the_wire(bytes.fromhex("".join(digits)), order)
+
+    assert decode(words, word_type, order) is None
+
+
+@pytest.mark.parametrize("word_type", [*INTEGERS, *ODD, *BCD])
+def test_the_capacity_is_the_first_number_that_does_not_fit(word_type: WordType) -> None:
+    capacity = word_type.capacity
+    assert capacity is not None
+
+    assert (
+        decoder(word_type, WordOrder.ABCD)(
+            encode_wire(Decimal(capacity - 1), word_type, WordOrder.ABCD)
+        )
+        == capacity - 1
+    )
+    with pytest.raises(OverflowError):
+        encode_wire(Decimal(capacity), word_type, WordOrder.ABCD)
+
+
+def test_a_float_is_full_nowhere() -> None:
+    assert WordType.FLOAT32.capacity is WordType.FLOAT64.capacity is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_of_words_is_no_number(count: int) -> None:
+    with pytest.raises(ValueError, match=f"{count} words, where uint32 takes 2"):
+        decode([1] * count, WordType.UINT32, WordOrder.ABCD)
+
+
 @pytest.mark.parametrize("word_type", FLOATS)
 @given(data=st.data(), order=ORDERS)
 def test_a_float_is_what_its_bits_say_exactly_in_every_order(
@@ -101,6 +189,20 @@ def test_the_orders_of_32_bits_by_hand(order: str, words: tuple[int, int]) -> No
 @pytest.mark.parametrize(
     ("order", "words"),
     [
+        ("ABCD", (0x0102, 0x0304, 0x0506)),
+        ("CDAB", (0x0506, 0x0304, 0x0102)),
+        ("BADC", (0x0201, 0x0403, 0x0605)),
+        ("DCBA", (0x0605, 0x0403, 0x0201)),
+    ],
+)
+def test_the_orders_of_48_bits_by_hand(order: str, words: tuple[int, ...]) -> None:
+    assert decode(words, WordType.UINT48, WordOrder(order)) == 0x010203040506
+    assert in_order(words, WordOrder(order)) == bytes(range(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
         ("ABCD", (0x0102, 0x0304, 0x0506, 0x0708)),
         ("CDAB", (0x0708, 0x0506, 0x0304, 0x0102)),
         ("BADC", (0x0201, 0x0403, 0x0605, 0x0807)),
@@ -125,6 +227,9 @@ def test_the_orders_of_64_bits_by_hand(order: str, words: tuple[int, ...]) -> No
         ("ffff ffff", "int32", "CDAB", "-1"),
         ("4163 12d0 0000 0000", "float64", "ABCD", "10000000"),
         ("0000 0000 0000 0001", "uint64", "ABCD", "1"),
+        ("0123 4567", "bcd32", "ABCD", "1234567"),
+        ("4567 0123", "bcd32", "CDAB", "1234567"),
+        ("0000 0123 4567 8901", "bcd64", "ABCD", "12345678901"),
     ],
 )
 def test_dumps_with_known_values(dump: str, word_type: str, order: str, value: str) -> None:
@@ -190,6 +295,10 @@ def test_encoding_a_float32_takes_the_nearest_one(number: Decimal) -> None:
         ("1e400", "float64"),
         ("-1e400", "float64"),
         ("Infinity", "uint16"),
+        ("10000", "bcd16"),
+        ("-1", "bcd32"),
+        ("281474976710656", "uint48"),
+        ("-140737488355329", "int48"),
     ],
 )
 def test_a_number_that_does_not_fit_is_refused_never_wrapped_nor_infinite(
@@ -229,6 +338,14 @@ def test_hex_text_comes_back(words: list[int]) -> None:
 def test_text_that_is_no_words_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         from_hex(text)
+
+
+@given(st.binary(max_size=9))
+def test_bytes_are_written_in_words_from_the_right(wire: bytes) -> None:
+    text = wire_hex(wire)
+
+    assert wire_from_hex(text) == wire
+    assert all(len(each) == 4 for each in text.split()[1:])
 
 
 @given(st.text(max_size=12))
