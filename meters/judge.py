@@ -14,7 +14,7 @@ from meters.cross_check import violated
 from meters.meter_type import Kind
 from meters.question import Question
 from meters.reading import Observation, Reading, Reason, Verdict
-from meters.stuck import gauge_beside, is_stuck, observed
+from meters.stuck import gauge_beside, is_stuck, observed, other_direction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ def judge_together(
         if series.register in disputed:
             found = _doubted(found, Reason.CROSS_CHECK, baseline)
         elif baseline is not None and found.baseline is not baseline:
-            found = _watched(found, baseline, meter_type, seen)
+            found = _watched(found, baselines, meter_type, seen)
         judged.append(found)
     return judged
 
@@ -111,16 +111,25 @@ def _disputed(meter_type: MeterType, seen: Mapping[str, Observation]) -> frozens
 
 
 def _watched(
-    found: Judged, before: Baseline, meter_type: MeterType, seen: Mapping[str, Observation]
+    found: Judged,
+    baselines: Mapping[Series, Baseline],
+    meter_type: MeterType,
+    seen: Mapping[str, Observation],
 ) -> Judged:
     """Look at the power gauge of a counter that stands still."""
     reading, after = found
+    before = baselines[reading.series]
     if after is None or reading.verdict is not Verdict.GOOD or after.value != before.value:
         return found
     name = reading.series.register
     gauge = gauge_beside(meter_type, name)
     if gauge is None:
         return found
+    other = seen.get(other_direction(name) or "")
+    if other is not None:
+        stood = baselines.get(other.series)
+        if stood is not None and stood.value != other.value:
+            return found
     register = meter_type.registers[name]
     load = observed(before.load, register, name, seen.get(gauge))
     if load is not None and is_stuck(load, register):

@@ -2,7 +2,8 @@
 
 A vacant flat is not stuck: its gauge shows nothing. What must have passed is reckoned low: between
 two readings the smaller of both gauges, and never for longer than `LONGEST_STEP`, since the power
-may have been off between them. A counter is stuck when that is `STEPS` steps of its display, in at
+may have been off between them; and nothing while the counter of the other direction moves, since a
+gauge may lack its sign. A counter is stuck when that is `STEPS` steps of its display, in at
 least `READINGS` readings over `TIME`. It stays stuck until it moves.
 """
 
@@ -50,6 +51,14 @@ def gauge_beside(meter_type: MeterType, name: str) -> str | None:
     return gauge
 
 
+def other_direction(name: str) -> str | None:
+    """Return the counter of what passes in the other direction: `export_energy` of the import."""
+    for one, other in (("import_", "export_"), ("export_", "import_")):
+        if name.startswith(one):
+            return other + name.removeprefix(one)
+    return {"volume": "reverse_volume", "reverse_volume": "volume"}.get(name)
+
+
 def observed(
     load: Load | None, register: Register, name: str, shown: Observation | None
 ) -> Load | None:
@@ -77,9 +86,8 @@ def is_stuck(load: Load, register: Register) -> bool:
 
 
 def _passing(name: str, gauge: Decimal) -> Decimal:
-    """Return what `gauge` says of a counter: import and export count one direction each."""
-    if name.startswith("import"):
-        return max(gauge, gauge * 0)
-    if name.startswith("export"):
-        return max(-gauge, gauge * 0)
-    return abs(gauge)
+    """Return what `gauge` says of a counter; all but a total count one direction each."""
+    if name.startswith("total"):
+        return abs(gauge)
+    directed = -gauge if name.startswith(("export", "reverse")) else gauge
+    return max(directed, gauge * 0)

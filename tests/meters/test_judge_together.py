@@ -290,6 +290,32 @@ def test_an_export_counter_is_stuck_by_what_is_fed_in() -> None:
     assert said(found[-1]["import_energy"]) == (GOOD, set())
 
 
+def test_a_gauge_without_a_sign_does_not_make_the_other_direction_stuck() -> None:
+    meter = Meter(METERED)
+    found = [
+        meter.read(i * QUARTER, import_energy="100", export_energy=str(50 + i), power="4")
+        for i in range(8)
+    ]
+
+    assert [said(each["import_energy"])[0] for each in found] == [GOOD] * 8
+
+
+@pytest.mark.parametrize(
+    ("flow", "stuck"), [("0.5", ["volume"]), ("-0.5", ["reverse_volume"]), ("0", [])]
+)
+def test_a_water_meter_is_judged_by_its_flow(flow: str, stuck: list[str]) -> None:
+    volume = counter(unit="m3", resolution="0.001", max_rate="2.5")
+    water = model(volume=volume, reverse_volume=volume, flow=gauge(unit="m3/h", resolution="0.001"))
+    meter = Meter(water)
+    found = [
+        meter.read(i * QUARTER, volume="100", reverse_volume="1", flow=flow) for i in range(8)
+    ][-1]
+
+    assert [name for name, each in found.items() if said(each)[0] is SUSPECT] == [stuck][
+        : len(stuck)
+    ]
+
+
 def test_a_phase_is_judged_by_the_power_of_its_phase() -> None:
     phases = model(
         import_energy_l1=counter(), import_energy_l2=counter(), power_l1=gauge(), power=gauge()
