@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.spool import Spool
-    from gateway.spool_file import Pending
     from meters.archive.protocol import Archive
 
 log = logging.getLogger(__name__)
@@ -86,12 +85,16 @@ class Forwarder:
         pending = self._spool.pending(self._batch)
         if pending is None:
             return Forwarded()
-        archive = self._opened()
         try:
-            return self._forward(archive, pending)
-        except ValueError:
-            # one reading that the archive cannot hold must not keep back all others
-            return self._forward_singly(archive, pending)
+            appended = self._opened().append(pending.readings)
+        except ArchiveUnavailableError:
+            self._close_archive()
+            raise
+        self._spool.settle(pending, appended, now=self._now())
+        for refused in appended.refused:
+            log.warning("the archive refuses a reading of %s", refused.reading.series.meter)
+        quarantined = len(appended.conflicts) + len(appended.refused)
+        return Forwarded(appended.stored, appended.duplicates, quarantined)
 
     def forward_all(self) -> Forwarded:
         """Forward until nothing is pending. Raises `ArchiveUnavailableError`."""
@@ -160,29 +163,6 @@ class Forwarder:
         return 0
 
     # on the executor's thread
-
-    def _forward(self, archive: Archive, pending: Pending) -> Forwarded:
-        try:
-            appended = archive.append(pending.readings)
-        except ArchiveUnavailableError:
-            self._close_archive()
-            raise
-        self._spool.settle(pending, appended, now=self._now())
-        return Forwarded(appended.stored, appended.duplicates, len(appended.conflicts))
-
-    def _forward_singly(self, archive: Archive, pending: Pending) -> Forwarded:
-        total = Forwarded()
-        while total.total < len(pending.readings):
-            single = self._spool.pending(1)
-            if single is None:
-                break
-            try:
-                total += self._forward(archive, single)
-            except ValueError as error:
-                log.warning("the archive refuses a reading of %s", single.readings[0].series.meter)
-                self._spool.refuse(single, str(error), now=self._now())
-                total += Forwarded(quarantined=1)
-        return total
 
     def _opened(self) -> Archive:
         if self._archive is None:

@@ -50,6 +50,7 @@ class Health:
     def __init__(self, devices: Iterable[DeviceHealth]) -> None:
         self._devices = {device.meter: device for device in devices}
         self._guard = threading.Lock()
+        self._alarms: dict[str, str] = {}
         self.broker_error: str | None = None
 
     def answered(self, meter: str, at: datetime, *, remark: str | None = None) -> None:
@@ -66,6 +67,16 @@ class Health:
             device = self._devices[meter]
             device.failures += 1
             device.error = error
+
+    def alarm(self, kind: str, detail: str) -> None:
+        """Say what a person should look at; one alarm of a kind stands until the all-clear."""
+        with self._guard:
+            self._alarms[kind] = detail
+
+    def all_clear(self, kind: str) -> None:
+        """Say that the alarm of this kind is over."""
+        with self._guard:
+            self._alarms.pop(kind, None)
 
     def devices(self, now: datetime) -> list[dict[str, Any]]:
         """Return each meter's state in the form that the status and the report have."""

@@ -46,16 +46,24 @@ class Quarantined:
     reason: Fault
     detail: str
     content: bytes
+    retained: bool = False
+    """Whether it came as the broker's stored copy: taken in again later, that still counts."""
 
 
 def quarantined(
-    *, received_at: datetime, source: str, reason: Fault, detail: str, content: bytes
+    *,
+    received_at: datetime,
+    source: str,
+    reason: Fault,
+    detail: str,
+    content: bytes,
+    retained: bool = False,
 ) -> Quarantined:
     """Return the item to keep; an oversized content is cut, and the detail says so."""
     if len(content) > CONTENT_LIMIT_BYTES:
         detail += f" (the first {CONTENT_LIMIT_BYTES} of {len(content)} bytes are kept)"
         content = content[:CONTENT_LIMIT_BYTES]
-    return Quarantined(received_at, source, reason, detail, content)
+    return Quarantined(received_at, source, reason, detail, content, retained)
 
 
 def reading_content(reading: Reading) -> bytes:

@@ -71,7 +71,11 @@ class Gateway:
         """
         with ExitStack() as stack:
             spool = stack.enter_context(
-                Spool(self._site.spool_path, quarantine_limit=self._site.quarantine_limit)
+                Spool(
+                    self._site.spool_path,
+                    quarantine_limit=self._site.quarantine_limit,
+                    quota_bytes=self._site.quota_bytes,
+                )
             )
             tally = spool.conservation()
             log.info("gateway %s starts, spool %s: %s", self._site.gateway, spool.path, tally)

@@ -5,6 +5,7 @@ Secrets are never in the file: it names the environment variables that hold them
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -61,6 +62,8 @@ class PollTable(Definition):
 class DeviceTable(Definition):
     """A meter on a bus."""
 
+    quota_mb: Annotated[int, Field(strict=True, ge=5)] = 1000
+    """How much of the disk it may take. Gauges go first; what bills rest on never goes."""
     meter: Name
     unit: Annotated[int, Field(strict=True, ge=0, le=255)]
     type: Name
@@ -88,9 +91,14 @@ class MqttMeterTable(Definition):
 
     @field_validator("topic")
     @classmethod
-    def _is_one_topic(cls, topic: str) -> str:
-        if "+" in topic or "#" in topic:
-            raise ValueError(f"{topic!r} is a filter; state the one topic that the meter uses")
+    def _is_topic(cls, topic: str) -> str:
+        levels = topic.split("/")
+        if any("#" in level or ("+" in level and level != "+") for level in levels):
+            raise ValueError(
+                f"{topic!r} is not one meter's topic; + stands for one whole level, # is not used"
+            )
+        if unknown := set(re.findall(r"{[^}]*}?|}", topic)) - {"{meter}", "{identity}"}:
+            raise ValueError(f"{min(unknown)!r} stands for nothing; use {{meter}} or {{identity}}")
         return topic
 
 
@@ -118,9 +126,14 @@ class MqttTable(Definition):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.password_env is not None and self.username is None:
+    """`+` stands for a level that varies, `{meter}` and `{identity}` for what is stated here. Where
+    registers of the type have topics of their own, those stand below this one."""
             raise ValueError("password_env needs a username beside it")
-        if self.ca_file is not None and not self.tls:
-            raise ValueError("ca_file needs tls = true beside it")
+        for name in ("ca_file", "cert_file", "key_file"):
+            if getattr(self, name) is not None and not self.tls:
+                raise ValueError(f"{name} needs tls = true beside it")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("state cert_file and key_file together, or neither")
         return self
 
     @field_validator("listen")
@@ -144,6 +157,9 @@ class DevicesTable(Definition):
 
 
 class ReportTable(Definition):
+    cert_file: Name | None = None
+    """The gateway's own certificate, where the broker asks for one; it implies key_file."""
+    key_file: Name | None = None
     """The API that hears how the gateway does."""
 
     url: Name

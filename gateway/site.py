@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.credential import CredentialFile
 from gateway.device_list import DeviceListFile, listed_types, merged
 from gateway.settings import Settings
-from gateway.site_check import check
+from gateway.site_check import check, topic_of
 from meters.catalog import load_folder, shipped
 from meters.definition import DefinitionError, Problem, read_document, validate
 
@@ -25,6 +25,7 @@ _SQLITE = "sqlite:///"
 
 @dataclass(frozen=True, slots=True)
 class Device:
+MEGABYTE = 1_000_000
     """A meter on a bus."""
 
     meter: str
@@ -45,7 +46,7 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class MqttMeter:
-    """A meter that reports through the broker, under one topic."""
+    """A meter that reports through the broker. `topic` may hold `+`, and no other pattern."""
 
     meter: str
     type: MeterType
@@ -77,6 +78,8 @@ class ReportTarget:
 
     url: str
     key: str = field(repr=False)
+    cert_file: Path | None = None
+    key_file: Path | None = None
     interval_s: int
 
 
@@ -98,6 +101,7 @@ class Site:
 
     @property
     def devices(self) -> Iterator[Device]:
+    quota_bytes: int
         """Every meter on a bus."""
         return (device for bus in self.buses for device in bus.devices)
 
@@ -211,6 +215,7 @@ def _key(report: ReportTable, spool_path: Path, secrets: _Secrets) -> str:
         return secrets.get(report.key_env or "", "report.key_env")
     found = CredentialFile(spool_path).read()
     if found is not None and found.url == report.url:
+        quota_bytes=settings.spool.quota_mb * MEGABYTE,
         return found.key
     what = (
         f"this gateway has no key of {report.url} yet; run `tallygate gateway enrol` with a token "
@@ -246,7 +251,9 @@ def _broker(
         tls=table.tls,
         ca_file=None if table.ca_file is None else folder / table.ca_file,
         listen=table.listen,
-        meters=tuple(MqttMeter(m.meter, types[m.type], m.topic, m.identity) for m in table.meter),
+        meters=tuple(
+            MqttMeter(m.meter, types[m.type], topic_of(m), m.identity) for m in table.meter
+        ),
     )
 
 
@@ -255,3 +262,5 @@ def _beside(url: str, folder: Path) -> str:
     if not url.startswith(_SQLITE) or url == _SQLITE or ":memory:" in url:
         return url
     return _SQLITE + str(folder / url.removeprefix(_SQLITE))
+        cert_file=None if table.cert_file is None else folder / table.cert_file,
+        key_file=None if table.key_file is None else folder / table.key_file,

@@ -11,7 +11,7 @@ from meters.definition import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gateway.settings import MqttTable, Settings
+    from gateway.settings import MqttMeterTable, MqttTable, Settings
     from meters.meter_type import MeterType
 
 Entry = TypeVar("Entry")
@@ -53,13 +53,17 @@ def _mqtt(mqtt: MqttTable, types: Mapping[str, MeterType], source: str) -> Itera
         if problem:
             yield Problem(source, f"{where}.type", problem)
             continue
-        access = types[meter.type].mqtt
-        if meter.identity is not None and access is not None and access.identity is None:
+        if "{identity}" in meter.topic and meter.identity is None:
+            what = f"the topic {meter.topic!r} holds the identity; state it"
+            yield Problem(source, f"{where}.identity", what)
+        elif meter.identity is not None and not (
+            types[meter.type].states_identity or "{identity}" in meter.topic
+        ):
             what = f"the type {meter.type!r} states no identity in its payload; remove the key"
             yield Problem(source, f"{where}.identity", what)
-    for topic in _doubled(meter.topic for meter in mqtt.meter):
-        sharing = [meter for meter in mqtt.meter if meter.topic == topic]
-        identities = [meter.identity for meter in sharing]
+    for topic in _doubled(topic_of(meter) for meter in mqtt.meter):
+        sharing = [meter for meter in mqtt.meter if topic_of(meter) == topic]
+        identities = [meter.identity and meter.identity.casefold() for meter in sharing]
         if None in identities or len(set(identities)) < len(sharing):
             what = f"several meters share {topic!r}; state the identity of each, all different"
             yield Problem(source, "mqtt.meter", what)
@@ -79,3 +83,12 @@ def _type_problem(name: str, types: Mapping[str, MeterType], way: str) -> str | 
 
 def _doubled(found: Iterable[Entry]) -> list[Entry]:
     return [each for each, times in Counter(found).items() if times > 1]
+        elif (named := types.get(sharing[0].type)) is not None and not named.states_identity:
+            what = f"meters of type {named.id!r} cannot share {topic!r}: nothing tells them apart"
+            yield Problem(source, "mqtt.meter", what)
+
+
+def topic_of(meter: MqttMeterTable) -> str:
+    """Return the topic of `meter` with its own name and number in their places."""
+    topic = meter.topic.replace("{meter}", meter.meter)
+    return topic.replace("{identity}", meter.identity or "{identity}")

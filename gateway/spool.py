@@ -4,31 +4,35 @@ One SQLite file (WAL, `synchronous=FULL`) holds pending readings in their order,
 the judge's baselines and the tally. What changes together changes in one transaction, so that
 I1 holds at every instant, also after a power cut:
 
-    received = stored + duplicate + quarantined + spooled
+    received = stored + duplicate + quarantined + dropped + spooled
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from gateway import spool_file
+from gateway import lanes, quarantine_table, quota, recent, spool_file
 from gateway.quarantine import Fault, Quarantined, quarantined, reading_content
+from gateway.quota import MEGABYTE
 from gateway.spool_file import Entry, Pending, Row, SpoolError
 from gateway.spool_lock import SpoolLock
+from meters.baseline import from_text, to_text
+from meters.reading import Series
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
+    from gateway.recent import Mark
     from meters.archive.protocol import Appended
-    from meters.judge import Baseline
-    from meters.reading import Series
+    from meters.baseline import Baseline
+    from meters.reading import Reading
 
 
 class ConservationError(SpoolError):
@@ -44,6 +48,16 @@ class Tally:
     duplicate: int
     quarantined: int
     spooled: int
+    dropped: int = 0
+    """Gauges that made room for what bills rest on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """How much the spool holds of what it may hold."""
+
+    used_bytes: int
+    quota_bytes: int
 
 
 class Spool:
@@ -58,21 +72,31 @@ class Spool:
     """
 
     def __init__(
-        self, path: Path, *, read_only: bool = False, quarantine_limit: int = 100_000
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        quarantine_limit: int = 100_000,
+        quota_bytes: int = 1000 * MEGABYTE,
     ) -> None:
         self.path = path
         self._quarantine_limit = quarantine_limit
+        self._quota_bytes = quota_bytes
         self._guard = threading.Lock()
+        self._reading_guard = threading.Lock()
         self._lock = None if read_only else SpoolLock(path)
         try:
             self._connection = spool_file.connect(path, read_only=read_only)
+            # a connection of its own: what is forwarded or shown does not hold up what comes in
+            self._reader = spool_file.connect(path, read_only=True)
         except SpoolError:
             self._release()
             raise
 
     def close(self) -> None:
         """Close the file and release the lock."""
-        with self._guard:
+        with self._guard, self._reading_guard:
+            self._reader.close()
             self._connection.close()
             self._release()
 
@@ -94,71 +118,84 @@ class Spool:
         rows: Sequence[Row],
         items: Sequence[Quarantined] = (),
         baselines: Mapping[Series, Baseline] | None = None,
+        *,
+        gauges: Sequence[Row] = (),
+        duplicates: int = 0,
+        retaken: Sequence[int] = (),
+        marks: Sequence[Mark] = (),
     ) -> None:
-        """Keep a batch: readings to forward, items for the quarantine, and the moved baselines."""
-        with self._transaction() as connection:
-            connection.executemany(
-                "INSERT INTO pending (meter, register, time, value, raw, verdict, reasons)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-            if baselines:
-                connection.executemany(
-                    "INSERT INTO baseline (meter, register, time, value) VALUES (?, ?, ?, ?)"
-                    " ON CONFLICT (meter, register)"
-                    " DO UPDATE SET time = excluded.time, value = excluded.value",
-                    (
-                        (*series, int(baseline.time.timestamp()), str(baseline.value))
-                        for series, baseline in baselines.items()
-                    ),
-                )
-            self._put_into_quarantine(connection, items)
-            connection.execute(
-                "UPDATE tally SET received = received + ?, quarantined = quarantined + ?",
-                (len(rows) + len(items), len(items)),
-            )
+        """Keep a batch: readings to forward, items for the quarantine, and the moved baselines.
+
+        `gauges` are readings that no bill rests on, `duplicates` counts readings that were kept
+        before; `retaken` are numbers of items that leave the quarantine as readings of this batch.
+        Raises `SpoolFullError` where readings that bills rest on leave no space.
+        """
+        while True:
+            try:
+                with self._transaction() as connection:
+                    lanes.put(connection, lanes.BILLING, rows)
+                    lanes.put(connection, lanes.GAUGES, gauges)
+                    _put_baselines(connection, baselines or {})
+                    _put_marks(connection, marks)
+                    if quarantine_table.take_out(connection, retaken) != len(retaken):
+                        raise ConservationError(
+                            f"{self.path}: items that became readings are not in quarantine"
+                        )
+                    self._set_aside(connection, items)
+                    connection.execute(
+                        "UPDATE tally SET received = received + ?, duplicate = duplicate + ?,"
+                        " quarantined = quarantined + ?",
+                        (
+                            len(rows) + len(gauges) + duplicates + len(items) - len(retaken),
+                            duplicates,
+                            len(items) - len(retaken),
+                        ),
+                    )
+                    quota.keep_within(connection, self._quota_bytes)
+            except sqlite3.OperationalError as error:
+                if not (is_full(error) and self._made_room()):
+                    raise
+            else:
+                return
 
     def baselines(self) -> dict[Series, Baseline]:
-        """Return the last good reading of every series."""
-        with self._guard:
-            found = self._connection.execute(
-                "SELECT meter, register, time, value FROM baseline"
-            ).fetchall()
-        return dict(map(spool_file.baseline, found))
+        """Return what every series is judged against."""
+        found = self._read("SELECT meter, register, state FROM baseline")
+        return {Series(meter, register): from_text(state) for meter, register, state in found}
+
+    def marks(self) -> list[Mark]:
+        """Return what is remembered of telegrams, oldest first."""
+        return self._read("SELECT mark, at FROM recent ORDER BY id")
 
     # what goes out
 
     def pending(self, limit: int) -> Pending | None:
-        """Return at most `limit` of the oldest pending readings, None where there are none."""
-        with self._guard:
-            found = self._connection.execute(
-                "SELECT id, meter, register, time, value, raw, verdict, reasons FROM pending"
-                " ORDER BY id LIMIT ?",
-                (limit,),
-            ).fetchall()
-        if not found:
-            return None
-        return Pending(tuple(spool_file.reading(columns[1:]) for columns in found), found[-1][0])
+        """Return at most `limit` of the pending readings, None where there are none.
+
+        They are the oldest ones; while more than `limit` wait, the newest are among them.
+        """
+        with self._reading_guard:
+            return lanes.batch(self._reader, limit)
 
     def settle(self, pending: Pending, appended: Appended, *, now: datetime) -> None:
         """Let go of `pending`, which the archive has confirmed as `appended`.
 
-        Conflicts go to the quarantine. Raises `ConservationError` where the archive's account does
-        not cover the batch; then everything stays pending.
+        Conflicts and what the archive refuses go to the quarantine. Raises `ConservationError`
+        where its account does not cover the batch; then everything stays pending.
         """
         items = [
-            quarantined(
-                received_at=now,
-                source=f"meter:{conflict.offered.series.meter}",
-                reason=Fault.CONFLICT,
-                detail=(
-                    f"register {conflict.offered.series.register} at "
-                    f"{conflict.offered.time.isoformat()}: the archive holds {conflict.kept.value}"
-                    f" (raw {conflict.kept.raw}), and keeps it; look for two meters under one id"
-                ),
-                content=reading_content(conflict.offered),
+            _left_over(
+                conflict.offered,
+                Fault.CONFLICT,
+                f"the archive holds {conflict.kept.value} (raw {conflict.kept.raw}), and keeps it;"
+                " look for two meters under one id",
+                now=now,
             )
             for conflict in appended.conflicts
+        ]
+        items += [
+            _left_over(refused.reading, Fault.REFUSED, refused.why, now=now)
+            for refused in appended.refused
         ]
         accounted = appended.stored + appended.duplicates + len(items)
         if accounted != len(pending.readings):
@@ -168,59 +205,58 @@ class Spool:
             )
         self._let_go(pending, appended.stored, appended.duplicates, items)
 
-    def refuse(self, pending: Pending, detail: str, *, now: datetime) -> None:
-        """Move `pending`, which the archive cannot hold for what `detail` says, to quarantine."""
-        items = [
-            quarantined(
-                received_at=now,
-                source=f"meter:{reading.series.meter}",
-                reason=Fault.REFUSED,
-                detail=f"register {reading.series.register}: {detail}",
-                content=reading_content(reading),
-            )
-            for reading in pending.readings
-        ]
-        self._let_go(pending, 0, 0, items)
-
     # what is told
 
     def tally(self) -> Tally:
         """Return the account; what is spooled follows from the other figures."""
-        with self._guard:
-            received, stored, duplicate, held = self._figures()
-        return Tally(received, stored, duplicate, held, received - stored - duplicate - held)
+        ((received, stored, duplicate, held, dropped),) = self._read(_FIGURES)
+        spooled = received - stored - duplicate - held - dropped
+        return Tally(received, stored, duplicate, held, spooled, dropped)
 
     def conservation(self) -> Tally:
         """Return the account with the pending readings counted; raise where I1 does not hold."""
-        with self._guard:
+        with self._reading_guard:
             # one read transaction: a figure that changed between two statements proves nothing
-            self._connection.execute("BEGIN")
+            self._reader.execute("BEGIN")
             try:
-                received, stored, duplicate, held = self._figures()
-                spooled, kept, forgotten = self._connection.execute(
-                    "SELECT (SELECT count(*) FROM pending), (SELECT count(*) FROM quarantine),"
-                    " forgotten FROM tally"
+                received, stored, duplicate, held, dropped = self._reader.execute(
+                    _FIGURES
                 ).fetchone()
+                billing, gauges, kept, forgotten = self._reader.execute(_COUNTED).fetchone()
             finally:
-                self._connection.execute("ROLLBACK")
-        tally = Tally(received, stored, duplicate, held, spooled)
-        if received != stored + duplicate + held + spooled or held != kept + forgotten:
+                self._reader.execute("ROLLBACK")
+        spooled = billing + gauges
+        tally = Tally(received, stored, duplicate, held, spooled, dropped)
+        if (
+            received != stored + duplicate + held + dropped + spooled
+            or held != kept + forgotten
+            or dropped < 0
+        ):
             raise ConservationError(
                 f"{self.path}: {tally}, of the quarantine {kept} kept and {forgotten} forgotten: "
                 "the figures do not add up; keep the file and report this"
             )
         return tally
 
+    def occupancy(self) -> Occupancy:
+        """Return how much of its quota the spool uses."""
+        with self._reading_guard:
+            return Occupancy(quota.used_bytes(self._reader), self._quota_bytes)
+
     def quarantine(
-        self, *, limit: int = 1000, after: int = 0, unreported: bool = False
+        self,
+        *,
+        limit: int = 1000,
+        after: int = 0,
+        unreported: bool = False,
+        source: str | None = None,
     ) -> tuple[Entry, ...]:
         """Return at most `limit` items with a number above `after`, oldest first."""
-        with self._guard:
-            found = self._connection.execute(
-                "SELECT id, received_at, source, reason, detail, content, reported FROM quarantine"
-                " WHERE id > ? AND reported <= ? ORDER BY id LIMIT ?",
-                (after, 0 if unreported else 1, limit),
-            ).fetchall()
+        found = self._read(
+            f"SELECT {spool_file.ENTRY} FROM quarantine"  # noqa: S608 - names of columns
+            " WHERE id > ? AND reported <= ? AND (? IS NULL OR source = ?) ORDER BY id LIMIT ?",
+            (after, 0 if unreported else 1, source, source, limit),
+        )
         return tuple(map(spool_file.entry, found))
 
     def mark_reported(self, upto: int) -> None:
@@ -232,51 +268,42 @@ class Spool:
 
     # inside
 
-    def _figures(self) -> tuple[int, int, int, int]:
-        figures: tuple[int, int, int, int] = self._connection.execute(
-            "SELECT received, stored, duplicate, quarantined FROM tally"
-        ).fetchone()
-        return figures
+    def _read(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        with self._reading_guard:
+            return self._reader.execute(statement, values).fetchall()
 
     def _let_go(
         self, pending: Pending, stored: int, duplicates: int, items: Sequence[Quarantined]
     ) -> None:
         with self._transaction() as connection:
-            gone = connection.execute("DELETE FROM pending WHERE id <= ?", (pending.last,)).rowcount
-            if gone != len(pending.readings):
+            gone = lanes.remove(connection, lanes.BILLING, pending.numbers)
+            gone_gauges = lanes.remove(connection, lanes.GAUGES, pending.gauges)
+            # gauges that made room while they were forwarded: they did not get lost after all
+            rescued = len(pending.gauges) - gone_gauges
+            (dropped,) = connection.execute("SELECT dropped FROM tally").fetchone()
+            if gone != len(pending.numbers) or rescued > dropped:
                 raise ConservationError(
-                    f"{self.path}: {len(pending.readings)} readings were confirmed, but {gone} "
-                    "were pending up to there; nothing was removed"
+                    f"{self.path}: {len(pending.readings)} readings were confirmed, but "
+                    f"{gone + gone_gauges} of them were pending; nothing was removed"
                 )
-            self._put_into_quarantine(connection, items)
+            self._set_aside(connection, items)
             connection.execute(
                 "UPDATE tally SET stored = stored + ?, duplicate = duplicate + ?,"
-                " quarantined = quarantined + ?",
-                (stored, duplicates, len(items)),
+                " quarantined = quarantined + ?, dropped = dropped - ?",
+                (stored, duplicates, len(items), rescued),
             )
 
-    def _put_into_quarantine(
-        self, connection: sqlite3.Connection, items: Sequence[Quarantined]
-    ) -> None:
-        if not items:
-            return
-        connection.executemany(
-            "INSERT INTO quarantine (received_at, source, reason, detail, content)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (
-                (int(i.received_at.timestamp()), i.source, i.reason.value, i.detail, i.content)
-                for i in items
-            ),
-        )
-        # a flood of foreign messages must not fill the disk: reported items go first
-        (kept,) = connection.execute("SELECT count(*) FROM quarantine").fetchone()
-        if (excess := kept - self._quarantine_limit) > 0:
-            connection.execute(
-                "DELETE FROM quarantine WHERE id IN"
-                " (SELECT id FROM quarantine ORDER BY reported DESC, id LIMIT ?)",
-                (excess,),
-            )
-            connection.execute("UPDATE tally SET forgotten = forgotten + ?", (excess,))
+    def _set_aside(self, connection: sqlite3.Connection, items: Sequence[Quarantined]) -> None:
+        if items:
+            quarantine_table.put(connection, items, limit=self._quarantine_limit)
+
+    def _made_room(self) -> bool:
+        """Let go of what may go where the disk is full; return whether anything went."""
+        with self._guard:
+            # what was written once is written over, so that letting go needs no new space
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        with self._transaction() as connection:
+            return bool(quota.make_room(connection))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -295,3 +322,41 @@ class Spool:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+_FIGURES = "SELECT received, stored, duplicate, quarantined, dropped FROM tally"
+_COUNTED = (
+    "SELECT (SELECT count(*) FROM pending), (SELECT count(*) FROM pending_gauge),"
+    " (SELECT count(*) FROM quarantine), forgotten FROM tally"
+)
+
+
+def _left_over(reading: Reading, fault: Fault, why: str, *, now: datetime) -> Quarantined:
+    return quarantined(
+        received_at=now,
+        source=f"meter:{reading.series.meter}",
+        reason=fault,
+        detail=f"register {reading.series.register} at {reading.time.isoformat()}: {why}",
+        content=reading_content(reading),
+    )
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Return whether `error` says that the disk has no space left."""
+    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+
+
+def _put_baselines(connection: sqlite3.Connection, baselines: Mapping[Series, Baseline]) -> None:
+    connection.executemany(
+        "INSERT INTO baseline (meter, register, state) VALUES (?, ?, ?)"
+        " ON CONFLICT (meter, register) DO UPDATE SET state = excluded.state",
+        ((*series, to_text(baseline)) for series, baseline in baselines.items()),
+    )
+
+
+def _put_marks(connection: sqlite3.Connection, marks: Sequence[Mark]) -> None:
+    if marks:
+        connection.executemany("INSERT INTO recent (mark, at) VALUES (?, ?)", marks)
+        connection.execute(
+            "DELETE FROM recent WHERE id <= (SELECT max(id) FROM recent) - ?", (recent.KEPT,)
+        )

@@ -1,4 +1,4 @@
-"""The spool's SQLite file: its tables, how it is opened, and its rows ⇄ values."""
+"""The spool's SQLite file: how it is opened, and its rows ⇄ values."""
 
 from __future__ import annotations
 
@@ -8,57 +8,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from gateway import spool_schema
 from gateway.quarantine import Fault, Quarantined
-from meters.judge import Baseline
 from meters.reading import Reading, Reason, Series, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-APPLICATION_ID = 1413565511  # the bytes "TALG": tells a spool from other databases
-VERSION = 1
-
-_SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE pending (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    meter TEXT NOT NULL,
-    register TEXT NOT NULL,
-    time INTEGER NOT NULL,
-    value TEXT,
-    raw TEXT NOT NULL,
-    verdict INTEGER NOT NULL,
-    reasons TEXT NOT NULL
-);
-CREATE TABLE quarantine (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    received_at INTEGER NOT NULL,
-    source TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    content BLOB NOT NULL,
-    reported INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE baseline (
-    meter TEXT NOT NULL,
-    register TEXT NOT NULL,
-    time INTEGER NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (meter, register)
-) WITHOUT ROWID;
-CREATE TABLE tally (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    received INTEGER NOT NULL DEFAULT 0,
-    stored INTEGER NOT NULL DEFAULT 0,
-    duplicate INTEGER NOT NULL DEFAULT 0,
-    quarantined INTEGER NOT NULL DEFAULT 0,
-    forgotten INTEGER NOT NULL DEFAULT 0
-);
-INSERT INTO tally (only) VALUES (1);
-PRAGMA application_id = 1413565511;
-PRAGMA user_version = 1;
-COMMIT;
-"""
+READING = "id, meter, register, time, value, raw, verdict, reasons"
+ENTRY = "id, received_at, source, reason, detail, content, reported, retained"
 
 
 class SpoolError(RuntimeError):
@@ -77,12 +36,29 @@ class Row(NamedTuple):
     reasons: str
 
 
+Found = tuple[int, str, str, int, str | None, str, int, str]
+"""The columns of `READING`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The oldest readings that the archive has not confirmed; `last` is the last one's number."""
+    """Readings that the archive has not confirmed, and the number of each in its lane.
+
+    `numbers` are those of the readings that bills rest on, which come first, `gauges` the others'.
+    """
 
     readings: tuple[Reading, ...]
-    last: int
+    numbers: tuple[int, ...]
+    gauges: tuple[int, ...] = ()
+
+    def part(self, start: int, stop: int) -> Pending:
+        """Return the readings from position `start` up to `stop`, which settle by themselves."""
+        split = len(self.numbers)
+        return Pending(
+            self.readings[start:stop],
+            self.numbers[start:stop],
+            self.gauges[max(0, start - split) : max(0, stop - split)],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +73,8 @@ class Entry:
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """Return a connection to the spool at `path`, usable from several threads.
 
-    A spool that is not there is made, unless it is only to be read. Raises `SpoolError`.
+    A spool that is not there is made, and one of an earlier layout is brought to this one, unless
+    it is only to be read. Raises `SpoolError`.
     """
     mode = "ro" if read_only else "rwc"
     try:
@@ -114,7 +91,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-        _check_or_make(connection, path, make=not read_only)
+        _check_or_make(connection, path, may_write=not read_only)
     except sqlite3.Error as error:
         connection.close()
         raise _unusable(path, error) from error
@@ -124,21 +101,28 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     return connection
 
 
-def _check_or_make(connection: sqlite3.Connection, path: Path, *, make: bool) -> None:
+def _check_or_make(connection: sqlite3.Connection, path: Path, *, may_write: bool) -> None:
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application_id == 0 and tables == 0 and make:
-        connection.executescript(_SCHEMA)
+    if application_id == 0 and tables == 0 and may_write:
+        spool_schema.make(connection)
     elif application_id == 0 and tables == 0:
         raise SpoolError(f"the spool {path} is only being made; ask again in a moment")
-    elif application_id != APPLICATION_ID:
+    elif application_id != spool_schema.APPLICATION_ID:
         raise SpoolError(f"{path} is no spool; name another file, or move this one away")
-    elif version != VERSION:
+    elif version > spool_schema.VERSION:
         raise SpoolError(
-            f"the spool {path} has version {version}, this program knows version {VERSION}; "
-            "use the program that wrote it to empty it first"
+            f"the spool {path} has version {version}, this program knows version "
+            f"{spool_schema.VERSION}; use the program that wrote it to empty it first"
         )
+    elif version < spool_schema.VERSION:
+        if not may_write:
+            raise SpoolError(
+                f"the spool {path} has the layout of an earlier version; start the gateway once, "
+                "which brings it to this one"
+            )
+        spool_schema.upgrade(connection)
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> SpoolError:
@@ -150,10 +134,10 @@ def _unusable(path: Path, error: sqlite3.Error) -> SpoolError:
 
 def row(reading: Reading) -> Row:
     """Return `reading` as the file holds it."""
-    value = reading.value
+    series, value = reading.series, reading.value
     return Row(
-        reading.series.meter,
-        reading.series.register,
+        series.meter,
+        series.register,
         int(reading.time.timestamp()),
         None if value is None else str(value),
         reading.raw,
@@ -162,9 +146,9 @@ def row(reading: Reading) -> Row:
     )
 
 
-def reading(found: tuple[str, str, int, str | None, str, int, str]) -> Reading:
-    """Return the reading in a row of `pending`."""
-    meter, register, at, value, raw, verdict, reasons = found
+def reading(found: Found) -> Reading:
+    """Return the reading in the columns of `READING`."""
+    _, meter, register, at, value, raw, verdict, reasons = found
     return Reading(
         Series(meter, register),
         datetime.fromtimestamp(at, UTC),
@@ -175,15 +159,29 @@ def reading(found: tuple[str, str, int, str | None, str, int, str]) -> Reading:
     )
 
 
-def baseline(found: tuple[str, str, int, str]) -> tuple[Series, Baseline]:
-    """Return the baseline in a row of `baseline`, with its series."""
-    meter, register, at, value = found
-    return Series(meter, register), Baseline(datetime.fromtimestamp(at, UTC), Decimal(value))
+def pending(billing: Sequence[Found], gauges: Sequence[Found]) -> Pending:
+    """Return what was found in the two lanes."""
+    return Pending(
+        (*map(reading, billing), *map(reading, gauges)),
+        tuple(found[0] for found in billing),
+        tuple(found[0] for found in gauges),
+    )
 
 
-def entry(found: tuple[int, int, str, str, str, bytes, int]) -> Entry:
-    """Return the item in a row of `quarantine`."""
-    number, at, source, reason, detail, content, reported = found
+def entry(found: tuple[int, int, str, str, str, bytes, int, int]) -> Entry:
+    """Return the item in the columns of `ENTRY`."""
+    number, at, source, reason, detail, content, reported, retained = found
     received_at = datetime.fromtimestamp(at, UTC)
-    item = Quarantined(received_at, source, Fault(reason), detail, content)
+    item = Quarantined(received_at, source, Fault(reason), detail, content, bool(retained))
     return Entry(number, item, bool(reported))
+
+
+def runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return `numbers`, which rise, as first and last of what follows without a gap."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found

@@ -3,29 +3,33 @@
     python tests/benchmarks/bench_intake.py [MESSAGES]
 
 The broker holds the same messages for both: for the gateway's subscriber, which decodes, judges and
-commits them before it acknowledges, and for `mosquitto_sub`, which counts them. Without sockets,
-the intake stands against `executemany` of the rows that it makes, into a table of the same shape.
+commits them before it acknowledges, and for a paho subscriber that only counts them. Two gateways
+on fixed topic partitions stand against one with all topics. Without sockets, the intake stands
+against `executemany` of the rows that it makes, into a table of the same shape.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sqlite3
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from shutil import which
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
+import paho.mqtt.client as paho
 from mosquitto_server import MosquittoServer, find_mosquitto
+from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.committer import Committer
 from gateway.health import DeviceHealth, Health
@@ -36,10 +40,18 @@ from gateway.spool import Spool
 from meters.catalog import shipped
 from meters.words import WordOrder, WordType, encode
 
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier as BarrierType
+
 METERS = 100
-TOPIC = "wmbusmeters/all"
+PARTITIONS = 2
 START = datetime(2026, 10, 1, tzinfo=UTC)
-BATCH = 1000
+TURNS = 3
+HOST = "127.0.0.1"
+
+
+def topic(partition: int) -> str:
+    return f"site/{partition}/wmbusmeters"
 
 
 def telegram(number: int) -> bytes:
@@ -58,81 +70,147 @@ def telegram(number: int) -> bytes:
     ).encode()
 
 
-def mqtt_meters() -> tuple[MqttMeter, ...]:
+def mqtt_meters(partitions: tuple[int, ...]) -> tuple[MqttMeter, ...]:
+    """The meters of these partitions: each topic is shared by its meters."""
     water = shipped()["wmbusmeters-water"]
-    return tuple(MqttMeter(f"w-{n}", water, TOPIC, f"{10_000_000 + n}") for n in range(METERS))
+    return tuple(
+        MqttMeter(f"w-{partition}-{n}", water, topic(partition), f"{10_000_000 + n}")
+        for partition in partitions
+        for n in range(METERS)
+    )
 
 
-def mosquitto_sub(port: int, messages: int) -> list[str]:
-    where = ["-h", "127.0.0.1", "-p", str(port), "-t", TOPIC, "-q", "1", "-c", "-i", "counter"]
-    return ["mosquitto_sub", *where, *(["-C", str(messages)] if messages else ["-E"])]
+def publish(port: int, partition: int, messages: int) -> None:
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(500)
+    client.connect(HOST, port)
+    client.loop_start()
+    sent = [client.publish(topic(partition), telegram(n), qos=1) for n in range(messages)]
+    for each in sent:
+        each.wait_for_publish(60)
+    client.disconnect()
+    client.loop_stop()
 
 
 def counted(port: int, messages: int) -> float:
-    """Return how long `mosquitto_sub` takes for what the broker holds for it."""
+    """Return how long a subscriber of paho's own takes to count what the broker holds for it."""
+    seen, done, subscribed = 0, threading.Event(), threading.Event()
+
+    def count(_client: paho.Client, _userdata: object, _message: paho.MQTTMessage) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == messages:
+            done.set()
+
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="counter", clean_session=False)
+    client.on_message = count
+    filters = [(topic(partition), 1) for partition in range(PARTITIONS)]
+    client.on_connect = lambda *_: client.subscribe(filters)
+    client.on_subscribe = lambda *_: subscribed.set()
     started = perf_counter()
-    subprocess.run(mosquitto_sub(port, messages), check=True, stdout=subprocess.DEVNULL)
-    return perf_counter() - started
+    client.connect(HOST, port)
+    client.loop_start()
+    subscribed.wait(60)
+    if messages:
+        done.wait(600)
+    elapsed = perf_counter() - started
+    client.disconnect()
+    client.loop_stop()
+    return elapsed
 
 
-class Receiver:
-    """The gateway's way from the broker to the spool."""
+class Gateway:
+    """A gateway's way from the broker to the spool, for the meters of some partitions."""
 
-    def __init__(self, port: int, path: Path) -> None:
-        meters = mqtt_meters()
+    def __init__(self, port: int, path: Path, partitions: tuple[int, ...], name: str) -> None:
+        meters = mqtt_meters(partitions)
         health = Health(DeviceHealth(meter.meter, meter.type.id) for meter in meters)
         self.spool = Spool(path)
         intake = Intake(self.spool, mqtt=meters)
         self.committer = Committer(intake, health=health, committed=lambda: None)
         self.subscriber = Subscriber(
-            Broker("127.0.0.1", port, "gateway", "3.1.1", 60, 86400, meters=meters),
+            Broker(HOST, port, name, "3.1.1", 60, 86400, meters=meters),
             offer=self.committer.offer,
             health=health,
             now=lambda: datetime.now(UTC),
         )
 
-    def receive(self, readings: int) -> float:
-        """Return how long it takes until `readings` are committed and all is acknowledged."""
-        started = perf_counter()
+    def receive(self, messages: int) -> None:
+        """Return when so many messages are committed; all is acknowledged."""
         self.committer.start()
         self.subscriber.start()
-        while self.spool.tally().received < readings or not self.subscriber.is_subscribed:
-            time.sleep(0.002)
-        elapsed = perf_counter() - started
+        while self.spool.tally().received < 2 * messages or not self.subscriber.is_subscribed:
+            time.sleep(0.005)
         self.subscriber.pause()
         self.committer.stop(10)
         self.subscriber.stop(10)
         self.spool.conservation()
         self.spool.close()
-        return elapsed
+
+
+def gateway_process(  # what stands in another process
+    port: int, path: Path, partitions: tuple[int, ...], messages: int, start: BarrierType
+) -> None:
+    gateway = Gateway(port, path, partitions, "gateway-" + "-".join(map(str, partitions)))
+    start.wait()
+    gateway.receive(messages)
+
+
+def received(port: int, folder: Path, split: tuple[tuple[int, ...], ...], messages: int) -> float:
+    """Return how long gateways with these partitions need together, a process each."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(len(split) + 1)
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        processes = [
+            context.Process(
+                target=gateway_process,
+                args=(port, Path(own) / f"{n}.sqlite", part, messages * len(part), start),
+            )
+            for n, part in enumerate(split)
+        ]
+        for process in processes:
+            process.start()
+        start.wait()
+        started = perf_counter()
+        for process in processes:
+            process.join()
+        elapsed = perf_counter() - started
+    if any(process.exitcode for process in processes):
+        raise RuntimeError("a gateway failed; see above")
+    return elapsed
 
 
 def from_the_broker(folder: Path, messages: int) -> None:
     executable = find_mosquitto()
-    if executable is None or which("mosquitto_sub") is None:
-        print("SKIPPED: Mosquitto is not on this machine; apt-get install mosquitto-clients")
+    if executable is None:
+        print("SKIPPED: Mosquitto is not on this machine; apt-get install mosquitto")
         return
     server = MosquittoServer(executable, folder, autosave_changes=10**6)
     with (folder / "mosquitto.conf").open("a") as configuration:
         configuration.write("max_inflight_messages 1000\n")
-    lines = b"\n".join(map(telegram, range(messages))) + b"\n"
+    each = messages // PARTITIONS
+    one, two = ((0, 1),), ((0,), (1,))
     with server as broker:
         port = broker.port
-        subprocess.run(mosquitto_sub(port, 0), check=True)
-        Receiver(port, folder / "none.sqlite").receive(0)
-        ours = theirs = 0.0
-        for turn in range(2):
-            subprocess.run(
-                ["mosquitto_pub", "-p", str(port), "-t", TOPIC, "-q", "1", "-l"],
-                input=lines,
-                check=True,
-            )
-            theirs += counted(port, messages)
-            ours += Receiver(port, folder / f"spool-{turn}.sqlite").receive(2 * messages)
+        counted(port, 0)
+        for split in (one, two):
+            received(port, folder, split, 0)
+        counting = alone = together = 0.0
+        for _ in range(TURNS):
+            for partition in range(PARTITIONS):
+                publish(port, partition, each)
+            counting += counted(port, PARTITIONS * each)
+            alone += received(port, folder, one, each)
+            together += received(port, folder, two, each)
+    total = TURNS * PARTITIONS * each
     print(
-        f"MQTT to committed spool: {2 * messages / ours:,.0f} messages/s "
-        f"({4 * messages / ours:,.0f} readings/s), mosquitto_sub counts "
-        f"{2 * messages / theirs:,.0f}/s: ratio {theirs / ours:.2f}"
+        f"MQTT to committed spool: {total / alone:,.0f} messages/s ({2 * total / alone:,.0f} "
+        f"readings/s), a paho subscriber that counts {total / counting:,.0f}/s: "
+        f"ratio {counting / alone:.2f} (0.5 asked for)"
+    )
+    print(
+        f"two gateways on fixed partitions: {total / together:,.0f} messages/s together, "
+        f"{alone / together:.2f} of one"
     )
 
 
@@ -150,7 +228,7 @@ def without_sockets(folder: Path, rounds: int) -> None:
         other.execute("PRAGMA journal_mode = WAL")
         other.execute("PRAGMA synchronous = FULL")
         other.execute(f"CREATE TABLE pending {table}")
-        intake = Intake(spool, meters=devices, mqtt=mqtt_meters())
+        intake = Intake(spool, meters=devices, mqtt=mqtt_meters((0,)))
         for turn in range(rounds):
             at = START + timedelta(hours=turn)
             words = encode(Decimal(100 + turn), WordType.FLOAT32, WordOrder.ABCD)
@@ -160,8 +238,8 @@ def without_sockets(folder: Path, rounds: int) -> None:
             for meter in devices:
                 intake.words(meter, at, image)
             for payload in payloads:
-                intake.payload(TOPIC, payload, received_at=at)
-            rows = list(intake._rows)  # the same rows for the other side
+                intake.payload(topic(0), payload, received_at=at)
+            rows = [*intake._batch.rows, *intake._batch.gauges]  # the same rows for the other side
             readings += intake.commit().readings
             between = perf_counter()
             other.execute("BEGIN")

@@ -109,6 +109,7 @@ def test_a_running_gateway_is_seen_from_outside(site: Path) -> None:
         "duplicate": 0,
         "quarantined": 1,
         "spooled": 1,
+        "dropped": 0,
     }
 
 

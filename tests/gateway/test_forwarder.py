@@ -15,7 +15,12 @@ from gateway.quarantine import Fault
 from gateway.spool import ConservationError, Spool
 from gateway.spool_file import row
 from meters.archive.open import open_archive
-from meters.archive.protocol import Appended, ArchiveUnavailableError, ArchiveUrlError
+from meters.archive.protocol import (
+    Appended,
+    ArchiveUnavailableError,
+    ArchiveUrlError,
+    Refused,
+)
 from meters.interval import Interval
 from meters.reading import Reading, Series, Verdict
 
@@ -48,13 +53,15 @@ class Kept:
         self.appends += 1
         if self.away:
             raise ArchiveUnavailableError("the archive is away")
-        if any(map(self.refuses, readings)):
-            raise ValueError("its meter's name is too long")
+        refused = tuple(Refused(r, "its value is too large") for r in readings if self.refuses(r))
         before = len(self.held)
         for reading in readings:
-            self.held.setdefault((reading.series, reading.time), reading)
+            if not self.refuses(reading):
+                self.held.setdefault((reading.series, reading.time), reading)
         new = len(self.held) - before
-        return Appended(new - (1 if self.forgets_to_count else 0), len(readings) - new)
+        duplicates = len(readings) - new - len(refused)
+        new -= 1 if self.forgets_to_count else 0
+        return Appended(new, duplicates, refused=refused)
 
     def close(self) -> None:
         pass
@@ -140,8 +147,9 @@ def test_one_reading_that_cannot_be_held_does_not_keep_back_the_others(
     assert forwarder.forward_all() == Forwarded(stored=5, quarantined=1)
     (entry,) = spool.quarantine()
     assert entry.item.reason is Fault.REFUSED
-    assert "its meter's name is too long" in entry.item.detail
+    assert "its value is too large" in entry.item.detail
     assert spool.conservation().quarantined == 1
+    assert kept.appends == 2, "the archive itself tells the one from the others"
 
 
 def test_a_wrong_url_is_no_reason_to_refuse_readings(spool: Spool) -> None:

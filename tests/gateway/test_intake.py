@@ -156,7 +156,6 @@ def test_nothing_is_durable_before_the_commit(spool: Spool, intake: Intake) -> N
         pytest.param(_telegram(id=None), "must be the meter's number", id="no identity"),
         pytest.param(_telegram(timestamp="soon"), "must be an ISO 8601 time", id="no time"),
         pytest.param(_telegram(timestamp="2026-10-03T08:00:00"), "has no time zone", id="no zone"),
-        pytest.param(_telegram().replace(b"6.408", b"NaN"), "NaN is not a JSON number", id="NaN"),
         pytest.param(
             _telegram().replace(b"6.408", b"9" * 5000), "a number that is too long", id="endless"
         ),
@@ -307,7 +306,7 @@ def test_a_commit_that_failed_can_be_repeated(
 ) -> None:
     intake.words("e-1", NOW, _image("1"))
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:

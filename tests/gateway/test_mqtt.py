@@ -19,12 +19,14 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.committer import Committer
+from gateway.endpoint import Endpoint
 from gateway.forwarder import Forwarder
 from gateway.health import DeviceHealth, Health
 from gateway.intake import Intake
-from gateway.mqtt import Subscriber, filters
+from gateway.mqtt import Subscriber
 from gateway.site import Broker, MqttMeter
 from gateway.spool import Spool
+from gateway.topics import filters
 from meters.archive.open import open_archive
 from meters.catalog import shipped
 from simulators.broker import EmbeddedBroker
@@ -158,6 +160,7 @@ import os, signal, sys, threading
 from datetime import UTC, datetime
 from pathlib import Path
 from gateway import committer as committing
+from gateway import mqtt
 from gateway.health import DeviceHealth, Health
 from gateway.intake import Intake
 from gateway.mqtt import Subscriber
@@ -189,7 +192,7 @@ def killed_at_the_third():
     return committed
 
 intake.commit = killed_at_the_third
-committing.BATCH = 3
+committing.BATCH = mqtt.PARCEL = 3
 committer = committing.Committer(intake, health=health, committed=lambda: None)
 subscriber = Subscriber(
     broker, offer=committer.offer, health=health, now=lambda: datetime.now(UTC)
@@ -259,15 +262,16 @@ def test_bad_messages_do_not_block_the_good_ones(broker_port: int, tmp_path: Pat
 def test_a_slow_spool_slows_the_broker_down_and_loses_nothing(
     broker_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.mqtt.PARCEL", 3)
     broker = _broker(broker_port)
     _subscribe_once(broker, tmp_path)
     _publish(broker_port, [_telegram(n) for n in range(1, 61)])
     with Spool(tmp_path / "spool.sqlite") as spool:
         take_in = spool.take_in
 
-        def slowly(*arguments: Any) -> None:
+        def slowly(*arguments: Any, **keywords: Any) -> None:
             time.sleep(0.05)
-            take_in(*arguments)
+            take_in(*arguments, **keywords)
 
         monkeypatch.setattr(spool, "take_in", slowly)
         with _receiving(broker, spool, capacity=5) as (subscriber, _, _):
@@ -281,6 +285,7 @@ def test_a_queue_that_stays_full_drops_the_connection_and_loses_nothing(
 ) -> None:
     monkeypatch.setattr("gateway.mqtt.PATIENCE_S", 0.1)
     monkeypatch.setattr("gateway.committer.BATCH", 3)
+    monkeypatch.setattr("gateway.mqtt.PARCEL", 3)
     broker = _broker(broker_port)
     _subscribe_once(broker, tmp_path)
     _publish(broker_port, [_telegram(n) for n in range(1, 31)])
@@ -288,9 +293,9 @@ def test_a_queue_that_stays_full_drops_the_connection_and_loses_nothing(
         stuck = threading.Event()
         take_in = spool.take_in
 
-        def stuck_first(*arguments: Any) -> None:
+        def stuck_first(*arguments: Any, **keywords: Any) -> None:
             stuck.wait(20)
-            take_in(*arguments)
+            take_in(*arguments, **keywords)
 
         monkeypatch.setattr(spool, "take_in", stuck_first)
         with _receiving(broker, spool, capacity=5) as (subscriber, _, _):
@@ -337,13 +342,15 @@ def test_an_acknowledgement_of_an_earlier_connection_is_dropped(
     ):
         _until(lambda: subscriber.is_subscribed)
         acknowledged: list[int] = []
-        monkeypatch.setattr(subscriber._client, "ack", lambda mid, _qos: acknowledged.append(mid))
+        monkeypatch.setattr(Endpoint, "acknowledge", lambda _, mids: acknowledged.extend(mids))
         epoch = subscriber._epoch
-        subscriber.acknowledge(epoch, 1, 1)
+        subscriber.acknowledge(epoch, [1])
+        _until(lambda: acknowledged == [1])
         mosquitto.restart()
         _until(lambda: subscriber._epoch > epoch and subscriber.is_subscribed)
-        subscriber.acknowledge(epoch, 2, 1)
-        subscriber.acknowledge(subscriber._epoch, 3, 1)
+        subscriber.acknowledge(epoch, [2])
+        subscriber.acknowledge(subscriber._epoch, [3])
+        _until(lambda: 3 in acknowledged)
         assert acknowledged == [1, 3]
 
 
@@ -377,4 +384,4 @@ def _answer_nonsense(server: socket.socket, times: int) -> None:
 def test_no_message_can_match_two_of_the_filters() -> None:
     other = MqttMeter("w-2", WATER, "lora/w-2")
     broker = _broker(1, meters=(METER, other), listen=("wmbusmeters/#", "wmbusmeters/#"))
-    assert filters(broker) == ["wmbusmeters/#", "lora/w-2"]
+    assert filters(broker.meters, broker.listen) == ["lora/w-2", "wmbusmeters/#"]

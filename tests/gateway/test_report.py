@@ -119,7 +119,14 @@ def test_a_report_says_everything_and_marks_what_was_confirmed(spool: Spool, api
     assert heard == {
         "gateway": "north-1",
         "sent_at": "2026-10-03T08:00:00+00:00",
-        "tally": {"received": 2, "stored": 0, "duplicate": 0, "quarantined": 2, "spooled": 0},
+        "tally": {
+            "received": 2,
+            "stored": 0,
+            "duplicate": 0,
+            "quarantined": 2,
+            "spooled": 0,
+            "dropped": 0,
+        },
         "devices": [
             {
                 "meter": "e-1",

@@ -139,7 +139,10 @@ def test_another_archive_is_left_as_it_is(site_file: Write) -> None:
         ("billing_s = 900", "billing_s = true", "poll.billing_s"),
         ('gateway = "north-1"', 'gateway = "north 1"', "gateway"),
         ('gateway = "north-1"', "", "gateway: is missing"),
-        ('topic = "wmbusmeters/w-101"', 'topic = "wmbusmeters/+"', "is a filter; state the one"),
+        ('topic = "wmbusmeters/w-101"', 'topic = "wmbusmeters/#"', "# is not used"),
+        ('topic = "wmbusmeters/w-101"', 'topic = "a/w+"', "+ stands for one whole level"),
+        ('topic = "wmbusmeters/w-101"', 'topic = "a/{unit}"', "'{unit}' stands for nothing"),
+        ("path = ", "quota_mb = 1\npath = ", "spool.quota_mb"),
         ('listen = ["wmbusmeters/#"]', 'listen = ["wmbus#"]', "is no topic filter"),
         ('username = "north-1"', "", "password_env needs a username beside it"),
         (

@@ -20,8 +20,8 @@ from gateway.quarantine import CONTENT_LIMIT_BYTES, Fault, quarantined
 from gateway.spool import ConservationError, Spool, Tally
 from gateway.spool_file import Row, SpoolError
 from gateway.spool_lock import SpoolLockedError, is_locked
-from meters.archive.protocol import Appended, Conflict
-from meters.judge import Baseline
+from meters.archive.protocol import Appended, Conflict, Refused
+from meters.baseline import Baseline
 from meters.reading import Reading, Reason, Series, Verdict
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def test_what_the_archive_confirmed_is_gone_and_counted(spool: Spool) -> None:
 def test_a_conflict_goes_to_quarantine_with_both_values(spool: Spool) -> None:
     spool.take_in(_rows(1))
     pending = _pending(spool)
-    kept = replace(pending.readings[0], value=Decimal(7), raw="0007")
+    kept = pending.readings[0]._replace(value=Decimal(7), raw="0007")
     appended = Appended(0, 0, (Conflict(pending.readings[0], kept),))
     spool.settle(pending, appended, now=NOW)
     (entry,) = spool.quarantine()
@@ -210,7 +210,7 @@ def test_a_newer_spool_is_refused(tmp_path: Path) -> None:
     Spool(path).close()
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 99")
-    with pytest.raises(SpoolError, match="version 99, this program knows version 1"):
+    with pytest.raises(SpoolError, match="version 99, this program knows version 2"):
         Spool(path)
 
 
@@ -270,7 +270,8 @@ def test_any_order_of_events_conserves(
                 received += first + second
             elif (pending := spool.pending(first)) is not None:
                 if step == "refuse":
-                    spool.refuse(pending, "too large", now=NOW)
+                    refused = tuple(Refused(r, "too large") for r in pending.readings)
+                    spool.settle(pending, Appended(0, 0, refused=refused), now=NOW)
                     continue
                 count = len(pending.readings)
                 duplicates = min(second, count)

@@ -1,0 +1,27 @@
+"""How the broker proves who it is, and how the gateway does: TLS 1.2 and newer."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.site import Broker
+
+
+def client_context(broker: Broker) -> ssl.SSLContext:
+    """Return what a connection to `broker` is secured with.
+
+    Raises `OSError`, with the file, where a certificate or key cannot be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=broker.ca_file)
+    except OSError as error:
+        raise OSError(f"mqtt.ca_file {broker.ca_file}: {error}") from error
+    if broker.cert_file is not None:
+        try:
+            context.load_cert_chain(broker.cert_file, broker.key_file)
+        except OSError as error:
+            files = f"mqtt.cert_file {broker.cert_file} and key_file {broker.key_file}"
+            raise OSError(f"{files}: {error}") from error
+    return context
