@@ -56,9 +56,10 @@ class EmbeddedBroker:
     """A broker in a process of its own, for as long as the `with` block lasts.
 
     It listens on `port` for MQTT 3.1.1 and on `port_v5` for MQTT 5 (rumqttd wants a port for each);
-    where one is 0 a free port is chosen, and stands in the attribute once the broker runs. It ends
-    with its parent process, even where that is killed. A segment is what rumqttd keeps of a topic
-    filter's messages: at most `segments * segment_size_bytes` of memory for each filter.
+    where one is 0 a free port is chosen, and stands in the attribute once the broker runs; started
+    again it keeps its ports. It ends with its parent process, even where that is killed. A segment
+    is what rumqttd keeps of a topic filter's messages: at most `segments * segment_size_bytes` of
+    memory for each filter.
 
     Raises `PortTakenError` (of simulators.ports) where a port that was asked for is taken,
     `BrokerStartError` where the broker does not come up within `start_timeout_s`.
@@ -103,7 +104,7 @@ class EmbeddedBroker:
                 if all(self._asked):
                     break
                 continue
-            self.port, self.port_v5 = ports
+            self.port, self.port_v5 = self._asked = ports
             return self
         raise BrokerStartError(
             f"the MQTT broker did not start on {self.host}: {failure}; "

@@ -5,62 +5,40 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import sys
-import threading
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from meters.definition import DefinitionError
+from simulators import foreground
+from simulators.bench.commands import meter
 from simulators.broker import LOOPBACK, BrokerStartError, EmbeddedBroker
 from simulators.community import ModbusAddress, demo_community
-from simulators.faults import FaultError, load_faults
+from simulators.faults import FaultError, FaultKind, load_faults
 from simulators.fleet import Fleet
-from simulators.modbus import Absent, ModbusBus
+from simulators.foreground import option
+from simulators.line import Absent, Line
+from simulators.modbus import ModbusBus
 from simulators.mqtt import BrokerUnreachableError, Publisher
 from simulators.ports import ListenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import threading
+    from pathlib import Path
 
     from simulators.community import Community, MqttAddress
-    from simulators.faults import FaultPlan
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-CONNECT_TIMEOUT_S = 10
-"""How long a broker that was started at the same time may take to come up."""
-
-_PORT = click.IntRange(0, 65535)
+    from simulators.faults import Fault, FaultPlan
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _option(*names: str, **settings: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    return click.option(*names, show_default=True, **settings)
-
-
-_seed = _option("--seed", type=int, default=1, help="The community that the number stands for.")
-_host = _option("--host", default=LOOPBACK, help="Address to listen on.")
-_faults = click.option(
-    "--faults",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A TOML file of faults.",
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-_follow = click.option(
-    "--follow-stdin",
-    is_flag=True,
-    help="Stop when standard input ends: so a process ends with the one that started it.",
-)
+_seed = option("--seed", type=int, default=1, help="The community that the number stands for.")
+_host = option("--host", default=LOOPBACK, help="Address to listen on.")
 
 
 @click.group()
@@ -70,7 +48,7 @@ def simulate() -> None:
 
 @simulate.command()
 @_seed
-@_as_json
+@foreground.json_option
 def community(*, seed: int, as_json: bool) -> None:
     """Print the community: its units, and where each meter answers."""
     described = demo_community(seed)
@@ -81,8 +59,8 @@ def community(*, seed: int, as_json: bool) -> None:
     for unit in described.units:
         state = "vacant" if unit.vacant else f"{unit.persons} registered"
         click.echo(f"  {unit.id:8} {unit.area:>7} m²  {state:10} {unit.owner.zh} {unit.owner.en}")
-    for meter in described.meters:
-        click.echo(f"  {meter.id:14} {meter.type_id:18} {_where(meter.address)}")
+    for each in described.meters:
+        click.echo(f"  {each.id:14} {each.type_id:18} {_where(each.address)}")
 
 
 def _where(address: ModbusAddress | MqttAddress) -> str:
@@ -102,45 +80,71 @@ def _document(described: Community) -> dict[str, Any]:
 
 @simulate.command()
 @_host
-@_option("--port", type=_PORT, default=1883, help="Port for MQTT 3.1.1; 0 for a free one.")
-@_option("--port-v5", type=_PORT, default=1884, help="Port for MQTT 5; 0 for a free one.")
-@_as_json
-@_follow
-def broker(*, host: str, port: int, port_v5: int, as_json: bool, follow_stdin: bool) -> None:
+@option("--port", type=foreground.PORT, default=1883, help="Port for MQTT 3.1.1; 0 for a free one.")
+@option("--port-v5", type=foreground.PORT, default=1884, help="Port for MQTT 5; 0 for a free one.")
+@foreground.faults_option
+@foreground.json_option
+@foreground.follow_option
+def broker(
+    *,
+    host: str,
+    port: int,
+    port_v5: int,
+    faults: Path | None,
+    as_json: bool,
+    follow_stdin: bool,
+) -> None:
     """Run an MQTT broker that keeps messages in memory only."""
     try:
+        losses = [
+            fault
+            for fault in (() if faults is None else load_faults(faults))
+            if fault.kind is FaultKind.BROKER_LOSS
+        ]
         with (
-            _stop_event(follow_stdin=follow_stdin) as stop,
+            foreground.stop_event(follow_stdin=follow_stdin) as stop,
             EmbeddedBroker(host=host, port=port, port_v5=port_v5) as running,
         ):
             where = {"host": host, "port": running.port, "port_v5": running.port_v5}
-            _say(
-                as_json,
-                where,
+            text = (
                 f"MQTT broker on {host}: port {running.port} for MQTT 3.1.1, "
-                f"{running.port_v5} for MQTT 5",
+                f"{running.port_v5} for MQTT 5"
             )
-            while not stop.wait(1):
-                if not running.is_running:
-                    raise click.ClickException("the broker's process has ended; start it again")
-    except (ListenError, BrokerStartError) as error:
+            click.echo(foreground.announcement(where, text, as_json=as_json))
+            _keep_up(running, losses, stop)
+    except (DefinitionError, ListenError, BrokerStartError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _keep_up(running: EmbeddedBroker, losses: list[Fault], stop: threading.Event) -> None:
+    """Watch `running` until `stop`; take it down while one of `losses` lasts."""
+    while not stop.wait(0.2):
+        if any(loss.covers(_now()) for loss in losses):
+            running.stop()
+            while any(loss.covers(_now()) for loss in losses):
+                if stop.wait(0.2):
+                    return
+            running.start()
+        if not running.is_running:
+            raise click.ClickException("the broker's process has ended; start it again")
 
 
 @simulate.command()
 @_seed
 @_host
-@_option("--port", type=_PORT, default=5020, help="Port of the first bus; 0 for free ones.")
-@_option(
+@option(
+    "--port", type=foreground.PORT, default=5020, help="Port of the first bus; 0 for free ones."
+)
+@option(
     "--absent",
     type=click.Choice([choice.value for choice in Absent]),
     default=Absent.SILENCE.value,
     help="What answers for a unit that is not there.",
 )
-@_option("--turnaround-ms", type=click.IntRange(0), default=0, help="Time a meter takes to answer.")
-@_faults
-@_as_json
-@_follow
+@option("--turnaround-ms", type=click.IntRange(0), default=0, help="Time a meter takes to answer.")
+@foreground.faults_option
+@foreground.json_option
+@foreground.follow_option
 def modbus(
     *,
     seed: int,
@@ -156,19 +160,21 @@ def modbus(
     fleet, plan = _fleet(seed, faults)
     buses = [
         ModbusBus(
-            bus.id,
-            fleet.on_bus(bus.id),
+            Line(
+                bus.id,
+                fleet.on_bus(bus.id),
+                plan=plan,
+                absent=Absent(absent),
+                turnaround_ms=turnaround_ms,
+            ),
             clock=_now,
             host=host,
             port=port + number if port else 0,
-            plan=plan,
-            absent=Absent(absent),
-            turnaround_ms=turnaround_ms,
         )
         for number, bus in enumerate(fleet.community.buses)
     ]
     try:
-        with _stop_event(follow_stdin=follow_stdin) as stop:
+        with foreground.stop_event(follow_stdin=follow_stdin) as stop:
             asyncio.run(_run_buses(buses, stop, as_json=as_json))
     except ListenError as error:
         raise click.ClickException(str(error)) from error
@@ -178,26 +184,25 @@ async def _run_buses(buses: list[ModbusBus], stop: threading.Event, *, as_json: 
     async with AsyncExitStack() as stack:
         for bus in buses:
             await stack.enter_async_context(bus)
-        _say(
-            as_json,
-            {"buses": {bus.name: {"host": bus.host, "port": bus.port} for bus in buses}},
-            "\n".join(
-                f"{bus.name} on {bus.host}:{bus.port}, units {min(bus.units)} to {max(bus.units)}"
-                for bus in buses
-            ),
+        where = {"buses": {bus.line.name: {"host": bus.host, "port": bus.port} for bus in buses}}
+        text = "\n".join(
+            f"{bus.line.name} on {bus.host}:{bus.port}, "
+            f"units {min(bus.line.units)} to {max(bus.line.units)}"
+            for bus in buses
         )
+        click.echo(foreground.announcement(where, text, as_json=as_json))
         await asyncio.to_thread(stop.wait)
 
 
 @simulate.command()
 @_seed
-@_option("--host", default=LOOPBACK, help="The broker's address.")
-@_option("--port", type=_PORT, default=1883, help="The broker's port.")
-@_option("--every", "every_s", type=click.IntRange(1), default=60, help="Seconds between messages.")
+@option("--host", default=LOOPBACK, help="The broker's address.")
+@option("--port", type=foreground.PORT, default=1883, help="The broker's port.")
+@option("--every", "every_s", type=click.IntRange(1), default=60, help="Seconds between messages.")
 @click.option("--username", help="The broker's user; the password comes from the environment.")
-@_faults
-@_as_json
-@_follow
+@foreground.faults_option
+@foreground.json_option
+@foreground.follow_option
 def mqtt(
     *,
     seed: int,
@@ -222,16 +227,14 @@ def mqtt(
         clock=_now,
         plan=plan,
         username=username,
-        password=os.environ.get("TALLYGATE_MQTT_PASSWORD"),
-        connect_timeout_s=CONNECT_TIMEOUT_S,
+        password=os.environ.get(foreground.PASSWORD),
+        connect_timeout_s=foreground.CONNECT_TIMEOUT_S,
     )
     try:
-        with _stop_event(follow_stdin=follow_stdin) as stop, publisher:
-            _say(
-                as_json,
-                {"host": host, "port": port, "meters": len(meters)},
-                f"{len(meters)} meters publish to {host}:{port}, each every {every_s} s",
-            )
+        with foreground.stop_event(follow_stdin=follow_stdin) as stop, publisher:
+            where = {"host": host, "port": port, "meters": len(meters)}
+            text = f"{len(meters)} meters publish to {host}:{port}, each every {every_s} s"
+            click.echo(foreground.announcement(where, text, as_json=as_json))
             publisher.run(stop, every_s=every_s)
     except BrokerUnreachableError as error:
         raise click.ClickException(str(error)) from error
@@ -245,29 +248,4 @@ def _fleet(seed: int, faults: Path | None) -> tuple[Fleet, FaultPlan]:
         raise click.ClickException(str(error)) from error
 
 
-def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
-    """Tell that everything is up, at once: a process that started this one waits for the line."""
-    click.echo(json.dumps(document) if as_json else text)
-    sys.stdout.flush()
-
-
-@contextmanager
-def _stop_event(*, follow_stdin: bool) -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM, Ctrl+C or, where asked for, the end of input sets."""
-    stop = threading.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    if follow_stdin:
-        threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _wait_for_end_of_input(stop: threading.Event) -> None:
-    # the file descriptor itself: a buffered reader would hold its lock while the process ends
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    stop.set()
+simulate.add_command(meter)

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING
 
 from meters.catalog import shipped
 from simulators.chance import between
-from simulators.community import ModbusAddress, Role
-from simulators.faults import MODBUS_FAULTS, MQTT_FAULTS, FaultError, FaultKind, FaultPlan
+from simulators.community import MqttAddress, Role
+from simulators.faults import (
+    CLOCKS,
+    MODBUS_FAULTS,
+    MQTT_FAULTS,
+    FaultError,
+    FaultKind,
+    FaultPlan,
+)
+from simulators.identity import NumberError, check_number, drawn_number
 from simulators.load import Counter, HabitCounter, MasterCounter, habit_source
 from simulators.meter import SimulatedMeter
+from simulators.model import Model
 from simulators.profiles import profile_of
 from simulators.truth import Truth
 
@@ -31,14 +40,30 @@ class Fleet:
         known = shipped() if types is None else types
         self.community = community
         self.counters = _counters(community)
-        self.meters = {
-            meter.id: SimulatedMeter(
-                meter,
-                known[meter.type_id],
-                Truth(known[meter.type_id], self.counters[meter.id], community.seed, meter.id),
-            )
-            for meter in community.meters
+        models = {
+            each: Model(known[each]) for each in {meter.type_id for meter in community.meters}
         }
+        self.meters = {
+            meter.id: self._simulated(meter, models[meter.type_id]) for meter in community.meters
+        }
+        for bus in community.buses:
+            acquaint(self.on_bus(bus.id).values())
+        acquaint(self.on_mqtt())
+
+    def _simulated(self, meter: Meter, model: Model) -> SimulatedMeter:
+        on_mqtt = isinstance(meter.address, MqttAddress)
+        if on_mqtt == (model.meter_type.modbus is not None):
+            raise ValueError(f"{meter.id} is a {meter.type_id}, which is not read that way")
+        key = self.community.seed, meter.id
+        return SimulatedMeter(
+            meter.id,
+            model,
+            Truth(model.recipes, self.counters[meter.id], *key),
+            number=meter.address.number
+            if isinstance(meter.address, MqttAddress)
+            else drawn_number(model.meter_type, *key),
+            topic=meter.address.topic if isinstance(meter.address, MqttAddress) else "",
+        )
 
     def on_bus(self, bus: str) -> dict[int, SimulatedMeter]:
         """Return the meters behind `bus` by Modbus unit id."""
@@ -46,53 +71,73 @@ class Fleet:
             unit_id: self.meters[meter.id] for unit_id, meter in self.community.on_bus(bus).items()
         }
 
-    def neighbour(self, meter_id: str) -> SimulatedMeter:
-        """Return another meter of the same type on the same bus, itself where there is none."""
-        return crossed_with(self.meters[meter_id], self._bus_of(meter_id))
-
-    def _bus_of(self, meter_id: str) -> Mapping[int, SimulatedMeter]:
-        address = self.community.meter(meter_id).address
-        return self.on_bus(address.bus) if isinstance(address, ModbusAddress) else {}
-
     def on_mqtt(self) -> tuple[SimulatedMeter, ...]:
         """Return the meters that publish."""
-        return tuple(meter for meter in self.meters.values() if meter.meter_type.mqtt is not None)
+        return tuple(meter for meter in self.meters.values() if meter.publishes)
 
     def plan(self, faults: Iterable[Fault]) -> FaultPlan:
         """Return a new plan of `faults`; raise `FaultError` where one fits no meter here."""
-        checked = tuple(faults)
-        for fault in checked:
-            self._check(fault)
-        return FaultPlan(checked)
-
-    def _check(self, fault: Fault) -> None:
-        meter = self.meters.get(fault.meter)
-        if meter is None:
-            raise FaultError(
-                f"a fault names the meter {fault.meter!r}, which the community does not have; "
-                "`tallygate simulate community` lists its meters"
-            )
-        by_modbus = isinstance(meter.meter.address, ModbusAddress)
-        possible = MODBUS_FAULTS if by_modbus else MQTT_FAULTS
-        if fault.kind not in possible:
-            way = "Modbus" if by_modbus else "MQTT"
-            raise FaultError(
-                f"{fault.meter} is on {way} and cannot have the fault {fault.kind.value!r}; "
-                f"possible are {', '.join(sorted(possible))}"
-            )
-        access = meter.meter_type.mqtt
-        dated = fault.kind in (FaultKind.DATED_1970, FaultKind.FUTURE)
-        if dated and access is not None and access.time is None:
-            raise FaultError(
-                f"{fault.meter} states no time that {fault.kind.value!r} could falsify"
-            )
+        return plan_for(self.meters.values(), faults, seed=self.community.seed)
 
 
-def crossed_with(meter: SimulatedMeter, bus: Mapping[int, SimulatedMeter]) -> SimulatedMeter:
-    """Return the next meter of the type of `meter` on `bus`, `meter` itself where it is alone."""
-    alike = [other for other in bus.values() if other.meter_type.id == meter.meter_type.id]
-    place = next((i for i, other in enumerate(alike) if other.id == meter.id), None)
-    return meter if place is None else alike[(place + 1) % len(alike)]
+def acquaint(meters: Iterable[SimulatedMeter]) -> None:
+    """Make each of `meters` the neighbour of another of its model, where there is one."""
+    alike: dict[str, list[SimulatedMeter]] = {}
+    for meter in meters:
+        alike.setdefault(meter.meter_type.id, []).append(meter)
+    for row in alike.values():
+        for place, meter in enumerate(row):
+            following = row[(place + 1) % len(row)]
+            meter.neighbour = None if following is meter else following
+
+
+def plan_for(meters: Iterable[SimulatedMeter], faults: Iterable[Fault], *, seed: int) -> FaultPlan:
+    """Return a new plan of `faults`; raise `FaultError` where one fits none of `meters`."""
+    checked = tuple(faults)
+    known = tuple(meters)
+    for fault in checked:
+        befallen = [meter for meter in known if fault.befalls(meter.id)]
+        if not befallen and fault.kind is not FaultKind.BROKER_LOSS:
+            raise FaultError(
+                f"a fault names the meter {fault.meter!r}, which is not there; "
+                f"there are {', '.join(meter.id for meter in known[:3])}"
+                + (" and others" if len(known) > 3 else "")
+            )
+        # a name with letters left open means those that it can befall
+        wrong = [why for meter in befallen if (why := _cannot_befall(fault, meter))]
+        if len(wrong) == len(befallen) and wrong:
+            raise FaultError(wrong[0])
+    return FaultPlan(checked, seed=seed)
+
+
+def _cannot_befall(fault: Fault, meter: SimulatedMeter) -> str | None:
+    """Return why `fault` cannot befall `meter`, None where it can."""
+    possible = MQTT_FAULTS if meter.publishes else MODBUS_FAULTS
+    if fault.kind not in possible:
+        way = "MQTT" if meter.publishes else "Modbus"
+        return (
+            f"{meter.id} is on {way} and cannot have the fault {fault.kind.value!r}; "
+            f"possible are {', '.join(sorted(possible))}"
+        )
+    if unknown := set(fault.registers) - meter.meter_type.registers.keys():
+        return (
+            f"{meter.id} has no register {min(unknown)!r}; there are "
+            f"{', '.join(meter.meter_type.registers)}"
+        )
+    access = meter.meter_type.mqtt
+    if fault.kind in CLOCKS and access is not None and access.time is None:
+        return f"{meter.id} states no time that {fault.kind.value!r} could falsify"
+    if fault.kind is FaultKind.ROLLOVER and meter.model.rolls_over_at is None:
+        return (
+            f"{meter.meter_type.id} says of no register how many digits it has: "
+            f"{meter.id} never rolls over"
+        )
+    if fault.number is not None:
+        try:
+            check_number(meter.meter_type, fault.number)
+        except NumberError as error:
+            return f"{meter.id}: {error}"
+    return None
 
 
 def _counters(community: Community) -> dict[str, Counter]:

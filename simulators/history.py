@@ -11,26 +11,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from simulators.delivery import Delivery
 from simulators.faults import FaultKind, FaultPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from meters.interval import Interval
-    from simulators.faults import ActiveFault
     from simulators.fleet import Fleet
-    from simulators.meter import SimulatedMeter
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _WITHOUT_WORDS = frozenset(
     {
         FaultKind.DEAD,
+        FaultKind.NETWORK_LOSS,
         FaultKind.EXCEPTION,
         FaultKind.SHORT_FRAME,
         FaultKind.CUT_FRAME,
         FaultKind.WRONG_UNIT,
+        FaultKind.WRONG_FUNCTION,
         FaultKind.WRONG_TRANSACTION,
+        FaultKind.WRONG_CRC,
+        FaultKind.EARLIER,
+        FaultKind.HANG_UP,
     }
 )
 """Faults that a master on the bus sees through: their answers carry no words to it."""
@@ -81,30 +85,14 @@ def replay(
     A meter that a fault of `plan` keeps from answering is left out at that time.
     """
     faults = FaultPlan() if plan is None else plan
+    delivery = Delivery()
     chosen = [fleet.meters[meter] for meter in (fleet.meters if meters is None else meters)]
-    neighbours = {meter.id: fleet.neighbour(meter.id) for meter in chosen}
     for time in times:
         for meter in chosen:
-            fault = faults.next(meter.id, time)
-            if meter.meter_type.mqtt is not None:
-                for message in meter.messages(time, fault):
+            condition = faults.next(meter.id, time)
+            if meter.publishes:
+                messages = meter.messages(time, condition)
+                for message in delivery.of(meter.id, messages, condition):
                     yield MqttMessage(meter.id, time, message.topic, message.payload)
-                continue
-            image = _image(meter, neighbours[meter.id], time, fault)
-            if image is not None:
-                yield ModbusAnswer(meter.id, time, image)
-
-
-def _image(
-    meter: SimulatedMeter,
-    neighbour: SimulatedMeter,
-    time: datetime,
-    fault: ActiveFault | None,
-) -> dict[int, int] | None:
-    if fault is None:
-        return meter.image(time)
-    if fault.kind in _WITHOUT_WORDS:
-        return None
-    if fault.kind is FaultKind.CROSSED:
-        return neighbour.image(time, meter.meter_type.billing_registers)
-    return meter.image(time, fault=fault)
+            elif condition.kind not in _WITHOUT_WORDS:
+                yield ModbusAnswer(meter.id, time, meter.image(time, condition=condition))

@@ -7,6 +7,7 @@ sums up years. Every value is an integer of 10⁻⁴ of the unit (kWh, m³).
 
 from __future__ import annotations
 
+from array import array
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate
@@ -34,6 +35,8 @@ _SECOND = timedelta(seconds=1)
 _QUARTER_S = 900
 _QUARTERS = 7 * 24 * 4
 _WEEK_S = _QUARTERS * _QUARTER_S
+_WEEKS_KEPT = 4
+"""How many weeks a counter remembers how to spread: a process may hold thousands of counters."""
 
 
 class Counter(Protocol):
@@ -58,20 +61,20 @@ class _Week(NamedTuple):
 
     before: int
     total: int
-    weights: list[int]
-    """The weight of each quarter hour."""
-    passed: list[int]
+    passed: array[int]
     """The weights of the quarter hours before each quarter hour, and of all of them."""
 
 
 class HabitCounter:
     """The counter of a meter behind which a `Profile` stands."""
 
+    __slots__ = ("_before", "_profile", "_source", "_weeks", "_zone")
+
     def __init__(self, *, first: int, profile: Profile, source: int, zone: ZoneInfo) -> None:
         self._profile = profile
         self._source = source
         self._zone = zone
-        self._before = [first]
+        self._before = array("q", [first])
         self._weeks: dict[int, _Week] = {}
 
     @property
@@ -80,12 +83,14 @@ class HabitCounter:
 
     def at(self, time: datetime) -> int:
         week, quarter, second = self._place(time)
-        weight = week.passed[quarter] * _QUARTER_S + week.weights[quarter] * second
+        passed = week.passed[quarter]
+        weight = passed * _QUARTER_S + (week.passed[quarter + 1] - passed) * second
         return week.before + week.total * weight // (week.passed[-1] * _QUARTER_S)
 
     def hourly_rate(self, time: datetime) -> int:
         week, quarter, _ = self._place(time)
-        return 4 * week.total * week.weights[quarter] // week.passed[-1]
+        weight = week.passed[quarter + 1] - week.passed[quarter]
+        return 4 * week.total * weight // week.passed[-1]
 
     def _place(self, time: datetime) -> tuple[_Week, int, int]:
         since = (time - ANCHOR) // _SECOND
@@ -94,6 +99,8 @@ class HabitCounter:
         number, in_week = divmod(since, _WEEK_S)
         week = self._weeks.get(number)
         if week is None:
+            if len(self._weeks) >= _WEEKS_KEPT:
+                del self._weeks[next(iter(self._weeks))]
             week = self._weeks[number] = self._week(number)
         return week, *divmod(in_week, _QUARTER_S)
 
@@ -101,10 +108,9 @@ class HabitCounter:
         known = len(self._before) - 1
         if number >= known:
             totals = self._totals(known, number + 1)
-            self._before += accumulate(totals, initial=self._before.pop())
+            self._before.extend(accumulate(totals, initial=self._before.pop()))
         before, after = self._before[number], self._before[number + 1]
-        weights = self._weights(number)
-        return _Week(before, after - before, weights, [0, *accumulate(weights)])
+        return _Week(before, after - before, self._passed(number))
 
     def _totals(self, start: int, end: int) -> list[int]:
         """Return what each of the weeks `start <= number < end` uses."""
@@ -114,17 +120,17 @@ class HabitCounter:
             for number, percent in zip(range(start, end), wobble.tolist(), strict=True)
         ]
 
-    def _weights(self, number: int) -> list[int]:
+    def _passed(self, number: int) -> array[int]:
         hours = np.array([self._profile.workday, self._profile.weekend], dtype=np.int64).ravel()
         shape = hours[_hours_of_week(self._zone, number)]
         chance = noise(self._source, number * _QUARTERS + np.arange(_QUARTERS))
         jitter = self._profile.jitter
         varied = shape * (100 - jitter + chance % (2 * jitter + 1))
         present = (chance >> 32) % 100 < self._profile.presence
-        weights: list[int] = np.where(present, varied, 0).tolist()
-        if not any(weights):
+        weights = np.where(present, varied, 0)
+        if not weights.any():
             weights[0] = 1  # a week in which nothing was drawn must still hold its total
-        return weights
+        return array("I", [0, *np.cumsum(weights).tolist()])
 
 
 class MasterCounter:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
+from simulators.delivery import Delivery
 from simulators.faults import FaultPlan
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Publisher:
         self._meters = {meter.id: meter for meter in meters}
         self._clock = clock
         self._plan = FaultPlan() if plan is None else plan
+        self._delivery = Delivery()
         self._connect_timeout_s = connect_timeout_s
         self._accepted = threading.Event()
         self._refusal: str | None = None
@@ -147,7 +149,8 @@ class Publisher:
                     return
 
     def _hand_over(self, meter: SimulatedMeter, now: datetime) -> list[paho.MQTTMessageInfo]:
-        messages = meter.messages(now, self._plan.next(meter.id, now))
+        condition = self._plan.next(meter.id, now)
+        messages = self._delivery.of(meter.id, meter.messages(now, condition), condition)
         self.published += len(messages)
         return [
             self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)

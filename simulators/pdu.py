@@ -2,8 +2,9 @@
 
 Source: "MODBUS Application Protocol Specification" V1.1b3, sections 6.1 to 6.4 and 7. A meter knows
 the function codes 1 to 4; it has no coils, and the registers of its type stand behind one of 3 and
-4. As real ones do, it answers zeros for undefined words that lie between its registers, as far as
-its type says that one may read across (`max_gap`), and refuses other undefined words.
+4, the number of the meter perhaps behind the other. As real ones do, it answers zeros for undefined
+words that lie between its registers, as far as its type says that one may read across (`max_gap`),
+and refuses other undefined words, forbidden ones, and more than its type allows in one request.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ import struct
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from simulators.faults import FaultKind
+from simulators.faults import SOUND, FaultKind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from meters.meter_type import MeterType
-    from simulators.faults import ActiveFault
+    from simulators.faults import Condition
     from simulators.meter import SimulatedMeter
 
 MAX_BITS = 2000
@@ -52,39 +52,29 @@ def exception_pdu(function: int, code: int) -> bytes:
 
 
 def respond(
-    meter: SimulatedMeter,
-    request: bytes,
-    time: datetime,
-    *,
-    fault: ActiveFault | None = None,
-    neighbour: SimulatedMeter | None = None,
+    meter: SimulatedMeter, request: bytes, time: datetime, condition: Condition = SOUND
 ) -> bytes:
     """Return the PDU that `meter` answers to the PDU `request` (one byte or more) at `time`.
 
-    `neighbour` is the meter whose words a crossed answer holds. Faults of the frame around the PDU
-    are not applied here.
+    Faults of the frame around the PDU are not applied here.
     """
     function = request[0]
-    if fault is not None and fault.kind is FaultKind.EXCEPTION:
-        return exception_pdu(function, fault.fault.code)
+    if condition.fault is not None and condition.kind is FaultKind.EXCEPTION:
+        return exception_pdu(function, condition.fault.fault.code)
     try:
-        address, count = _asked(meter.meter_type, request)
-        names = registers_in(meter.meter_type, address, count)
+        address, count, names = _asked(meter, request)
     except RefusedError as refusal:
         return exception_pdu(function, refusal.code)
-    answering = meter
-    if fault is not None and fault.kind is FaultKind.CROSSED and neighbour is not None:
-        answering = neighbour
-    image = answering.image(time, names, fault)
+    image = meter.image(time, names, condition)
     words = [image.get(asked, 0) for asked in range(address, address + count)]
-    if fault is not None and fault.kind is FaultKind.SHORT_FRAME:
+    if condition.kind is FaultKind.SHORT_FRAME:
         words.pop()
     return struct.pack(f">BB{len(words)}H", function, 2 * len(words), *words)
 
 
-def _asked(meter_type: MeterType, request: bytes) -> tuple[int, int]:
-    """Return the address and count that `request` asks for; raise `RefusedError`."""
-    access = meter_type.modbus
+def _asked(meter: SimulatedMeter, request: bytes) -> tuple[int, int, tuple[str, ...]]:
+    """Return address, count and the registers that `request` asks for; raise `RefusedError`."""
+    access = meter.meter_type.modbus
     function = request[0]
     if access is None or function not in (*_BITS, *_WORDS):
         raise RefusedError(ModbusException.ILLEGAL_FUNCTION)
@@ -94,33 +84,9 @@ def _asked(meter_type: MeterType, request: bytes) -> tuple[int, int]:
     most = MAX_BITS if function in _BITS else min(MAX_WORDS, access.max_words)
     if not 1 <= count <= most:
         raise RefusedError(ModbusException.ILLEGAL_DATA_VALUE)
-    if function != access.function or address + count > 0x10000:
+    if address + count > 0x10000:
         raise RefusedError(ModbusException.ILLEGAL_DATA_ADDRESS)
-    return address, count
-
-
-def registers_in(meter_type: MeterType, address: int, count: int) -> list[str]:
-    """Return the registers that lie at least partly in the words from `address`.
-
-    Raises `RefusedError` where a word asked for neither belongs to a register nor may be read
-    across.
-    """
-    names: list[str] = []
-    end = address + count
-    spans = sorted(
-        (register.address, register.address + register.type.words, name)
-        for name, register in meter_type.registers.items()
-        if register.address is not None and register.type is not None
-    )
-    next_word = address
-    for first, after, name in spans:
-        if after <= address or first >= end:
-            continue
-        gap = first - next_word
-        if gap > 0 and (not names or meter_type.modbus is None or gap > meter_type.modbus.max_gap):
-            raise RefusedError(ModbusException.ILLEGAL_DATA_ADDRESS)
-        names.append(name)
-        next_word = max(next_word, after)
-    if next_word < end:
+    names = meter.model.registers_in(function, address, count)
+    if names is None:
         raise RefusedError(ModbusException.ILLEGAL_DATA_ADDRESS)
-    return names
+    return address, count, names

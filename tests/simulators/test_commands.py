@@ -127,7 +127,7 @@ def test_a_missing_broker_is_a_message_and_an_exit_status(
     monkeypatch: pytest.MonkeyPatch, free_port: Any
 ) -> None:
     port = free_port()
-    monkeypatch.setattr("simulators.commands.CONNECT_TIMEOUT_S", 0)
+    monkeypatch.setattr("simulators.foreground.CONNECT_TIMEOUT_S", 0)
     result = CliRunner().invoke(simulate, ["mqtt", "--port", str(port)])
     assert result.exit_code == 1
     assert f"the MQTT broker at 127.0.0.1:{port} cannot be used" in result.output
@@ -155,7 +155,7 @@ def test_the_broker_command_tells_when_its_broker_has_died() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('kind = "faults"\n[[fault]]\nmeter = "x"\nkind = "dead"\n', "does not have"),
+        ('kind = "faults"\n[[fault]]\nmeter = "x"\nkind = "dead"\n', "is not there"),
         ('kind = "faults"\n[[fault]]\nmeter = "x"\n', "fault[1].kind: is missing"),
     ],
 )

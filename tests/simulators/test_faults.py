@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from meters.definition import DefinitionError
-from simulators.faults import Fault, FaultError, FaultKind, FaultPlan, load_faults
+from simulators.faults import SOUND, Fault, FaultError, FaultKind, FaultPlan, load_faults
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def window(minutes: int) -> dict[str, Any]:
 
 
 def befallen(plan: FaultPlan, answers: int, meter: str = "m") -> list[bool]:
-    return [plan.next(meter, NOON + n * MINUTE) is not None for n in range(answers)]
+    return [plan.next(meter, NOON + n * MINUTE) is not SOUND for n in range(answers)]
 
 
 def test_a_fault_without_limits_befalls_every_answer_of_its_meter_only() -> None:
@@ -54,7 +54,7 @@ def test_answers_are_counted_inside_the_window() -> None:
 
 def test_the_first_fault_that_fits_befalls_an_answer() -> None:
     plan = FaultPlan([fault(FaultKind.ZERO, count=1), fault(FaultKind.SPIKE)])
-    kinds = [active.kind for n in range(3) if (active := plan.next("m", NOON + n * MINUTE))]
+    kinds = [plan.next("m", NOON + n * MINUTE).kind for n in range(3)]
     assert kinds == [FaultKind.ZERO, FaultKind.SPIKE, FaultKind.SPIKE]
 
 
@@ -66,7 +66,7 @@ def test_a_fault_began_with_its_window_or_with_the_first_answer_that_it_befell(
     settings: dict[str, Any], minutes: int
 ) -> None:
     plan = FaultPlan([fault(FaultKind.STUCK, **settings)])
-    begun = {active.since for n in range(6) if (active := plan.next("m", NOON + n * MINUTE))}
+    begun = {active.since for n in range(6) if (active := plan.next("m", NOON + n * MINUTE).fault)}
     assert begun == {NOON + minutes * MINUTE}
 
 
@@ -118,7 +118,7 @@ def test_a_wrong_faults_file_says_what_is_wrong_and_where(
 
 
 def test_a_fault_of_a_meter_that_is_not_there_is_refused(fleet: Fleet) -> None:
-    with pytest.raises(FaultError, match="'e-9-999', which the community does not have"):
+    with pytest.raises(FaultError, match="'e-9-999', which is not there"):
         fleet.plan([Fault(meter="e-9-999", kind=FaultKind.DEAD)])
 
 
@@ -126,7 +126,7 @@ def test_a_fault_of_a_meter_that_is_not_there_is_refused(fleet: Fleet) -> None:
     ("meter", "kind", "message"),
     [
         ("e-1-301", FaultKind.RETAINED, "is on Modbus and cannot have the fault 'retained'"),
-        ("w-1-301", FaultKind.CROSSED, "is on MQTT and cannot have the fault 'crossed'"),
+        ("w-1-301", FaultKind.HANG_UP, "is on MQTT and cannot have the fault 'hang-up'"),
     ],
 )
 def test_a_fault_that_cannot_befall_a_meter_is_refused(

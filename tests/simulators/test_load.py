@@ -139,7 +139,7 @@ def test_evenings_use_more_than_nights_and_lights_burn_in_the_dark(fleet: Fleet)
 
 def test_the_fastest_hour_stays_below_what_the_type_says_its_meter_can_count(fleet: Fleet) -> None:
     for meter in fleet.meters.values():
-        name = "import_energy" if meter.meter.medium == "electricity" else "volume"
+        name = "import_energy" if meter.meter_type.medium == "electricity" else "volume"
         limit = meter.meter_type.registers[name].canonical_max_rate
         assert limit is not None
         counter = fleet.counters[meter.id]

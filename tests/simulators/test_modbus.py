@@ -12,7 +12,8 @@ import pytest
 
 from meters.decoding import decode_image
 from simulators.faults import Fault, FaultKind
-from simulators.modbus import Absent, ModbusBus
+from simulators.line import Absent, Line
+from simulators.modbus import ModbusBus
 from simulators.ports import PortTakenError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Answer(NamedTuple):
     pdu: bytes
 
 
-class Line:
+class Client:
     """A client connection to a bus."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,22 +62,17 @@ class Line:
 
 
 def on_bus(
-    fleet: Fleet, talk: Callable[[Line], Awaitable[None]], *faults: Fault, **settings: Any
+    fleet: Fleet, talk: Callable[[Client], Awaitable[None]], *faults: Fault, **settings: Any
 ) -> ModbusBus:
     """Run the first building's bus at noon and let `talk` use a connection to it."""
-    bus = ModbusBus(
-        "bus-b1",
-        fleet.on_bus("bus-b1"),
-        clock=lambda: NOON,
-        plan=fleet.plan(faults),
-        **settings,
-    )
+    line = Line("bus-b1", fleet.on_bus("bus-b1"), plan=fleet.plan(faults), **settings)
+    bus = ModbusBus(line, clock=lambda: NOON)
 
     async def session() -> None:
         async with bus:
             reader, writer = await asyncio.open_connection(bus.host, bus.port)
             try:
-                await talk(Line(reader, writer))
+                await talk(Client(reader, writer))
             finally:
                 writer.close()
                 await writer.wait_closed()
@@ -96,7 +92,7 @@ def image_of(answer: Answer, address: int = 0x48) -> dict[int, int]:
 
 
 def test_every_unit_answers_with_what_its_display_shows(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         for unit, meter in fleet.on_bus("bus-b1").items():
             line.ask(unit, tid=1000 + unit)
             answer = await line.answer()
@@ -104,11 +100,11 @@ def test_every_unit_answers_with_what_its_display_shows(fleet: Fleet) -> None:
             decoded = decode_image(meter.meter_type, image_of(answer))
             assert decoded["import_energy"].value == meter.shown("import_energy", NOON)
 
-    assert on_bus(fleet, talk).requests == 15
+    assert on_bus(fleet, talk).line.requests == 15
 
 
 def test_requests_that_come_together_are_answered_in_turn(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         for transaction in range(50):
             line.ask(1 + transaction % 15, tid=transaction)
         assert [(await line.answer()).transaction for _ in range(50)] == list(range(50))
@@ -117,7 +113,7 @@ def test_requests_that_come_together_are_answered_in_turn(fleet: Fleet) -> None:
 
 
 def test_a_unit_that_is_not_there_is_silent_and_stalls_nobody(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask(99)
         assert await line.is_silent()
         line.ask(FIRST, tid=2)
@@ -127,7 +123,7 @@ def test_a_unit_that_is_not_there_is_silent_and_stalls_nobody(fleet: Fleet) -> N
 
 
 def test_a_gateway_may_answer_for_a_unit_that_is_not_there(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask(99)
         assert await line.answer() == Answer(1, 99, b"\x84\x0b")
 
@@ -135,7 +131,7 @@ def test_a_gateway_may_answer_for_a_unit_that_is_not_there(fleet: Fleet) -> None
 
 
 def test_a_dead_meter_is_silent_and_its_neighbour_answers(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask()
         assert await line.is_silent()
         line.ask(FIRST + 1)
@@ -145,7 +141,7 @@ def test_a_dead_meter_is_silent_and_its_neighbour_answers(fleet: Fleet) -> None:
 
 
 def test_a_slow_answer_comes_after_the_next_one_with_its_own_transaction(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         started = time.monotonic()
         line.ask(tid=1)
         line.ask(tid=2)
@@ -156,7 +152,7 @@ def test_a_slow_answer_comes_after_the_next_one_with_its_own_transaction(fleet: 
 
 
 def test_a_slow_answer_to_a_client_that_has_gone_harms_nobody(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask()
         await line.writer.drain()
         line.writer.close()
@@ -166,7 +162,7 @@ def test_a_slow_answer_to_a_client_that_has_gone_harms_nobody(fleet: Fleet) -> N
 
 
 def test_an_exception_is_answered_with_its_code(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask()
         assert await line.answer() == Answer(1, FIRST, b"\x84\x06")
         line.ask()
@@ -176,7 +172,7 @@ def test_an_exception_is_answered_with_its_code(fleet: Fleet) -> None:
 
 
 def test_a_short_frame_holds_a_word_less(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask(count=4)
         short = await line.answer()
         assert (short.pdu[1], len(short.pdu)) == (6, 8)
@@ -185,7 +181,7 @@ def test_a_short_frame_holds_a_word_less(fleet: Fleet) -> None:
 
 
 def test_a_cut_frame_ends_the_connection_in_its_middle(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask(count=4)
         received = await asyncio.wait_for(line.reader.read(), 5)
         whole = 7 + 2 + 2 * 4
@@ -195,7 +191,7 @@ def test_a_cut_frame_ends_the_connection_in_its_middle(fleet: Fleet) -> None:
 
 
 def test_a_wrong_unit_and_a_wrong_transaction_stand_in_the_header(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask(tid=7)
         wrong_unit = await line.answer()
         assert wrong_unit.transaction == 7
@@ -220,7 +216,7 @@ def test_a_wrong_unit_and_a_wrong_transaction_stand_in_the_header(fleet: Fleet) 
 def test_a_value_fault_is_in_the_words_of_one_answer(
     fleet: Fleet, kind: FaultKind, *, differs: bool
 ) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.ask()
         wrong = await line.answer()
         line.ask()
@@ -244,7 +240,7 @@ def test_a_value_fault_is_in_the_words_of_one_answer(
     ],
 )
 def test_bytes_that_are_no_frame_end_the_connection(fleet: Fleet, frame: bytes) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         line.writer.write(frame)
         assert await asyncio.wait_for(line.reader.read(), 5) == b""
 
@@ -252,7 +248,7 @@ def test_bytes_that_are_no_frame_end_the_connection(fleet: Fleet, frame: bytes) 
 
 
 def test_a_turnaround_takes_its_time(fleet: Fleet) -> None:
-    async def talk(line: Line) -> None:
+    async def talk(line: Client) -> None:
         started = time.monotonic()
         line.ask()
         await line.answer()
@@ -263,12 +259,12 @@ def test_a_turnaround_takes_its_time(fleet: Fleet) -> None:
 
 def test_answers_follow_the_clock(fleet: Fleet) -> None:
     times = [NOON, NOON.replace(hour=12)]
-    bus = ModbusBus("b", fleet.on_bus("bus-b1"), clock=lambda: times[0])
+    bus = ModbusBus(Line("b", fleet.on_bus("bus-b1")), clock=lambda: times[0])
 
     async def session() -> None:
         async with bus:
             reader, writer = await asyncio.open_connection(bus.host, bus.port)
-            line = Line(reader, writer)
+            line = Client(reader, writer)
             meter = fleet.meters["e-1-201"]
             for _ in range(2):
                 line.ask()
@@ -284,14 +280,14 @@ def test_answers_follow_the_clock(fleet: Fleet) -> None:
 
 def test_stopping_ends_open_connections_and_frees_the_port(fleet: Fleet) -> None:
     async def session() -> None:
-        bus = await ModbusBus("b", fleet.on_bus("bus-b1"), clock=lambda: NOON).start()
+        bus = await ModbusBus(Line("b", fleet.on_bus("bus-b1")), clock=lambda: NOON).start()
         reader, writer = await asyncio.open_connection(bus.host, bus.port)
-        Line(reader, writer).ask()
+        Client(reader, writer).ask()
         await reader.readexactly(7)
         await asyncio.wait_for(bus.stop(), 5)
         assert len(await asyncio.wait_for(reader.read(), 5)) < 20
         writer.close()
-        async with ModbusBus("c", {}, clock=lambda: NOON, port=bus.port):
+        async with ModbusBus(Line("c", {}), clock=lambda: NOON, port=bus.port):
             pass
 
     asyncio.run(session())
@@ -299,8 +295,8 @@ def test_stopping_ends_open_connections_and_frees_the_port(fleet: Fleet) -> None
 
 def test_a_taken_port_is_named_with_what_to_do(fleet: Fleet) -> None:
     async def session() -> None:
-        async with ModbusBus("one", {}, clock=lambda: NOON) as bus:
-            other = ModbusBus("two", {}, clock=lambda: NOON, port=bus.port)
+        async with ModbusBus(Line("one", {}), clock=lambda: NOON) as bus:
+            other = ModbusBus(Line("two", {}), clock=lambda: NOON, port=bus.port)
             with pytest.raises(PortTakenError, match=rf"'two' .*:{bus.port}: the port is taken"):
                 await other.start()
 

@@ -89,7 +89,7 @@ def test_every_meter_is_published_and_decodes_to_what_its_display_shows(
         assert publisher.publish() == 24
         received = {message.topic: message for message in inbox.take(24)}
     for meter in fleet.on_mqtt():
-        message = received[getattr(meter.meter.address, "topic", "")]
+        message = received[meter.topic]
         assert (message.qos, message.retain) == (1, False)
         telegram = decode_payload(meter.meter_type, bytes(message.payload))
         assert telegram.registers["volume"].value == meter.shown("volume", NOON)
