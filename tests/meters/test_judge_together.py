@@ -311,9 +311,7 @@ def test_a_water_meter_is_judged_by_its_flow(flow: str, stuck: list[str]) -> Non
         meter.read(i * QUARTER, volume="100", reverse_volume="1", flow=flow) for i in range(8)
     ][-1]
 
-    assert [name for name, each in found.items() if said(each)[0] is SUSPECT] == [stuck][
-        : len(stuck)
-    ]
+    assert [name for name, each in found.items() if said(each)[0] is SUSPECT] == stuck
 
 
 def test_a_phase_is_judged_by_the_power_of_its_phase() -> None:
