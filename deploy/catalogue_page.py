@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from deploy.catalogue_words import WORDS
+from deploy.catalogue_words import WORDS, caveats_in
 from meters.catalog import shipped
 from meters.quantity import plain
 
@@ -20,12 +20,13 @@ KINDS_OF_PROOF = ("capture", "display", "manual", "driver", "computed")
 
 def catalogue_page(language: str) -> str:
     """Return the page in `language`, `en` or `zh`, as Markdown."""
-    return "\n".join(_Page(WORDS[language], shipped()).lines()) + "\n"
+    return "\n".join(_Page(language, shipped()).lines()) + "\n"
 
 
 class _Page:
-    def __init__(self, words: Mapping[str, str], types: Mapping[str, MeterType]) -> None:
-        self._words = words
+    def __init__(self, language: str, types: Mapping[str, MeterType]) -> None:
+        self._words = WORDS[language]
+        self._caveats = caveats_in(language)
         self._types = types
         models = [each for each in types.values() if each.variant_of is None]
         self._models = sorted(models, key=lambda model: model.name.casefold())
@@ -86,7 +87,7 @@ class _Page:
         yield f"`{model.id}` · {model.manufacturer} · {self._words[model.medium]}"
         yield from ("", *(f"- {line}" for line in self._facts(model)), "")
         yield from self._registers(model, model.registers)
-        yield from self._notes("caveats", model.caveats)
+        yield from self._notes("caveats", self._said(model.caveats))
         yield from self._notes("proofs", [self._proof(each) for each in model.proof])
         for each in self._variants_of(model):
             yield from self._variant(each, model)
@@ -106,7 +107,7 @@ class _Page:
         if differing:
             yield ""
             yield from self._registers(variant, differing)
-        yield from self._notes("caveats", variant.caveats[len(itself.caveats) :])
+        yield from self._notes("caveats", self._said(variant.caveats[len(itself.caveats) :]))
         yield from self._notes("proofs", [self._proof(each) for each in variant.proof])
 
     def _facts(self, meter_type: MeterType) -> Iterator[str]:
@@ -178,6 +179,9 @@ class _Page:
         return f"{self._words[proof.kind]}{self._words['colon']}{proof.source}" + (
             f" ({names})" if names else ""
         )
+
+    def _said(self, caveats: Sequence[str]) -> list[str]:
+        return [self._caveats.get(caveat, caveat) for caveat in caveats]
 
     def _notes(self, heading: str, notes: Sequence[str]) -> Iterator[str]:
         if notes:

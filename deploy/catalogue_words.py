@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import tomllib
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CHINESE_CAVEATS = Path(__file__).with_name("caveats.zh-CN.toml")
+
+
+@cache
+def caveats_in(language: str) -> Mapping[str, str]:
+    """Return what the caveats of the shipped types are called in `language`; as they are in `en`.
+
+    A caveat that is missing is shown in English.
+    """
+    if language == "en":
+        return {}
+    return tomllib.loads(CHINESE_CAVEATS.read_text("utf-8"))
+
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -96,7 +113,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         ),
         "add": (
             "缺少的表计只需要一个短文件，不需要写代码：见"
-            "[添加表计类型](../meters/README.md#add-a-meter-type)。注意事项和样例来源保留英文原文。"
+            "[添加表计类型](../meters/README.md#add-a-meter-type)。样例来源保留英文原文。"
         ),
         "model": "型号",
         "medium": "介质",

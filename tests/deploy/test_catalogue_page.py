@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deploy.catalogue_page import catalogue_page
-from deploy.catalogue_words import WORDS
+from deploy.catalogue_words import WORDS, caveats_in
 from meters.catalog import shipped
 
 
@@ -24,8 +24,15 @@ def test_every_caveat_and_every_source_of_a_proof_is_said(language: str) -> None
     page = catalogue_page(language)
 
     for meter_type in shipped().values():
-        for said in (*meter_type.caveats, *(proof.source for proof in meter_type.proof)):
+        caveats = [caveats_in(language).get(each, each) for each in meter_type.caveats]
+        for said in (*caveats, *(proof.source for proof in meter_type.proof)):
             assert said in page
+
+
+def test_every_caveat_of_the_shipped_types_is_said_in_chinese_and_no_other() -> None:
+    caveats = {caveat for meter_type in shipped().values() for caveat in meter_type.caveats}
+
+    assert caveats_in("zh").keys() == caveats
 
 
 @pytest.mark.parametrize("language", WORDS)
