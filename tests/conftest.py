@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import gc
+import itertools
 import os
 import shutil
-import warnings
 from typing import TYPE_CHECKING
 
 import loopback
 import pytest
+from docker_daemon import docker_answers
 from hypothesis import HealthCheck, settings
+from influxdb_server import InfluxdbServer, WriteShim, find_influxd
 from mosquitto_server import MosquittoServer, find_mosquitto
 from postgresql_server import empty_database, find_postgresql, postgresql_server
 from required_parts import in_ci, missing
@@ -34,6 +35,8 @@ CHROMIUM_FLAGS = (
     "--disable-gpu",
 )
 
+
+_DATABASES = itertools.count(1)
 
 # how long an example takes says more of the machine than of the code
 settings.register_profile("tallygate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,7 +65,7 @@ def postgresql_url() -> Iterator[str]:
             yield asked
         elif programs is not None:
             yield stack.enter_context(postgresql_server(programs))
-        elif _docker_answers():
+        elif docker_answers():
             from testcontainers.community.postgres import PostgresContainer
 
             container = stack.enter_context(PostgresContainer("postgres:16", driver="pg8000"))
@@ -96,6 +99,32 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MosquittoSer
 
 
 @pytest.fixture(scope="session")
+def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxdbServer]:
+    """A real InfluxDB 1.x, without a database: shared, so kill one of your own."""
+    executable = find_influxd()
+    if executable is None:
+        missing.skip("InfluxDB", "influxdb")
+    with InfluxdbServer(executable, tmp_path_factory.mktemp("influxdb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influxd_shim(influxd: InfluxdbServer) -> Iterator[WriteShim]:
+    """The same InfluxDB behind a proxy that maps `/api/v2/write` to `/write`, as 1.8 does."""
+    with WriteShim(influxd) as shim:
+        yield shim
+
+
+@pytest.fixture
+def influxdb_database(influxd: InfluxdbServer) -> Iterator[str]:
+    """The name of a new, empty database of `influxd`, dropped after the test."""
+    name = f"archive_{next(_DATABASES)}"
+    influxd.ask(f'CREATE DATABASE "{name}"')
+    yield name
+    influxd.ask(f'DROP DATABASE "{name}"')
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium that Playwright can drive with `CHROMIUM_FLAGS`."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -113,22 +142,6 @@ def browser(chromium: str) -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
         yield opened
         opened.close()
-
-
-def _docker_answers() -> bool:
-    import docker
-    from docker.errors import DockerException
-
-    with warnings.catch_warnings():
-        # its client leaves a socket open where no daemon listens
-        warnings.simplefilter("ignore", ResourceWarning)
-        try:
-            with contextlib.closing(docker.from_env(timeout=5)) as client:
-                return bool(client.ping())
-        except DockerException:
-            return False
-        finally:
-            gc.collect()
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from meters.archive.influx_address import SCHEMES, read_address
 from meters.archive.protocol import ArchiveUrlError
 from meters.archive.sql import DRIVERS, SqlArchive
 
@@ -15,20 +16,28 @@ if TYPE_CHECKING:
 
 
 def open_archive(url: str) -> Archive:
-    """Return the archive at `url`: `sqlite:///path` or `postgresql+pg8000://user:password@host/db`.
+    """Return the archive at `url`.
 
-    An archive that is away now is opened all the same; its calls raise `ArchiveUnavailableError`
-    until it is back. Raises `ArchiveUrlError`, and `ArchiveSchemaError` for a newer archive.
+    `sqlite:///path`, `postgresql+pg8000://user:password@host/db`, or `influxdb+http://…` as
+    `influx_address` describes. An archive that is away now is opened all the same; its calls raise
+    `ArchiveUnavailableError` until it is back. Raises `ArchiveUrlError`, and `ArchiveSchemaError`
+    for a newer archive.
     """
     try:
         scheme = make_url(url).drivername
     except (ArgumentError, ValueError) as error:
         raise ArchiveUrlError(
-            "the archive's URL cannot be read; write sqlite:///path/of/archive.db or"
-            " postgresql+pg8000://user:password@host:port/database"
+            "the archive's URL cannot be read; write sqlite:///path/of/archive.db,"
+            " postgresql+pg8000://user:password@host:port/database or"
+            " influxdb+http://host:port/database?version=1"
         ) from error
+    if scheme in SCHEMES:
+        # its libraries cost memory that an SQL archive need not
+        from meters.archive.influx import InfluxArchive  # noqa: PLC0415
+
+        return InfluxArchive(read_address(url))
     if scheme not in DRIVERS:
         raise ArchiveUrlError(
-            f"{scheme}: is no kind of archive; write {' or '.join(DRIVERS)} in the URL"
+            f"{scheme}: is no kind of archive; write {' or '.join((*DRIVERS, *SCHEMES))} in the URL"
         )
     return SqlArchive(url)

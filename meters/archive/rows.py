@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meters.interval import utc
 from meters.quantity import from_scaled, to_scaled
@@ -51,13 +51,13 @@ class Row(NamedTuple):
         return self.series, self.time
 
 
-def encode(readings: Iterable[Reading], ids: Mapping[Series, int]) -> list[tuple[object, ...]]:
+def encode(readings: Iterable[Reading], ids: Mapping[Series, Any]) -> list[tuple[Any, ...]]:
     """Return a row (as `Row`, but bare: it is the hot path) for each reading, in their order.
 
     Raises `UnstorableReadingError` for a time that is not whole seconds of UTC and for a value
     that is no multiple of 10⁻⁴ or exceeds 64 bits; `KeyError` for a series that `ids` lacks.
     """
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for reading in readings:
         time = _whole_seconds(reading)
         value, verdict = reading.value, reading.verdict

@@ -1,0 +1,227 @@
+"""The InfluxDB archive: 1.x, 2.x and 3.x, written in line protocol, read in InfluxQL.
+
+InfluxDB keeps the last of two writes under one identity (and 3.x does not say which). To be
+write-once all the same, a batch is first asked for: what is there already is not written again, and
+contradictions are told. What remains is a race: a reading that *another process* writes under the
+same identity between our question and our write is overwritten, and nobody notices. That is a
+matter of milliseconds; for batches of more than 200 meters, of ten seconds at most (see
+`presence`). A series belongs to one gateway, and a gateway writes from one thread: then there is no
+race, and to send again what was sent before overwrites it with itself.
+
+A write is acknowledged by the server when it is in its write-ahead log; how far that is on disk is
+the server's configuration (`wal-fsync-delay`, 0 by default).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from meters.archive import influxql
+from meters.archive.bisection import EveryLineRefusedError, refused_lines
+from meters.archive.influx_server import InfluxServer, SpanTooWideError
+from meters.archive.influxql import NAMED_MAX, Span
+from meters.archive.line_protocol import Lines
+from meters.archive.presence import AHEAD_S, Presence
+from meters.archive.protocol import (
+    BOUNDARY_WINDOW,
+    Appended,
+    ArchiveUnavailableError,
+    Boundary,
+    Conflict,
+    Refused,
+)
+from meters.archive.rows import (
+    HOUR_S,
+    UnstorableReadingError,
+    ceil_seconds,
+    floor_seconds,
+)
+from meters.interval import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from meters.archive.influx_address import InfluxAddress
+    from meters.archive.influxql import Table
+    from meters.interval import Interval
+    from meters.reading import Reading, Series
+
+    Identity = tuple[Series, int]
+
+_Item = TypeVar("_Item")
+
+LINES_MAX = 5000
+"""Of one write, as InfluxDB recommends."""
+_QUESTIONS_MAX = 100
+"""Of one request."""
+
+
+class InfluxArchive:
+    """An `Archive` in one InfluxDB database, which has to be there."""
+
+    def __init__(self, address: InfluxAddress) -> None:
+        """Open the archive; a server that is away now is no error. Raises `ArchiveUrlError`."""
+        self._server = InfluxServer(address)
+        self._lines = Lines()
+        self._presence = Presence()
+        self._writing = threading.Lock()
+        self._proven: str | None = None
+
+    def append(self, readings: Sequence[Reading]) -> Appended:
+        """Store what is new: see `Archive.append`, and the race that this module describes."""
+        held, lines, refused = self._encoded(readings)
+        identities = [(one.series, floor_seconds(one.time)) for one in held]
+        with self._writing:
+            kept = self._kept(identities)
+            fresh: dict[Identity, int] = {}
+            for position, identity in enumerate(identities):
+                if identity not in kept:
+                    fresh.setdefault(identity, position)
+            bad = self._write(lines, fresh)
+            self._presence.wrote([identity for identity in fresh if identity not in bad])
+        stored, conflicts = len(fresh) - len(bad), []
+        for position, identity in enumerate(identities):
+            offered = held[position]
+            if identity in bad:
+                refused.append(Refused(offered, bad[identity]))
+            elif fresh.get(identity) != position:
+                standing = kept.get(identity) or held[fresh[identity]]
+                if (standing.value, standing.raw) != (offered.value, offered.raw):
+                    conflicts.append(Conflict(offered, standing))
+        duplicates = len(readings) - stored - len(conflicts) - len(refused)
+        return Appended(stored, duplicates, tuple(conflicts), tuple(refused))
+
+    def boundaries(
+        self,
+        series: Collection[Series],
+        instant: datetime,
+        *,
+        window: timedelta = BOUNDARY_WINDOW,
+    ) -> Mapping[Series, Boundary]:
+        """Return the good readings next to `instant`, at most `window` away from it."""
+        at, at_s = utc(instant), floor_seconds(instant)
+        first, last = ceil_seconds(instant - window), floor_seconds(instant + window)
+        before = self._nearest(series, Span.of(first, at_s), newest=True)
+        after = self._nearest(series, Span.of(at_s + 1, last), newest=False)
+        return {one: Boundary(at, before.get(one), after.get(one)) for one in series}
+
+    def readings(self, series: Series, interval: Interval) -> list[Reading]:
+        """Return every reading of `series` inside `interval`, of any verdict, oldest first."""
+        span = Span.of(ceil_seconds(interval.start), ceil_seconds(interval.end) - 1)
+        tables = self._in_parts(lambda part: influxql.of_series(series, part), span)
+        found = influxql.readings(tables, series)
+        return sorted(found, key=lambda reading: reading.time)
+
+    def latest(self, series: Collection[Series] | None = None) -> Mapping[Series, Reading]:
+        """Return the newest reading of each of `series` (of all by default) that has any.
+
+        InfluxDB 3 Core answers for the last three days of data at most; there, a series that has
+        been silent for longer has no latest reading.
+        """
+        meters = {one.meter for one in series or ()}
+        if series is not None and not meters:
+            return {}
+        try:
+            tables = self._server.ask([influxql.nearest(None, meters, newest=True)])
+        except SpanTooWideError:
+            tables = self._server.ask([influxql.nearest_of_late(meters)])
+        found = {reading.series: reading for reading in influxql.readings(tables)}
+        return found if series is None else {one: found[one] for one in series if one in found}
+
+    def close(self) -> None:
+        """Release connections."""
+        self._server.close()
+
+    # what is asked
+
+    def _nearest(
+        self, series: Collection[Series], span: Span, *, newest: bool
+    ) -> dict[Series, Reading]:
+        if not series or span.first_s > span.last_s:
+            return {}
+        meters = {one.meter for one in series}
+        tables = self._in_parts(
+            lambda part: influxql.nearest(part, meters, newest=newest, only_good=True), span
+        )
+        found: dict[Series, Reading] = {}
+        for reading in influxql.readings(tables):
+            rival = found.get(reading.series)
+            if rival is None or (reading.time > rival.time) is newest:
+                found[reading.series] = reading
+        return found
+
+    def _in_parts(self, question: Callable[[Span], str], span: Span) -> list[Table]:
+        """Return the answer for `span`; where it is too wide for the server, that of its halves."""
+        if span.first_s > span.last_s:
+            return []
+        try:
+            return self._server.ask([question(span)])
+        except SpanTooWideError:
+            if span.last_s - span.first_s < HOUR_S:
+                raise
+        return [table for half in span.halves() for table in self._in_parts(question, half)]
+
+    def _kept(self, identities: Sequence[Identity]) -> dict[Identity, Reading]:
+        """Return what is kept under `identities`, as far as it can be known: see `presence`."""
+        now = time.monotonic_ns()
+        doubtful = self._presence.doubtful(identities, now)
+        if len({identities[n][0].meter for n in doubtful}) > NAMED_MAX:
+            times = [identities[n][1] for n in doubtful]
+            first, last = min(times), max(times)
+            span = Span.of(first, max(last, first + AHEAD_S))
+            if last - first <= AHEAD_S:
+                newest = influxql.times(self._server.ask([influxql.newest_times(span)]))
+                self._presence.learn(span, newest, now)
+                doubtful = self._presence.doubtful(identities, now)
+        wanted = {identities[n] for n in doubtful}
+        found = {}
+        for part in _parts(influxql.under_identities(wanted), _QUESTIONS_MAX):
+            for reading in influxql.readings(self._server.ask(part)):
+                identity = (reading.series, floor_seconds(reading.time))
+                if identity in wanted:
+                    found[identity] = reading
+        return found
+
+    # what is written
+
+    def _encoded(
+        self, readings: Sequence[Reading]
+    ) -> tuple[Sequence[Reading], list[str], list[Refused]]:
+        """Return the readings that can be held, their lines, and what is refused."""
+        try:
+            return readings, self._lines.of(readings), []
+        except UnstorableReadingError:
+            pass
+        held, lines, refused = [], [], []
+        for reading in readings:
+            try:
+                lines += self._lines.of([reading])
+                held.append(reading)
+            except UnstorableReadingError as error:
+                refused.append(Refused(reading, error.why))
+        return held, lines, refused
+
+    def _write(self, lines: list[str], fresh: Mapping[Identity, int]) -> dict[Identity, str]:
+        """Write the lines at the positions of `fresh`; return what the server refuses, and why."""
+        bad: dict[Identity, str] = {}
+        for part in _parts(list(fresh), LINES_MAX):
+            sent = [lines[fresh[identity]] for identity in part]
+            try:
+                refused = refused_lines(sent, self._server.write, proven=self._proven)
+            except EveryLineRefusedError as error:
+                raise ArchiveUnavailableError(
+                    f"the archive takes no line at all now: {error}; try again later"
+                ) from error
+            bad |= {part[position]: why for position, why in refused.items()}
+            self._proven = next(
+                (line for n, line in enumerate(sent) if n not in refused), self._proven
+            )
+        return bad
+
+
+def _parts(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,149 @@
+"""What is asked of InfluxDB, in InfluxQL: the one query language that 1.x, 2.x and 3.x share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from meters.archive.line_protocol import FIRST_S, LAST_S, MEASUREMENT
+from meters.archive.rows import EPOCH, SECOND, Row, decode
+from meters.reading import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from meters.reading import Reading
+
+_FIELDS = '"value", "raw", "reasons"'
+NAMED_MAX = 200
+"""Up to so many meters are named in a question; for more, all are asked and some dropped."""
+_GAP_S = 3600
+"""Readings further apart than this are asked for in questions of their own."""
+
+
+class Span(NamedTuple):
+    """The seconds `first_s <= time <= last_s` since 1970, cut to those that InfluxDB knows."""
+
+    first_s: int
+    last_s: int
+
+    @classmethod
+    def of(cls, first_s: int, last_s: int) -> Span:
+        return cls(max(first_s, FIRST_S), min(last_s, LAST_S))
+
+    @property
+    def condition(self) -> str:
+        return f"time >= '{_written(self.first_s)}' AND time <= '{_written(self.last_s)}'"
+
+    def halves(self) -> tuple[Span, Span]:
+        middle = (self.first_s + self.last_s) // 2
+        return Span(self.first_s, middle), Span(middle + 1, self.last_s)
+
+
+def of_series(series: Series, span: Span) -> str:
+    """Ask for every reading of one series."""
+    meter, register = _quoted(series.meter), _quoted(series.register)
+    where = [f'"meter" = {meter}', f'"register" = {register}', span.condition]
+    return _select(f'"verdict", {_FIELDS}', where)
+
+
+def nearest(
+    span: Span | None, meters: Collection[str], *, newest: bool, only_good: bool = False
+) -> str:
+    """Ask for the newest (or oldest) reading of every series of `meters`, and maybe of others."""
+    where = [] if span is None else [span.condition]
+    where += ['"verdict" = 0'] if only_good else []
+    pick = "last" if newest else "first"
+    columns = f'{pick}("verdict") AS "verdict", {_FIELDS}'
+    return _select(columns, [*where, *_named(meters)], by_series=True)
+
+
+def nearest_of_late(meters: Collection[str]) -> str:
+    """Ask for the newest reading of the last two days, by the server's clock, and of the future."""
+    columns = f'last("verdict") AS "verdict", {_FIELDS}'
+    return _select(columns, ["time >= now() - 2d", *_named(meters)], by_series=True)
+
+
+def newest_times(span: Span) -> str:
+    """Ask when each series that has a reading in `span` has its newest one there."""
+    return _select('last("verdict")', [span.condition], by_series=True)
+
+
+def under_identities(identities: Iterable[tuple[Series, int]]) -> list[str]:
+    """Ask for what is kept under (series, second), and maybe near it: few questions for many."""
+    by_time = sorted(identities, key=lambda identity: identity[1])
+    questions: list[str] = []
+    group: list[tuple[Series, int]] = []
+    for one in by_time:
+        if group and one[1] - group[-1][1] > _GAP_S:
+            questions.append(_around(group))
+            group = []
+        group.append(one)
+    return [*questions, _around(group)] if group else questions
+
+
+def _around(group: list[tuple[Series, int]]) -> str:
+    span = Span(group[0][1], group[-1][1])
+    where = [span.condition, *_named({series.meter for series, _ in group})]
+    return _select(f'"meter", "register", "verdict", {_FIELDS}', where)
+
+
+def _select(columns: str, where: list[str], *, by_series: bool = False) -> str:
+    parts = ["SELECT", columns, "FROM", MEASUREMENT]
+    if where:
+        parts += ["WHERE", " AND ".join(where)]
+    if by_series:
+        parts += ["GROUP BY", "meter, register"]
+    return " ".join(parts)
+
+
+def _named(meters: Collection[str]) -> list[str]:
+    if not 0 < len(meters) <= NAMED_MAX:
+        return []
+    if len(meters) == 1:
+        return [f'"meter" = {_quoted(*meters)}']
+    names = "|".join(re.escape(meter).replace("/", r"\/") for meter in sorted(meters))
+    return [f'"meter" =~ /^({names})$/']
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace("'", r"\'").replace("\n", r"\n")
+    return f"'{escaped}'"
+
+
+def _written(second: int) -> str:
+    return f"{EPOCH + second * SECOND:%Y-%m-%dT%H:%M:%SZ}"
+
+
+# answers
+
+
+class Table(NamedTuple):
+    """One series of an answer: the tags that it was grouped by, and rows by column."""
+
+    tags: Mapping[str, str]
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def readings(tables: Iterable[Table], series: Series | None = None) -> Iterator[Reading]:
+    """Yield the readings of `tables`: of `series`, or of those named in tags or in columns."""
+    for table in tables:
+        at = {name: position for position, name in enumerate(table.columns)}
+        time, value, verdict, reasons, raw = (
+            at[name] for name in ("time", "value", "verdict", "reasons", "raw")
+        )
+        fixed = series
+        if fixed is None and "meter" not in at:
+            fixed = Series(table.tags["meter"], table.tags["register"])
+        for row in table.rows:
+            own = fixed or Series(row[at["meter"]], row[at["register"]])
+            kept = Row(0, 0, row[time], row[value], row[verdict], row[reasons] or "", row[raw])
+            yield decode(kept, own)
+
+
+def times(tables: Iterable[Table]) -> dict[Series, int]:
+    """Return the time of each series of `tables`."""
+    return {
+        Series(table.tags["meter"], table.tags["register"]): table.rows[0][0] for table in tables
+    }
