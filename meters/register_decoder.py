@@ -106,7 +106,7 @@ class JsonDecoder:
 
     def decode(self, found: object) -> Decoded | None:
         """Return what `found` says; None where it is neither a number nor a sentinel."""
-        if _key(found) in self._sentinels:
+        if self._sentinels and _key(found) in self._sentinels:
             return Decoded(None, json_text(found), Reason.SENTINEL)
         if isinstance(found, bool) or not isinstance(found, (int, Decimal)):
             return None
@@ -121,7 +121,7 @@ def json_text(found: object) -> str:
     """Return `found` as JSON in ASCII, cut where it is long, and without what it contains."""
     if isinstance(found, (list, dict)):
         return "[...]" if isinstance(found, list) else "{...}"
-    return json.dumps(found, default=str)[:LONGEST_TEXT]
+    return str(found) if isinstance(found, Decimal) else json.dumps(found)[:LONGEST_TEXT]
 
 
 def _key(found: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import struct
@@ -15,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meters.catalog import shipped
-from meters.decoding import decode_image, decode_payload, decode_register, observations
+from meters.decoding import (
+    Telegram,
+    decode_identity,
+    decode_image,
+    decode_payload,
+    decode_register,
+    observations,
+)
 from meters.meter_type import MeterType
 from meters.payload import PayloadError
 from meters.quantity import to_scaled
@@ -219,6 +227,50 @@ def test_a_register_of_a_payload_is_not_on_modbus() -> None:
         decode_register(WATER, "volume", [0, 0])
 
 
+def identity_type(order: str = "ABCD", /, **identity: Any) -> MeterType:
+    made = modbus_type(order, type="uint32")
+    document = made.model_dump(by_alias=True, mode="json", exclude_none=True)
+    document["modbus"]["identity"] = {"address": 100, **identity}
+    return MeterType.model_validate(document)
+
+
+@pytest.mark.parametrize(
+    ("identity", "words", "number"),
+    [
+        ({"type": "uint32"}, "00bc 614e", "12345678"),
+        ({"type": "uint32", "order": "CDAB"}, "614e 00bc", "12345678"),
+        ({"type": "bcd48"}, "0000 1234 5678", "000012345678"),
+        ({"type": "uint64"}, "0000 0000 0000 0000", "0"),
+        ({"type": "text", "words": 4}, "5844 3130 3030 0000", "XD1000"),
+        ({"type": "text", "words": 4}, "5844 3130 2020 2020", "XD10"),
+        ({"type": "text", "words": 3}, "5844 3130 ffff", "XD10"),
+        ({"type": "text", "words": 2, "order": "BADC"}, "4458 3031", "XD10"),
+        # what is no number is nobody's, and never what was not read
+        ({"type": "uint32"}, "ffff ffff", "ffff ffff"),
+        ({"type": "bcd32"}, "0000 00a0", "0000 00a0"),
+        ({"type": "text", "words": 2}, "0000 0000", "0000 0000"),
+        ({"type": "text", "words": 2}, "ffff ffff", "ffff ffff"),
+        ({"type": "text", "words": 2}, "0158 3031", "0158 3031"),
+        ({"type": "text", "words": 2}, "58e9 3031", "58e9 3031"),
+    ],
+)
+def test_the_number_of_a_meter_is_what_its_plate_says(
+    identity: dict[str, Any], words: str, number: str
+) -> None:
+    assert decode_identity(identity_type(**identity), from_hex(words)) == number
+
+
+@pytest.mark.parametrize("identity", [{"type": "uint32"}, {"type": "text", "words": 2}])
+def test_a_number_of_another_length_is_refused(identity: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="1 words, where the meter's number has 2"):
+        decode_identity(identity_type(**identity), [1])
+
+
+def test_a_type_without_identity_register_states_no_number() -> None:
+    assert decode_identity(modbus_type(type="uint32"), [1, 2]) is None
+    assert decode_identity(WATER, [1, 2]) is None
+
+
 # --- payloads ------------------------------------------------------------------------------------
 
 
@@ -316,6 +368,33 @@ def test_a_missing_counter_is_an_error_that_names_the_register() -> None:
         PayloadError, match="/total is not in the payload; it holds the register 'volume'"
     ):
         decode_payload(WATER, content)
+
+
+@pytest.mark.parametrize(
+    ("flow", "raw"),
+    [
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+        ('"DRY"', '"DRY"'),
+        ("true", "true"),
+        ("[1]", "[...]"),
+    ],
+)
+def test_a_gauge_that_shows_no_number_does_not_cost_the_counter_beside_it(
+    flow: str, raw: str
+) -> None:
+    registers = decode_payload(WATER, payload("6.408", f', "flow": {flow}')).registers
+
+    assert registers["volume"].value == Decimal("6.408")
+    assert registers["flow"] == Decoded(None, raw, Reason.NOT_A_NUMBER)
+
+
+@pytest.mark.parametrize("total", ["NaN", "Infinity"])
+def test_a_counter_that_is_not_a_number_costs_itself_alone(total: str) -> None:
+    registers = decode_payload(WATER, payload(total, ', "flow": 3')).registers
+
+    assert registers["volume"] == Decoded(None, total, Reason.NOT_A_NUMBER)
+    assert registers["flow"].value == Decimal("0.003")
 
 
 @pytest.mark.parametrize("more", ["", ', "flow": null'])
@@ -422,6 +501,181 @@ def test_no_document_raises_anything_but_a_payload_error(document: dict[str, Any
     except PayloadError:
         return
     assert str(document["id"]) == telegram.identity
+
+
+# --- topics --------------------------------------------------------------------------------------
+
+
+def topic_type() -> MeterType:
+    """Return a type whose registers come under topics of their own, and one with its siblings."""
+    counter = {"kind": "total", "unit": "kWh", "resolution": "0.01", "max_rate": 9}
+    gauge = {"kind": "gauge", "unit": "W", "resolution": 1}
+    return mqtt_type(
+        mqtt={"time": "/at", "time_format": "unix"},
+        register={
+            "energy": {**counter, "topic": "meter/energy"},
+            "power": {**gauge, "topic": "meter/power", "sentinels": ["unknown"]},
+            "import": {**counter, "topic": "SENSOR", "pointer": "/import"},
+            "export": {**counter, "topic": "SENSOR", "pointer": "/export"},
+        },
+    )
+
+
+def test_each_topic_brings_its_own_registers() -> None:
+    made = topic_type()
+    moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    assert made.topics == {"meter/energy", "meter/power", "SENSOR"}
+    assert decode_payload(made, b"217.405", subtopic="meter/energy") == Telegram(
+        None, None, {"energy": Decoded(Decimal("217.40"), "217.405")}
+    )
+    assert decode_payload(made, b" 12 ", subtopic="meter/power").registers == {
+        "power": Decoded(Decimal("0.012"), "12")
+    }
+    assert decode_payload(
+        made, b'{"at": 1772366400, "import": 1, "export": 2.5}', subtopic="SENSOR"
+    ) == Telegram(
+        None, moment, {"import": Decoded(Decimal(1), "1"), "export": Decoded(Decimal("2.5"), "2.5")}
+    )
+
+
+@pytest.mark.parametrize(
+    ("subtopic", "content"),
+    [("", b"{"), ("$state", b"ready"), ("meter/energy/$unit", b"kWh"), ("meter/energy", b"")],
+)
+def test_a_topic_that_brings_nothing_has_no_readings(subtopic: str, content: bytes) -> None:
+    assert decode_payload(topic_type(), content, subtopic=subtopic) == Telegram(None, None, {})
+
+
+def test_a_plain_value_may_be_none_as_well() -> None:
+    made = topic_type()
+    unknown = decode_payload(made, b"unknown", subtopic="meter/power").registers["power"]
+    nan = decode_payload(made, b"nan", subtopic="meter/energy").registers["energy"]
+
+    assert (unknown.value, unknown.fault) == (None, Reason.SENTINEL)
+    assert (nan.value, nan.fault) == (None, Reason.NOT_A_NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("subtopic", "content", "message"),
+    [
+        ("meter/energy", b"12 kWh", "the payload must be a number, got '12 kWh'"),
+        ("meter/energy", b"\xff", "not UTF-8 at byte 0"),
+        ("SENSOR", b"12", "/at is not in the payload; it holds the time of the reading"),
+        ("SENSOR", b'{"at": 1, "import": 1}', "/export is not in the payload; it holds the"),
+    ],
+)
+def test_a_topic_that_does_not_bring_its_registers_says_so(
+    subtopic: str, content: bytes, message: str
+) -> None:
+    with pytest.raises(PayloadError, match=message):
+        decode_payload(topic_type(), content, subtopic=subtopic)
+
+
+# --- uplinks -------------------------------------------------------------------------------------
+
+
+def lorawan_type(**changes: Any) -> MeterType:
+    """Return a type with a counter in the binary payload and a temperature in the object."""
+    document: dict[str, Any] = {
+        "kind": "meter-type",
+        "id": "a",
+        "name": "A",
+        "manufacturer": "A",
+        "medium": "water",
+        "lorawan": {"port": 2},
+        "register": {
+            "volume": {
+                "kind": "total",
+                "unit": "L",
+                "byte": 1,
+                "type": "uint32",
+                "order": "DCBA",
+                "sentinels": ["ffffffff"],
+                "max_rate": 9000,
+            },
+            "temperature": {
+                "kind": "gauge",
+                "unit": "degC",
+                "pointer": "/temperature",
+                "resolution": "0.1",
+            },
+        },
+    }
+    return MeterType.model_validate({**document, **changes})
+
+
+def uplink(**changes: Any) -> bytes:
+    """Return an uplink of 123,456 litres in ChirpStack's envelope."""
+    document = {
+        "time": TIME,
+        "deviceInfo": {"devEui": "24E124136B3C0815"},
+        "fCnt": 17,
+        "fPort": 2,
+        "data": base64.b64encode(bytes.fromhex("0140e20100ff")).decode(),
+        "object": {"temperature": 11.5},
+        **changes,
+    }
+    return json.dumps({key: each for key, each in document.items() if each is not None}).encode()
+
+
+def data(text: str) -> str:
+    return base64.b64encode(bytes.fromhex(text)).decode()
+
+
+def test_an_uplink_gives_who_when_what_and_its_count() -> None:
+    assert decode_payload(lorawan_type(), uplink()) == Telegram(
+        "24e124136b3c0815",
+        datetime(2020, 3, 29, 9, 7, 22, tzinfo=UTC),
+        {
+            "volume": Decoded(Decimal("123.456"), "40e2 0100"),
+            "temperature": Decoded(Decimal("11.5"), "11.5"),
+        },
+        17,
+    )
+
+
+@pytest.mark.parametrize(
+    "changes", [{"fPort": 3}, {"fPort": None, "data": None, "object": None}, {"fPort": 0}]
+)
+def test_an_uplink_of_another_kind_has_no_readings_but_tells_who_is_there(
+    changes: dict[str, Any],
+) -> None:
+    telegram = decode_payload(lorawan_type(), uplink(**changes))
+
+    assert telegram.registers == {}
+    assert (telegram.identity, telegram.sequence) == ("24e124136b3c0815", 17)
+
+
+@pytest.mark.parametrize(("first", "names"), [("01", {"volume", "temperature"}), ("02", set())])
+def test_the_first_bytes_tell_readings_from_other_uplinks(first: str, names: set[str]) -> None:
+    made = lorawan_type(lorawan={"starts_with": "01"})
+
+    assert set(decode_payload(made, uplink(data=data(f"{first}40e20100"))).registers) == names
+
+
+def test_all_bits_set_in_a_binary_payload_are_the_sentinel_that_the_type_states() -> None:
+    registers = decode_payload(lorawan_type(), uplink(data=data("01ffffffff"))).registers
+
+    assert registers["volume"] == Decoded(None, "ffff ffff", Reason.SENTINEL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": data("0140e2")}, "payload has 3 bytes, too few for the register 'volume'"),
+        ({"data": None}, "payload has 0 bytes, too few for the register 'volume'"),
+        ({"object": None}, "the uplink has no decoded object; give the network server a codec"),
+        ({"data": "!"}, "/data must be base64"),
+    ],
+)
+def test_an_uplink_that_holds_no_counter_says_why(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(PayloadError, match=message):
+        decode_payload(lorawan_type(), uplink(**changes))
+
+
+def test_a_gauge_that_is_not_in_an_uplink_does_not_cost_the_counter() -> None:
+    assert set(decode_payload(lorawan_type(), uplink(object={})).registers) == {"volume"}
 
 
 # --- observations --------------------------------------------------------------------------------
