@@ -248,6 +248,178 @@ def test_a_mistake_in_a_modbus_type_is_named_where_it_stands(
     assert message in refused(changed(MODBUS, changes))
 
 
+COUNTER = MODBUS["register"]["import_energy"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"register.other": {**COUNTER, "address": 73}},
+            "m.toml: registers 'import_energy' and 'other' stand in the same place",
+        ),
+        (
+            {"register.other": {**COUNTER, "address": 72, "type": "uint16"}},
+            "m.toml: registers 'import_energy' and 'other' stand in the same place",
+        ),
+        *[
+            (
+                {"modbus.forbidden": [forbidden]},
+                f"m.toml: register 'import_energy' lies in the forbidden range {text}",
+            )
+            for forbidden, text in (
+                ([0, 72], "0x0000-0x0048"),
+                ([73, 73], "0x0049-0x0049"),
+                ([0, 100], "0x0000-0x0064"),
+            )
+        ],
+        (
+            {IMPORT + "type": "uint24"},
+            "m.toml: register.import_energy: uint24 is no whole word; it stands in binary payloads",
+        ),
+        (
+            {IMPORT + "byte": 3},
+            "m.toml: register.import_energy: state one of address (Modbus), byte (binary payload)",
+        ),
+        (
+            {IMPORT + "topic": "a"},
+            "m.toml: register.import_energy: state one of address (Modbus), byte (binary payload)",
+        ),
+        ({"proof.0.kind": REMOVED}, "m.toml: proof[1].kind: is missing"),
+        ({"proof.0.kind": "guess"}, "m.toml: proof[1].kind: Input should be 'capture', 'manual'"),
+        (
+            {"proof.0.expect": {"import_energy": "broken"}},
+            "m.toml: proof[1].expect.import_energy: must be a number such as",
+        ),
+        (
+            {"proof.0.expect": {"import_energy": "falling"}},
+            "m.toml: proof[1].expect.import_energy: must be a number such as",
+        ),
+        (
+            {"lorawan": {}},
+            "m.toml: state one of [modbus], [mqtt] and [lorawan]",
+        ),
+    ],
+)
+def test_what_cannot_be_on_a_line_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert message in refused(changed(MODBUS, changes))
+
+
+@pytest.mark.parametrize("forbidden", [[0, 71], [74, 65535]])
+def test_a_register_may_stand_beside_a_forbidden_range(forbidden: list[int]) -> None:
+    assert parse_meter_types(changed(MODBUS, {"modbus.forbidden": [forbidden]}), "m.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *[
+            (
+                {VOLUME + "topic": topic},
+                f"m.toml: register.volume.topic: {topic!r} is no topic below the meter's",
+            )
+            for topic in ("/a", "a/", "a//b", "a/+", "#", "a\0")
+        ],
+        (
+            {"register.other": {**MQTT["register"]["volume"]}},
+            "m.toml: registers 'volume' and 'other' stand in the same place",
+        ),
+        (
+            {"register.other": {**MQTT["register"]["volume"], "topic": "a", "pointer": "/b"}}
+            | {"register.third": {**MQTT["register"]["volume"], "topic": "a", "pointer": None}},
+            "m.toml: 'third' is all that its topic brings; 'other' points into it",
+        ),
+        (
+            {"register.other": {**MQTT["register"]["volume"], "topic": "a"}}
+            | {"proof.0.expect": {"volume": "6.4", "other": "1"}},
+            "m.toml: a proof expects registers of several topics; write one for each",
+        ),
+        (
+            {VOLUME + "pointer": REMOVED, VOLUME + "byte": 1, VOLUME + "type": "uint32"},
+            "register 'volume' and the way in (Modbus, MQTT or LoRaWAN) do not match",
+        ),
+    ],
+)
+def test_what_cannot_be_under_a_topic_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert message in refused(changed(MQTT, changes))
+
+
+LORAWAN = changed(
+    MQTT,
+    {
+        "mqtt": REMOVED,
+        "lorawan": {"port": 2},
+        "register.volume": {
+            "kind": "total",
+            "unit": "L",
+            "byte": 1,
+            "type": "uint24",
+            "max_rate": 9000,
+        },
+        "proof.0.payload": REMOVED,
+        "proof.0.bytes": "01 01 e2 40",
+        "proof.0.expect": {"volume": "123.456"},
+    },
+)
+
+
+def test_a_binary_payload_proves_a_lorawan_type() -> None:
+    [made] = parse_meter_types(deepcopy(LORAWAN), "m.toml")
+
+    assert made.states_identity
+    assert made.topics == {""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({VOLUME + "byte": 2}, "m.toml: proof[1]: cannot be decoded: the binary payload has 4 byt"),
+        ({VOLUME + "order": "DCBA"}, "(expected 123.456, got 4252.161 (raw 01 e240))"),
+        ({VOLUME + "order": "CDAB"}, "m.toml: register.volume: uint24 is no whole word; its order"),
+        ({VOLUME + "sentinels": ["ffff"]}, "register.volume: sentinel 'ffff' must be as long as"),
+        ({VOLUME + "byte": 242}, "m.toml: register.volume.byte: Input should be less than or equ"),
+        ({"proof.0.bytes": "0101e24"}, "proof[1]: cannot be decoded: '0101e24' is not a whole num"),
+        (
+            {"proof.0.bytes": REMOVED, "proof.0.words": "0101 e240"},
+            "m.toml: a LoRaWAN type is proven by payload or bytes",
+        ),
+        (
+            {VOLUME + "byte": REMOVED, VOLUME + "address": 1, VOLUME + "type": "uint32"},
+            "register 'volume' and the way in (Modbus, MQTT or LoRaWAN) do not match",
+        ),
+        (
+            {
+                "register.volume": {
+                    **MQTT["register"]["volume"],
+                    "topic": "a",
+                }
+            },
+            "register 'volume' and the way in (Modbus, MQTT or LoRaWAN) do not match",
+        ),
+    ],
+)
+def test_a_mistake_in_a_lorawan_type_is_named_where_it_stands(
+    changes: dict[str, Any], message: str
+) -> None:
+    assert message in refused(changed(LORAWAN, changes))
+
+
+@pytest.mark.parametrize(
+    ("document", "states"),
+    [
+        (MODBUS, False),
+        (changed(MODBUS, {"modbus.identity": {"address": 9, "type": "uint32"}}), True),
+        (MQTT, True),
+        (changed(MQTT, {"mqtt": {}}), False),
+        (LORAWAN, True),
+    ],
+)
+def test_a_type_knows_whether_its_meters_state_their_number(
+    document: dict[str, Any], *, states: bool
+) -> None:
+    assert MeterType.model_validate(document).states_identity is states
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -358,6 +530,15 @@ PATHS = st.sampled_from(
         "modbus",
         "modbus.function",
         "modbus.max_words",
+        "modbus.forbidden",
+        "modbus.serial",
+        "modbus.identity",
+        "check",
+        "variant",
+        "variant.v2",
+        "variant.v2.modbus",
+        "variant.v2.register",
+        "variant.v2.without",
         "register",
         "register.import_energy",
         "register.",
@@ -365,6 +546,9 @@ PATHS = st.sampled_from(
         "proof.0",
         "proof.0.frame",
         "proof.0.words",
+        "proof.0.bytes",
+        "proof.0.variant",
+        "proof.0.identity",
         "proof.0.at",
         "proof.0.expect",
         "proof.0.expect.import_energy",

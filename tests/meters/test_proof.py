@@ -222,3 +222,121 @@ def test_a_proof_whose_registers_do_not_add_up_is_refused(tmp_path: Path) -> Non
         "m.toml: variant.other.proof[1]: import + export is not total "
         "(expected at most 0 apart, got 1)"
     )
+
+
+IDENTIFIED = """
+kind = "meter-type"
+id = "meter-4"
+name = "Meter 4"
+manufacturer = "Maker"
+medium = "electricity"
+
+[register.energy]
+kind = "total"
+unit = "kWh"
+address = 72
+type = "uint32"
+sentinels = ["ffffffff"]
+max_rate = 9
+
+[modbus]
+function = 4
+identity = { address = 78, type = "uint32", function = 3 }
+
+[[proof]]
+kind = "manual"
+source = "a manual"
+words = "0000 0007"
+expect = { energy = 7 }
+
+[[proof]]
+kind = "capture"
+source = "a capture"
+"""
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        'words = "00bc 614e"\nidentity = "12345678"',
+        'frame = "01 03 04 00 bc 61 4e 92 73"\nidentity = "12345678"',
+        'words = "ffff ffff"\nexpect = { energy = "sentinel" }',
+        (
+            'words = "0000 0007 0000 0000 0000 0000 00bc 614e"\n'
+            'expect = { energy = 7 }\nidentity = "12345678"'
+        ),
+    ],
+)
+def test_a_number_and_a_fault_are_proven_as_values_are(tmp_path: Path, proof: str) -> None:
+    load(tmp_path, IDENTIFIED + proof)
+
+
+@pytest.mark.parametrize(
+    ("proof", "message"),
+    [
+        (
+            'words = "00bc 614e"\nidentity = "12345679"',
+            (
+                "proof[2].identity: the captured answer states another number "
+                "(expected 12345679, got 12345678)"
+            ),
+        ),
+        (
+            'frame = "01 04 04 46 2a 75 21 29 8c"\nidentity = "12345678"',
+            "proof[2]: cannot be decoded: answers function 4, the type reads with 3",
+        ),
+        (
+            'words = "00bc"\nidentity = "12345678"',
+            "proof[2]: cannot be decoded: 1 words, where the meter's number has 2",
+        ),
+        (
+            'words = "ffff ffff"\nexpect = { energy = 7 }',
+            (
+                "proof[2].expect.energy: the captured answer decodes to another value "
+                "(expected 7, got sentinel (raw ffff ffff))"
+            ),
+        ),
+        (
+            'words = "0000 0007"\nexpect = { energy = "sentinel" }',
+            (
+                "proof[2].expect.energy: the captured answer decodes to another value "
+                "(expected sentinel, got 7 (raw 0000 0007))"
+            ),
+        ),
+        (
+            'words = "ffff ffff"\nexpect = { energy = "not-a-number" }',
+            (
+                "proof[2].expect.energy: the captured answer decodes to another value "
+                "(expected not-a-number, got sentinel (raw ffff ffff))"
+            ),
+        ),
+    ],
+)
+def test_a_number_or_fault_that_is_another_is_refused(
+    tmp_path: Path, proof: str, message: str
+) -> None:
+    assert refused(tmp_path, IDENTIFIED + proof) == [f"m.toml: {message}"]
+
+
+def test_a_fault_alone_proves_no_register(tmp_path: Path) -> None:
+    text = IDENTIFIED.replace("0000 0007", "ffff ffff").replace("energy = 7", 'energy = "sentinel"')
+
+    assert refused(tmp_path, text + 'words = "00bc 614e"\nidentity = "12345678"') == [
+        "m.toml: register.energy: no proof shows a value of it; add a [[proof]] that expects one"
+    ]
+
+
+def test_registers_that_a_proof_holds_must_add_up_even_where_it_does_not_name_them(
+    tmp_path: Path,
+) -> None:
+    text = SUMMED.partition("variant.other")[0]
+    proof = 'kind = "capture"\nsource = "a capture"\n'
+
+    [problem] = refused(
+        tmp_path,
+        f'{text}\n[[proof]]\n{proof}words = "0007 0004 0003"\n'
+        "expect = { total = 7, import = 4, export = 3 }\n"
+        f'[[proof]]\n{proof}words = "0007 0004 0004"\nexpect = {{ total = 7 }}',
+    )
+
+    assert problem.startswith("m.toml: proof[2]: import + export is not total (expected at most 0")
