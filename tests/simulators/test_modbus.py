@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusTcpClient
 
-from meters.decoding import decode_image
+from meters.catalog import shipped
+from meters.decoding import decode_identity, decode_image
+from simulators.bench.meters import Bench
 from simulators.faults import Fault, FaultKind
+from simulators.fleet import plan_for
+from simulators.framing import RtuFraming, TcpFraming
 from simulators.line import Absent, Line
 from simulators.modbus import ModbusBus
 from simulators.ports import PortTakenError
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from simulators.fleet import Fleet
+    from simulators.meter import SimulatedMeter
 
 NOON = datetime(2026, 10, 14, 4, tzinfo=UTC)
 FIRST = 3
@@ -299,5 +309,152 @@ def test_a_taken_port_is_named_with_what_to_do(fleet: Fleet) -> None:
             other = ModbusBus(Line("two", {}), clock=lambda: NOON, port=bus.port)
             with pytest.raises(PortTakenError, match=rf"'two' .*:{bus.port}: the port is taken"):
                 await other.start()
+
+    asyncio.run(session())
+
+
+def bench(count: int = 1) -> tuple[SimulatedMeter, ...]:
+    return Bench(meter_type=shipped()["eastron-sdm630"], count=count).meters()
+
+
+def lost(start: datetime, end: datetime) -> Fault:
+    return Fault.model_validate({"kind": "network-loss", "from": start, "until": end})
+
+
+def test_while_the_network_is_lost_nobody_listens_and_afterwards_somebody_does() -> None:
+    minute = timedelta(minutes=1)
+    times = [NOON]
+    (meter,) = bench()
+    plan = plan_for([meter], [lost(NOON + minute, NOON + 2 * minute)], seed=1)
+
+    async def listens(bus: ModbusBus) -> bool:
+        try:
+            _, writer = await asyncio.open_connection(bus.host, bus.port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+    async def until(bus: ModbusBus, *, listening: bool) -> None:
+        for _ in range(200):
+            if await listens(bus) is listening:
+                return
+            await asyncio.sleep(0.05)
+        pytest.fail(f"nobody {'listened' if listening else 'hung up'} in 10 s")
+
+    async def session() -> None:
+        async with ModbusBus(Line("line", {1: meter}, plan=plan), clock=lambda: times[0]) as bus:
+            reader, writer = await asyncio.open_connection(bus.host, bus.port)
+            port = bus.port
+            times[0] = NOON + minute
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            writer.close()
+            await until(bus, listening=False)
+            times[0] = NOON + 2 * minute
+            await until(bus, listening=True)
+            assert bus.port == port
+
+    asyncio.run(session())
+
+
+def test_rtu_over_tcp_is_understood_by_a_master_of_others() -> None:
+    meters = bench(3)
+
+    async def session() -> None:
+        line = Line("line", dict(enumerate(meters, start=5)), framing=RtuFraming())
+        async with ModbusBus(line, clock=lambda: NOON) as bus:
+            client = AsyncModbusTcpClient(
+                bus.host, port=bus.port, framer=FramerType.RTU, timeout=5, retries=0
+            )
+            assert await client.connect()
+            for unit, meter in enumerate(meters, start=5):
+                answer = await client.read_input_registers(0x48, count=2, device_id=unit)
+                image = dict(enumerate(answer.registers, start=0x48))
+                decoded = decode_image(meter.meter_type, image)["import_energy"].value
+                assert decoded == meter.shown("import_energy", NOON)
+                number = await client.read_holding_registers(0xFC00, count=2, device_id=unit)
+                assert decode_identity(meter.meter_type, number.registers) == meter.number
+            client.close()
+
+    asyncio.run(session())
+
+
+def test_rtu_in_pieces_is_one_request_and_damaged_bytes_are_none() -> None:
+    (meter,) = bench()
+    frame = RtuFraming().frame(0, 1, bytes.fromhex("04 0048 0002"))
+
+    async def session() -> None:
+        line = Line("line", {1: meter}, framing=RtuFraming())
+        async with ModbusBus(line, clock=lambda: NOON) as bus:
+            reader, writer = await asyncio.open_connection(bus.host, bus.port)
+            for piece in (frame[:3], frame[3:]):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+            first = await asyncio.wait_for(reader.readexactly(9), 5)
+            writer.write(b"\x01\x04\x00\x48\xff")
+            await asyncio.sleep(0.3)
+            writer.write(frame)
+            assert await asyncio.wait_for(reader.readexactly(9), 5) == first
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(session())
+
+
+def test_mbpoll_reads_over_tcp(mbpoll: str) -> None:
+    (meter,) = bench()
+
+    async def session() -> str:
+        async with ModbusBus(Line("line", {7: meter}), clock=lambda: NOON) as bus:
+            command = (
+                f"{mbpoll} -m tcp -p {bus.port} -a 7 -0 -r 72 -c 1 -t 3:float -B -1 {bus.host}"
+            )
+            polling = await asyncio.create_subprocess_exec(
+                *command.split(), stdout=asyncio.subprocess.PIPE
+            )
+            output, _ = await asyncio.wait_for(polling.communicate(), 30)
+            return output.decode()
+
+    energy = Decimal(asyncio.run(session()).rpartition("]:")[2].strip())
+    assert abs(energy - meter.shown("import_energy", NOON)) < Decimal("0.06")
+
+
+@pytest.mark.parametrize("framing", [TcpFraming(), RtuFraming()], ids=["tcp", "rtu"])
+def test_random_bytes_never_stop_the_meters(framing: TcpFraming | RtuFraming) -> None:
+    (meter,) = bench()
+    random = Random(20261122)  # noqa: S311 - noise that is the same in each run
+    sound = framing.frame(9, 1, bytes.fromhex("04 0048 0002"))
+
+    async def throw(bus: ModbusBus) -> None:
+        _, writer = await asyncio.open_connection(bus.host, bus.port)
+        for _ in range(random.randrange(1, 6)):
+            damaged = bytearray(sound + random.randbytes(random.randrange(40)))
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+            writer.write(bytes(damaged) if random.random() < 0.7 else random.randbytes(300))
+        with suppress(ConnectionError):
+            await writer.drain()
+            if random.random() < 0.5:
+                writer.write_eof()
+                await asyncio.sleep(0)
+            writer.close()
+            await writer.wait_closed()
+
+    async def session() -> None:
+        problems: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: problems.append(told))
+        async with ModbusBus(Line("line", {1: meter}, framing=framing), clock=lambda: NOON) as bus:
+            for _ in range(60):
+                await asyncio.gather(*(throw(bus) for _ in range(10)))
+            reader, writer = await asyncio.open_connection(bus.host, bus.port)
+            writer.write(sound)
+            answer = await asyncio.wait_for(reader.readexactly(9 if framing.is_rtu else 13), 5)
+            assert answer[-6 if framing.is_rtu else -4 :][:4] == struct.pack(
+                ">2H", *meter.words("import_energy", NOON)
+            )
+            writer.close()
+            await writer.wait_closed()
+        assert problems == []
 
     asyncio.run(session())
