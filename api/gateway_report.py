@@ -69,8 +69,6 @@ class SpoolState:
 
     bytes: int
     quota_bytes: int | None
-    quarantine: int
-    """Items in quarantine that the gateway still keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

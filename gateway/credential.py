@@ -33,6 +33,12 @@ class CredentialFile:
     def path(self) -> Path:
         return self.spool_path.with_name(self.spool_path.name + ".credential")
 
+    def assert_writable(self) -> None:
+        """Raise `OSError` where no credential can be stored here."""
+        beside = self.path.with_suffix(".new")
+        beside.touch(mode=OWNER_ONLY)
+        beside.unlink()
+
     def write(self, credential: Credential) -> None:
         """Store `credential`, durably and readable by its owner alone."""
         beside = self.path.with_suffix(".new")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.spool import Spool
 from gateway.spool_lock import is_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
     from gateway.forwarder import Progress
+    from gateway.quarantine_table import Stranger
+    from gateway.quota import Occupancy
     from gateway.spool import Tally
+
+QUOTA_ALARM = "quota"
 
 State = Literal["ok", "backoff", "silent"]
 
@@ -56,17 +60,40 @@ class Health:
     def answered(self, meter: str, at: datetime, *, remark: str | None = None) -> None:
         """Note that `meter` answered; `remark` is what is wrong all the same."""
         with self._guard:
-            device = self._devices[meter]
-            device.last_answer = at
-            device.failures = 0
-            device.error = remark
+            if device := self._devices.get(meter):  # it may have left while it answered
+                device.last_answer = at
+                device.failures = 0
+                device.error = remark
 
     def failed(self, meter: str, error: str) -> None:
         """Note that `meter` did not answer as it should."""
         with self._guard:
-            device = self._devices[meter]
-            device.failures += 1
-            device.error = error
+            if device := self._devices.get(meter):
+                device.failures += 1
+                device.error = error
+
+    def add(self, devices: Iterable[DeviceHealth]) -> None:
+        """Know `devices` too; what is known of one that stays as it is stays."""
+        with self._guard:
+            for device in devices:
+                known = self._devices.get(device.meter)
+                if known is None or known.type != device.type:
+                    self._devices[device.meter] = device
+                else:
+                    known.silent_after = device.silent_after
+
+    def keep(self, meters: Collection[str]) -> None:
+        """Forget every meter but `meters`."""
+        with self._guard:
+            self._devices = {
+                name: device for name, device in self._devices.items() if name in meters
+            }
+
+    @property
+    def alarms(self) -> dict[str, str]:
+        """What a person should look at, by kind."""
+        with self._guard:
+            return dict(self._alarms)
 
     def alarm(self, kind: str, detail: str) -> None:
         """Say what a person should look at; one alarm of a kind stands until the all-clear."""
@@ -81,74 +108,38 @@ class Health:
     def devices(self, now: datetime) -> list[dict[str, Any]]:
         """Return each meter's state in the form that the status and the report have."""
         with self._guard:
-            return [
-                {
-                    "meter": device.meter,
-                    "type": device.type,
-                    "state": device.state(now),
-                    "last_answer": _iso(device.last_answer),
-                    "failures": device.failures,
-                    "error": device.error,
-                }
-                for device in self._devices.values()
-            ]
+            return [_document(device, now) for device in self._devices.values()]
 
-
-@dataclass(frozen=True, slots=True)
-class StatusFile:
-    """The snapshot beside the spool at `spool_path`, replaced whole."""
-
-    spool_path: Path
-
-    @property
-    def path(self) -> Path:
-        return self.spool_path.with_name(self.spool_path.name + ".status.json")
-
-    def write(self, snapshot: dict[str, Any]) -> None:
-        """Replace the snapshot. A reader sees the old one or the new one."""
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps(snapshot, ensure_ascii=False), "utf-8")
-        beside.replace(self.path)
-
-    def read(self) -> dict[str, Any]:
-        """Return the last snapshot; an empty one where none was written."""
-        try:
-            found: dict[str, Any] = json.loads(self.path.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        return found
-
-
-def snapshot(
-    *, gateway: str, now: datetime, health: Health, tally: Tally, progress: Progress
-) -> dict[str, Any]:
-    """Return how the gateway does at `now`, ready for JSON."""
-    return {
-        "gateway": gateway,
-        "updated_at": _iso(now),
-        "tally": asdict(tally),
-        "archive": {"last_success": _iso(progress.last_success), "error": progress.error},
-        "broker": {"error": health.broker_error},
-        "devices": health.devices(now),
-    }
-
-
-def status(gateway: str, spool_path: Path) -> dict[str, Any]:
+    def status(gateway: str, spool_path: Path) -> dict[str, Any]:
     """Return the gateway's last snapshot with today's tally, whether or not it runs.
 
     Raises `SpoolError` where there is no spool yet.
     """
     with Spool(spool_path, read_only=True) as spool:
-        tally = spool.tally()
+        tally, occupancy = spool.tally(), spool.occupancy()
     return {
         "gateway": gateway,
         "archive": {"last_success": None, "error": None},
         "broker": {"error": None},
+        "alarms": [],
         "devices": [],
+        "unknown": [],
         "updated_at": None,
         **StatusFile(spool_path).read(),
         "running": is_locked(spool_path),
         "tally": asdict(tally),
+        "spool": asdict(occupancy),
+    }
+
+
+def _document(device: DeviceHealth, now: datetime) -> dict[str, Any]:
+    return {
+        "meter": device.meter,
+        "type": device.type,
+        "state": device.state(now),
+        "last_answer": _iso(device.last_answer),
+        "failures": device.failures,
+        "error": device.error,
     }
 
 

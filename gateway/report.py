@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +19,7 @@ import httpx
 from gateway.backoff import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable, Sequence
 
     from gateway.health import Health
     from gateway.site import ReportTarget
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
+CLOCK_ALARM = "clock"
+CLOCK_TOLERANCE = timedelta(seconds=30)
+"""How far the gateway's clock may be from the API's, the way between them included."""
 ITEMS = 100
 """How many items of the quarantine one report carries at most."""
 ITEMS_BYTES = 1_000_000
@@ -49,12 +53,14 @@ class Reporter:
         spool: Spool,
         health: Health,
         now: Callable[[], datetime],
+        heartbeat: Callable[[], Awaitable[dict[str, Any]]] | None = None,
     ) -> None:
         self._target = target
         self._gateway = gateway
         self._spool = spool
         self._health = health
         self._now = now
+        self._heartbeat = heartbeat
 
     async def run(self) -> None:
         """Report at the interval, and at once while more items wait; back off where it fails."""
@@ -77,17 +83,36 @@ class Reporter:
         """Send one report; return whether more items wait. Raises `ReportError`, `HTTPError`."""
         tally, waiting = await asyncio.to_thread(self._gather)
         entries = _first(waiting)
+        more = {} if self._heartbeat is None else await self._heartbeat()
         response = await client.post(
             f"{self._target.url}/v1/gateway/report",
             headers={"Authorization": f"Bearer {self._target.key}"},
-            json=body(self._gateway, self._now(), tally, self._health, entries),
+            json={**body(self._gateway, self._now(), tally, self._health, entries), **more},
         )
         upto = _accepted(response)
+        self._compare_clocks(response)
         if entries and upto is not None:
             # never beyond what was sent, whatever the other side says
             await asyncio.to_thread(self._spool.mark_reported, min(upto, entries[-1].id))
             return len(waiting) > len(entries) and upto >= entries[-1].id
         return False
+
+    def _compare_clocks(self, response: httpx.Response) -> None:
+        """Hold the gateway's clock against the API's, where that one says what time it is."""
+        stated = response.json().get("now")
+        if not isinstance(stated, str):
+            return
+        with suppress(ValueError):
+            ahead = self._now() - datetime.fromisoformat(stated)
+            if abs(ahead) <= CLOCK_TOLERANCE:
+                self._health.all_clear(CLOCK_ALARM)
+                return
+            side = "ahead of" if ahead > timedelta(0) else "behind"
+            self._health.alarm(
+                CLOCK_ALARM,
+                f"the gateway's clock is {abs(ahead) // timedelta(seconds=1)} s {side} the API's; "
+                "check its time server",
+            )
 
     def _gather(self) -> tuple[Tally, tuple[Entry, ...]]:
         return self._spool.tally(), self._spool.quarantine(limit=ITEMS + 1, unreported=True)

@@ -101,7 +101,6 @@ class SpoolBody(BaseModel):
 
     bytes: Count
     quota_bytes: Count | None = None
-    quarantine: Count = 0
 
 
 class AlarmBody(BaseModel):

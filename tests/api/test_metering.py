@@ -121,12 +121,12 @@ def test_a_clock_that_was_ahead_hides_nothing_once_it_is_set_right(house: House)
 def test_a_heartbeat_says_how_full_the_spool_is_and_what_is_wrong(house: House) -> None:
     send(
         house,
-        spool={"bytes": 40_960, "quota_bytes": 10**9, "quarantine": 2},
+        spool={"bytes": 40_960, "quota_bytes": 10**9},
         device_list={"tag": "t-1", "refused": "bus[1]: two buses use 10.0.0.7:502"},
         alarms=[{"kind": "archive-away", "detail": "connection refused"}],
     )
     (gateway,) = house.caller("engineer").get("/v1/gateways").json()["items"]
-    assert gateway["spool"] == {"bytes": 40_960, "quota_bytes": 10**9, "quarantine": 2}
+    assert gateway["spool"] == {"bytes": 40_960, "quota_bytes": 10**9}
     assert gateway["device_list"]["refused"] == "bus[1]: two buses use 10.0.0.7:502"
     assert gateway["alarms"] == [{"kind": "archive-away", "detail": "connection refused"}]
 
