@@ -116,9 +116,9 @@ class InfluxServer:
         with self._reaching():
             status, words = self._writer.write("\n".join(lines).encode())
             if status in OBJECTIONS:
-                return f"{self.address}: {status} {words.strip()[:_TOLD_MAX]}"
+                return f"{self.address}: {status} {_told(words)}"
             if not 200 <= status < 300:
-                raise ServerAwayError(f"it answers a write with {status}: {words.strip()}")
+                raise ServerAwayError(f"it answers a write with {status}: {_told(words)}")
         return None
 
     def ask(self, questions: Sequence[str]) -> list[Table]:
@@ -140,12 +140,12 @@ class InfluxServer:
 
     def _tables(self, answer: httpx.Response) -> list[Table]:
         if "file limit" in answer.text[:_URL_MAX]:
-            raise SpanTooWideError(answer.text[:_TOLD_MAX])
+            raise SpanTooWideError(_told(answer.text))
         if answer.status_code == httpx.codes.BAD_REQUEST:
-            raise QuestionRefusedError(f"{self.address}: {answer.text[:_TOLD_MAX]}")
+            raise QuestionRefusedError(f"{self.address}: {_told(answer.text)}")
         if answer.status_code != httpx.codes.OK:
             raise ServerAwayError(
-                f"it answers a question with {answer.status_code}: {answer.text.strip()}"
+                f"it answers a question with {answer.status_code}: {_told(answer.text)}"
             )
         tables = []
         for result in answer.json().get("results", []):
@@ -174,6 +174,14 @@ class InfluxServer:
 
     def _unavailable(self, why: str) -> ArchiveUnavailableError:
         return ArchiveUnavailableError(
-            f"the archive at {self.address} cannot be used now: {why[:_TOLD_MAX]};"
+            f"the archive at {self.address} cannot be used now: {_told(why)};"
             " nothing is known to be stored, try again later"
         )
+
+
+def _told(words: str) -> str:
+    """Return what a server says in a readable length: it repeats a bad line before its reason."""
+    words = words.strip()
+    if len(words) <= _TOLD_MAX:
+        return words
+    return f"{words[: _TOLD_MAX // 3]} … {words[-2 * _TOLD_MAX // 3 :]}"

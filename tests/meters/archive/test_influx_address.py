@@ -25,8 +25,8 @@ def test_a_url_of_each_version_is_read() -> None:
         "a bucket",
         2,
         org="tg",
-        secret_env="T",
-        gzip=True,  # noqa: S106 - the name of a variable
+        secret_env="T",  # noqa: S106 - the name of a variable
+        gzip=True,
     )
     three = "influxdb+http://[::1]:8181/meters?version=3&timeout_s=5"
     assert read_address(three) == InfluxAddress("http://[::1]:8181", "meters", 3, timeout_s=5)
