@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.judging import Taken
     from gateway.quarantine import Quarantined
     from gateway.recent import Mark
     from gateway.spool import Spool
@@ -26,12 +25,6 @@ class Batch:
     marks: list[Mark] = field(default_factory=list)
     retaken: list[int] = field(default_factory=list)
     duplicates: int = 0
-
-    def add(self, taken: Taken) -> None:
-        self.rows += taken.rows
-        self.gauges += taken.gauges
-        if taken.moved:
-            self.moved |= taken.moved
 
     @property
     def readings(self) -> int:

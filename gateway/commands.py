@@ -164,3 +164,12 @@ def _readable(snapshot: dict[str, Any]) -> str:
         line = f"  {device['meter']:<20} {device['state']:<8} {device['last_answer'] or 'never'}"
         lines.append(f"{line}  {device['error']}" if device["error"] else line)
     return "\n".join(lines)
+    lines += [
+        f"  alarm: {alarm['detail']}"
+        for alarm in snapshot["alarms"]
+        if alarm["kind"] not in ("archive", "broker")
+    ]
+    lines += [
+        f"  unknown: {each['source']}, {each['messages']} messages kept, last {each['last']}"
+        for each in snapshot["unknown"]
+    ]

@@ -110,17 +110,120 @@ class Health:
         with self._guard:
             return [_document(device, now) for device in self._devices.values()]
 
-    def status(gateway: str, spool_path: Path) -> dict[str, Any]:
+    def snapshot(
+        self,
+        *,
+        gateway: str,
+        now: datetime,
+        tally: Tally,
+        occupancy: Occupancy,
+        progress: Progress,
+        strangers: Sequence[Stranger] = (),
+    ) -> Snapshot:
+        """Return how everything does at `now`, as one value."""
+        if occupancy.is_nearly_full:
+            self.alarm(QUOTA_ALARM, f"{occupancy}; gauges are dropped before anything else")
+        else:
+            self.all_clear(QUOTA_ALARM)
+        alarms = self.alarms
+        if progress.error is not None:
+            alarms["archive"] = progress.error
+        if self.broker_error is not None:
+            alarms["broker"] = self.broker_error
+        with self._guard:
+            devices = tuple(replace(device) for device in self._devices.values())
+        return Snapshot(
+            gateway=gateway,
+            at=now,
+            tally=tally,
+            occupancy=occupancy,
+            last_forwarded=progress.last_success,
+            archive_error=progress.error,
+            broker_error=self.broker_error,
+            devices=devices,
+            alarms=alarms,
+            strangers=tuple(strangers),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How a gateway does at one moment: for its status, a heartbeat, or a page of metrics."""
+
+    gateway: str
+    at: datetime
+    tally: Tally
+    occupancy: Occupancy
+    last_forwarded: datetime | None
+    """When the archive last took something."""
+    archive_error: str | None
+    broker_error: str | None
+    devices: tuple[DeviceHealth, ...]
+    alarms: Mapping[str, str]
+    """What a person should look at, by kind."""
+    strangers: tuple[Stranger, ...]
+    """Who reports and is not stated: for adoption."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return {
+            "gateway": self.gateway,
+            "updated_at": _iso(self.at),
+            "tally": asdict(self.tally),
+            "spool": asdict(self.occupancy),
+            "archive": {"last_success": _iso(self.last_forwarded), "error": self.archive_error},
+            "broker": {"error": self.broker_error},
+            "alarms": [{"kind": kind, "detail": text} for kind, text in self.alarms.items()],
+            "devices": [_document(device, self.at) for device in self.devices],
+            "unknown": [
+                {
+                    "source": stranger.source,
+                    "messages": stranger.messages,
+                    "first": _iso(stranger.first),
+                    "last": _iso(stranger.last),
+                }
+                for stranger in self.strangers
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFile:
+    """The snapshot beside the spool at `spool_path`, replaced whole."""
+
+    spool_path: Path
+
+    @property
+    def path(self) -> Path:
+        return self.spool_path.with_name(self.spool_path.name + ".status.json")
+
+    def write(self, snapshot: dict[str, Any]) -> None:
+        """Replace the snapshot. A reader sees the old one or the new one."""
+        beside = self.path.with_suffix(".new")
+        beside.write_text(json.dumps(snapshot, ensure_ascii=False), "utf-8")
+        beside.replace(self.path)
+
+    def read(self) -> dict[str, Any]:
+        """Return the last snapshot; an empty one where none was written."""
+        try:
+            found: dict[str, Any] = json.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        return found
+
+
+def status(gateway: str, spool_path: Path) -> dict[str, Any]:
     """Return the gateway's last snapshot with today's tally, whether or not it runs.
 
     Raises `SpoolError` where there is no spool yet.
     """
     with Spool(spool_path, read_only=True) as spool:
-        tally, occupancy = spool.tally(), spool.occupancy()
+        tally = spool.tally()
     return {
         "gateway": gateway,
         "archive": {"last_success": None, "error": None},
         "broker": {"error": None},
+        "spool": None,
         "alarms": [],
         "devices": [],
         "unknown": [],
@@ -128,7 +231,6 @@ class Health:
         **StatusFile(spool_path).read(),
         "running": is_locked(spool_path),
         "tally": asdict(tally),
-        "spool": asdict(occupancy),
     }
 
 

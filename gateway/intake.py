@@ -212,7 +212,7 @@ class Intake:
 
     def rebase(self, series: Series, time: datetime, value: Decimal) -> None:
         """Let `series` go on from `value`, which it showed at `time`, as a person confirmed."""
-        self._batch.add(self._judging.rebase(series, time, value))
+        self._judging.rebase(self._batch, series, time, value)
 
     # inside
 
@@ -246,15 +246,14 @@ class Intake:
         matches = None
         if stated is not None and identity is not None:
             matches = stated.casefold() == identity.casefold()
-        self._batch.add(
-            self._judging.take(
-                meter,
-                meter_type,
-                time,
-                decode_image(meter_type, image),
-                identity_matches=matches,
-                trusted=trusted,
-            )
+        self._judging.take(
+            self._batch,
+            meter,
+            meter_type,
+            time,
+            decode_image(meter_type, image),
+            identity_matches=matches,
+            trusted=trusted,
         )
 
     def _take_payload(self, message: _Message) -> str:
@@ -290,13 +289,13 @@ class Intake:
             mark = message_mark(topic, message.payload, time)
             came_before = self._came_before(message, mark)
         else:
-            self._batch.add(self._judging.take(meter, meter_type, time, telegram.registers))
+            self._judging.take(self._batch, meter, meter_type, time, telegram.registers)
             return meter
         if came_before:
             self._batch.duplicates += len(telegram.registers)
         else:
             self._remember(mark)
-            self._batch.add(self._judging.take(meter, meter_type, time, telegram.registers))
+            self._judging.take(self._batch, meter, meter_type, time, telegram.registers)
         return meter
 
     def _came_before(self, message: _Message, mark: Mark) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gateway.spool_file import Row
 from meters.baseline import rebase
 from meters.decoding import observations
 from meters.judge import judge_together
+from meters.meter_type import Kind
 from meters.question import Question
 
 if TYPE_CHECKING:
@@ -15,18 +16,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from gateway.batch import Batch
     from meters.baseline import Baseline
     from meters.meter_type import MeterType
     from meters.reading import Series
     from meters.register_decoder import Decoded
-
-
-class Taken(NamedTuple):
-    """Readings as rows, those that no bill rests on apart, and the baselines that they moved."""
-
-    rows: list[Row]
-    gauges: list[Row]
-    moved: dict[Series, Baseline]
 
 
 class Judging:
@@ -37,6 +31,7 @@ class Judging:
 
     def take(
         self,
+        batch: Batch,
         meter: str,
         meter_type: MeterType,
         time: datetime,
@@ -44,20 +39,20 @@ class Judging:
         *,
         identity_matches: bool | None = None,
         trusted: bool = True,
-    ) -> Taken:
-        """Return `decoded`, what `meter` answered at `time`, as judged rows."""
+    ) -> None:
+        """Judge `decoded`, what `meter` answered at `time`, and put it into `batch`."""
         registers = meter_type.registers
         baselines = self._baselines
-        taken = Taken([], [], {})
-        at = int(time.timestamp())
-        for reading, baseline in judge_together(
+        judged = judge_together(
             observations(meter, time, decoded),
             meter_type,
             baselines,
             identity_matches=identity_matches,
             trusted_clock=trusted,
-        ):
-            series, _, value, raw, verdict, reasons = reading
+        )
+        at = int(time.timestamp())
+        # from here on nothing can fail: a message is taken in whole or not at all
+        for (series, _, value, raw, verdict, reasons), baseline in judged:
             row = Row(
                 meter,
                 series.register,
@@ -67,23 +62,20 @@ class Judging:
                 int(verdict),
                 ",".join(reasons) if reasons else "",
             )
-            if not registers[series.register].kind.is_billing:
-                taken.gauges.append(row)
+            kind = registers[series.register].kind
+            if kind is Kind.GAUGE or kind is Kind.PARTIAL:
+                batch.gauges.append(row)
                 continue
-            taken.rows.append(row)
+            batch.rows.append(row)
             # only a counter is judged by what it showed before
             if baseline is not None and baseline is not baselines.get(series):
-                taken.moved[series] = baseline
-        baselines |= taken.moved
-        return taken
+                baselines[series] = batch.moved[series] = baseline
 
     def questions(self) -> tuple[Question, ...]:
         """Return what only a person can answer: counters that fell, and go on from there."""
         asked = (Question.asked(series, each) for series, each in self._baselines.items())
         return tuple(each for each in asked if each is not None)
 
-    def rebase(self, series: Series, time: datetime, value: Decimal) -> Taken:
+    def rebase(self, batch: Batch, series: Series, time: datetime, value: Decimal) -> None:
         """Let `series` go on from `value` at `time`, as a person confirmed."""
-        confirmed = rebase(time, value)
-        self._baselines[series] = confirmed
-        return Taken([], [], {series: confirmed})
+        self._baselines[series] = batch.moved[series] = rebase(time, value)

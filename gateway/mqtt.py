@@ -201,10 +201,11 @@ class Subscriber:
         """Wait until something can be done; return whether something can be read."""
         if endpoint.pending():
             return True
+        wait_s = 0 if self._client.want_write() else TURN_S
         poll = select.poll()
         poll.register(self._rung, select.POLLIN)
         poll.register(endpoint, select.POLLIN | (select.POLLOUT if endpoint.has_unsent else 0))
-        ready = dict(poll.poll(TURN_S * 1000))
+        ready = dict(poll.poll(wait_s * 1000))
         if self._rung.fileno() in ready:
             with suppress(OSError):
                 self._rung.recv(4096)

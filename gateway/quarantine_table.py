@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.quarantine import Fault
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 KEPT_OF_A_STRANGER = 1000
 """How many messages of a meter that nobody stated are kept; the oldest go first."""
+
+
+class Stranger(NamedTuple):
+    """A meter that nobody stated: where it reports, and what quarantine keeps of it."""
+
+    source: str
+    messages: int
+    first: datetime
+    last: datetime
 
 
 def put(connection: sqlite3.Connection, items: Sequence[Quarantined], *, limit: int) -> None:
@@ -54,6 +64,24 @@ def take_out(connection: sqlite3.Connection, numbers: Sequence[int]) -> int:
     return sum(
         connection.execute("DELETE FROM quarantine WHERE id = ?", (number,)).rowcount
         for number in numbers
+    )
+
+
+def strangers(connection: sqlite3.Connection, limit: int) -> tuple[Stranger, ...]:
+    """Return those that were not stated, the one heard last first."""
+    found = connection.execute(
+        "SELECT s.source, s.messages, first.received_at, last.received_at FROM"
+        " (SELECT source, count(*) AS messages, min(id) AS first, max(id) AS last FROM quarantine"
+        " WHERE reason = ? GROUP BY source ORDER BY max(id) DESC LIMIT ?) AS s"
+        " JOIN quarantine AS first ON first.id = s.first"
+        " JOIN quarantine AS last ON last.id = s.last ORDER BY s.last DESC",
+        (Fault.UNKNOWN_METER.value, limit),
+    ).fetchall()
+    return tuple(
+        Stranger(
+            source, messages, datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
+        )
+        for source, messages, first, last in found
     )
 
 

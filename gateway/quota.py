@@ -7,6 +7,7 @@ alone fill the spool, nothing more is taken in until the archive has taken some.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway import lanes, quarantine_table
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 STEP = 500
 """How many go at once: enough to free pages, and not much more than must go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """How much the spool holds of what it may hold."""
+
+    used_bytes: int
+    quota_bytes: int
+
+    @property
+    def is_nearly_full(self) -> bool:
+        return self.used_bytes * 10 >= self.quota_bytes * 9
+
+    def __str__(self) -> str:
+        used, may = self.used_bytes // MEGABYTE, self.quota_bytes // MEGABYTE
+        return f"the spool holds {used} of {may} MB"
 
 
 class SpoolFullError(SpoolError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.bus import BusWorker
 from gateway.committer import Committer, Words
 from gateway.forwarder import Forwarder
-from gateway.health import DeviceHealth, Health, StatusFile, snapshot
+from gateway.health import DeviceHealth, Health, StatusFile
 from gateway.intake import Intake
 from gateway.modbus import ModbusConnection
 from gateway.mqtt import Subscriber
@@ -175,13 +175,14 @@ class Gateway:
             await asyncio.sleep(STATUS_EVERY_S)
 
     def _write_status(self, spool: Spool, forwarder: Forwarder, health: Health) -> None:
-        found = snapshot(
+        found = health.snapshot(
             gateway=self._site.gateway,
             now=self._now(),
-            health=health,
             tally=spool.tally(),
+            occupancy=spool.occupancy(),
             progress=forwarder.progress,
-        )
+            strangers=spool.strangers(),
+        ).document()
         try:
             StatusFile(self._site.spool_path).write(found)
         except OSError as error:

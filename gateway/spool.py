@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gateway import lanes, quarantine_table, quota, recent, spool_file
 from gateway.quarantine import Fault, Quarantined, quarantined, reading_content
-from gateway.quota import MEGABYTE
+from gateway.quota import MEGABYTE, Occupancy
 from gateway.spool_file import Entry, Pending, Row, SpoolError
 from gateway.spool_lock import SpoolLock
 from meters.baseline import from_text, to_text
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from gateway.quarantine_table import Stranger
     from gateway.recent import Mark
     from meters.archive.protocol import Appended
     from meters.baseline import Baseline
@@ -50,14 +51,6 @@ class Tally:
     spooled: int
     dropped: int = 0
     """Gauges that made room for what bills rest on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Occupancy:
-    """How much the spool holds of what it may hold."""
-
-    used_bytes: int
-    quota_bytes: int
 
 
 class Spool:
@@ -258,6 +251,11 @@ class Spool:
             (after, 0 if unreported else 1, source, source, limit),
         )
         return tuple(map(spool_file.entry, found))
+
+    def strangers(self, *, limit: int = 100) -> tuple[Stranger, ...]:
+        """Return who reports and is not stated, as far as quarantine keeps it; the last first."""
+        with self._reading_guard:
+            return quarantine_table.strangers(self._reader, limit)
 
     def mark_reported(self, upto: int) -> None:
         """Note that every item up to the number `upto` was reported."""

@@ -51,15 +51,6 @@ class Pending:
     numbers: tuple[int, ...]
     gauges: tuple[int, ...] = ()
 
-    def part(self, start: int, stop: int) -> Pending:
-        """Return the readings from position `start` up to `stop`, which settle by themselves."""
-        split = len(self.numbers)
-        return Pending(
-            self.readings[start:stop],
-            self.numbers[start:stop],
-            self.gauges[max(0, start - split) : max(0, stop - split)],
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -57,7 +57,7 @@ INSERT INTO tally (only) VALUES (1);
 """
 
 _SINCE_2 = """
-CREATE INDEX quarantine_source ON quarantine (source, id);
+CREATE INDEX quarantine_source ON quarantine (reason, source);
 CREATE TABLE baseline (
     meter TEXT NOT NULL,
     register TEXT NOT NULL,

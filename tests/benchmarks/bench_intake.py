@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
@@ -41,7 +41,8 @@ from meters.catalog import shipped
 from meters.words import WordOrder, WordType, encode
 
 if TYPE_CHECKING:
-    from multiprocessing.synchronize import Barrier as BarrierType
+    from multiprocessing import Queue
+    from multiprocessing.synchronize import Barrier
 
 METERS = 100
 PARTITIONS = 2
@@ -119,6 +120,13 @@ def counted(port: int, messages: int) -> float:
     return elapsed
 
 
+class Gate(NamedTuple):
+    """Where processes wait for each other, and tell when they were done."""
+
+    start: Barrier
+    finished: Queue[float]
+
+
 class Gateway:
     """A gateway's way from the broker to the spool, for the meters of some partitions."""
 
@@ -135,46 +143,48 @@ class Gateway:
             now=lambda: datetime.now(UTC),
         )
 
-    def receive(self, messages: int) -> None:
-        """Return when so many messages are committed; all is acknowledged."""
+    def receive(self, messages: int) -> float:
+        """Return the time at which so many messages were committed; all is acknowledged."""
         self.committer.start()
         self.subscriber.start()
         while self.spool.tally().received < 2 * messages or not self.subscriber.is_subscribed:
             time.sleep(0.005)
+        finished = perf_counter()
         self.subscriber.pause()
         self.committer.stop(10)
         self.subscriber.stop(10)
         self.spool.conservation()
         self.spool.close()
+        return finished
 
 
-def gateway_process(  # what stands in another process
-    port: int, path: Path, partitions: tuple[int, ...], messages: int, start: BarrierType
+def gateway_process(
+    port: int, path: Path, partitions: tuple[int, ...], messages: int, gate: Gate
 ) -> None:
     gateway = Gateway(port, path, partitions, "gateway-" + "-".join(map(str, partitions)))
-    start.wait()
-    gateway.receive(messages)
+    gate.start.wait()
+    gate.finished.put(gateway.receive(messages))
 
 
 def received(port: int, folder: Path, split: tuple[tuple[int, ...], ...], messages: int) -> float:
     """Return how long gateways with these partitions need together, a process each."""
     context = multiprocessing.get_context("spawn")
-    start = context.Barrier(len(split) + 1)
+    gate = Gate(context.Barrier(len(split) + 1), context.Queue())
     with tempfile.TemporaryDirectory(dir=folder) as own:
         processes = [
             context.Process(
                 target=gateway_process,
-                args=(port, Path(own) / f"{n}.sqlite", part, messages * len(part), start),
+                args=(port, Path(own) / f"{n}.sqlite", part, messages * len(part), gate),
             )
             for n, part in enumerate(split)
         ]
         for process in processes:
             process.start()
-        start.wait()
+        gate.start.wait()
         started = perf_counter()
+        elapsed = max(gate.finished.get(timeout=600) for _ in processes) - started
         for process in processes:
             process.join()
-        elapsed = perf_counter() - started
     if any(process.exitcode for process in processes):
         raise RuntimeError("a gateway failed; see above")
     return elapsed
