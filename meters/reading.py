@@ -24,7 +24,7 @@ class Reason(StrEnum):
     SENTINEL = "sentinel"
     """The meter answered its own "no value" pattern."""
     NOT_A_NUMBER = "not-a-number"
-    """A float register held NaN or an infinity."""
+    """A float or JSON held NaN, an infinity or text, or BCD a digit above 9."""
     FALLING = "falling"
     """A counter went down, and not by a plausible rollover."""
     RATE = "rate"
