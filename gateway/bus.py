@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from operator import itemgetter
-from typing import TYPE_CHECKING, Protocol
+import math
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gateway.backoff import Backoff
-from gateway.cadence import Cadence
-from gateway.modbus import ModbusError, RefusedError, UnreachableError
-from gateway.plan import Block, billing_names, gauge_names, plan, singly
+from gateway.cadence import Days
+from gateway.connection import ModbusConnection
+from gateway.conversation import Conversation
+from gateway.modbus import ModbusError, UnreachableError
+from gateway.turn import Priority, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable
+    from zoneinfo import ZoneInfo
 
+    from gateway.clock import Moment, WatchedClock
+    from gateway.committer import Words
+    from gateway.conversation import Connection
     from gateway.health import Health
+    from gateway.line import Line
     from gateway.settings import PollTable
-    from gateway.site import Bus, Device
+    from gateway.site import Bus
 
 log = logging.getLogger(__name__)
 
@@ -26,187 +34,182 @@ LONGEST_SLEEP_S = 5.0
 """A wall clock that is set while the worker sleeps is noticed after so long."""
 
 
-class Connection(Protocol):
-    """What a worker asks: see `gateway.modbus.ModbusConnection`."""
-
-    async def read(self, unit: int, function: int, address: int, words: int) -> tuple[int, ...]:
-        """Return the words, or raise a `ModbusError`."""
-
-    def close(self) -> None:
-        """Drop the connection."""
-
-
-class _Turn:
-    """A device's place in the order of the bus."""
-
-    def __init__(self, device: Device, poll: PollTable) -> None:
-        self.device = device
-        self.backoff = Backoff()
-        self.served = 0
-        """The number of its last turn on the bus."""
-        self.not_before_s = 0.0
-        """The second after the last answer: a reading's identity is its second."""
-        self._billing_names = billing_names(device.type)
-        self._gauge_names = gauge_names(device.type)
-        self._billing = Cadence(poll.billing_s)
-        # a type without gauges would be due for ever, for nothing
-        self._gauges = Cadence(poll.gauges_s) if poll.gauges_s and self._gauge_names else None
-        self._single: set[Block] = set()
-        self._planned: dict[frozenset[str], tuple[Block, ...]] = {}
-
-    def due_at(self, now_s: float) -> float:
-        due = self._billing.due_at(now_s)
-        if self._gauges is not None:
-            due = min(due, self._gauges.due_at(now_s))
-        # at most a second ahead, or a clock that was set back silences the device
-        return max(due, min(self.not_before_s, now_s + 1.0))
-
-    def names(self, now_s: float) -> frozenset[str]:
-        """Return the registers that are due at `now_s`."""
-        names: frozenset[str] = frozenset()
-        if self._billing.is_due(now_s):
-            names |= self._billing_names
-        if self._gauges is not None and self._gauges.is_due(now_s):
-            names |= self._gauge_names
-        return names
-
-    def blocks(self, names: frozenset[str]) -> tuple[Block, ...]:
-        """Return the requests that read `names`: single ones for what was refused as a block."""
-        if names not in self._planned:
-            self._planned[names] = tuple(
-                single
-                for block in plan(self.device.type, names)
-                for single in (
-                    singly(self.device.type, block) if block in self._single else (block,)
-                )
-            )
-        return self._planned[names]
-
-    def split(self, block: Block) -> tuple[Block, ...]:
-        """Note that the device refuses `block`; return what to ask for instead, now and later."""
-        self._single.add(block)
-        self._planned.clear()
-        return singly(self.device.type, block)
-
-    def serve(self, names: frozenset[str], began_s: float) -> None:
-        """Note that `names` were read in a turn that began at `began_s`."""
-        if names & self._billing_names:
-            self._billing.serve(began_s)
-        if self._gauges is not None and names & self._gauge_names:
-            self._gauges.serve(began_s)
+def connection_to(bus: Bus) -> Connection:
+    """Return a connection to the line of `bus`."""
+    return ModbusConnection(bus.line, timeout_s=bus.timeout_s, turnaround_s=bus.turnaround_s)
 
 
 class BusWorker:
-    """Reads the devices of `bus` through `connection`, one request at a time, until cancelled.
+    """Reads the devices of `bus`, one request at a time, until cancelled.
 
-    What a device answered goes to `deliver(meter, time of the answer, address → word)`. A device
-    that fails costs one timeout, and is then left alone for 2 s, 4 s, … 5 min; its first request
-    afterwards is the probe. An address that nobody answers at backs off as a whole.
+    What a device answered in a turn goes to `deliver`. Days begin at the midnights of `zone`. A
+    device that fails costs one timeout, and is then left alone for 2 s, 4 s, … 5 min; its smallest
+    request is the probe. An address that nobody answers at backs off as a whole. Everything is
+    called on one event loop.
     """
 
     def __init__(
         self,
         bus: Bus,
-        connection: Connection,
         *,
         poll: PollTable,
-        deliver: Callable[[str, datetime, Mapping[int, int]], Awaitable[None]],
+        zone: ZoneInfo,
+        deliver: Callable[[Words], Awaitable[None]],
         health: Health,
-        now: Callable[[], datetime],
+        clock: WatchedClock,
+        connect: Callable[[Bus], Connection] = connection_to,
     ) -> None:
         self._bus = bus
-        self._connection = connection
+        self._connect = connect
+        self._connection = connect(bus)
+        self._retired: list[Connection] = []
         self._deliver = deliver
         self._health = health
-        self._now = now
+        self._clock = clock
+        self._days = Days(zone)
         self._backoff = Backoff()
         self._turns_taken = 0
-        self._turns = [_Turn(device, poll) for device in bus.devices]
+        self._turns = [Turn(device, poll, self._days) for device in bus.devices]
+        self._seen: tuple[int, bool] | None = None
+        self._wake = asyncio.Event()
 
     async def run(self) -> None:
         """Read whoever is due, until cancelled."""
         try:
             while True:
-                turn, wait_s = self._next()
-                if wait_s > 0:
-                    await asyncio.sleep(min(wait_s, LONGEST_SLEEP_S))
+                while self._retired:
+                    self._retired.pop().close()
+                turn, wait_s, alone = self._next()
+                if turn is None:
+                    await self._sleep(min(wait_s, LONGEST_SLEEP_S))
                 else:
-                    await self._serve(turn)
+                    await self._serve(turn, alone=alone)
         finally:
-            self._connection.close()
+            for connection in (self._connection, *self._retired):
+                connection.close()
+            error = ModbusError(f"bus {self._bus.name} is not read any more")
+            for turn in self._turns:
+                _disappoint(turn.asked, error)
 
-    def _next(self) -> tuple[_Turn, float]:
-        """Return whose turn comes first, and how many seconds from now."""
-        now_s = self._now().timestamp()
-        at = asyncio.get_running_loop().time()
+    async def read_now(self, meter: str) -> Words:
+        """Read all registers of `meter` before anything else, deliver them and return them.
+
+        Raises a `ModbusError` where it does not answer, `KeyError` where it is not on this bus.
+        It waits for as long as the bus takes: set a limit with `asyncio.timeout`.
+        """
+        turn = next((each for each in self._turns if each.device.meter == meter), None)
+        if turn is None:
+            raise KeyError(meter)
+        future: asyncio.Future[Words] = asyncio.get_running_loop().create_future()
+        turn.asked.append(future)
+        turn.changes_s = -math.inf
+        self._wake.set()
+        return await future
+
+    def update(self, bus: Bus, *, poll: PollTable | None = None) -> None:
+        """Read the devices of `bus` from now on; what is under way ends as it began.
+
+        What is known of a device that stays as it is stays too. The health must know the new ones.
+        """
+        known = {turn.device.meter: turn for turn in self._turns}
+        turns = []
+        for device in bus.devices:
+            turn = known.get(device.meter)
+            if turn is None or turn.device != device or poll not in (None, turn.poll):
+                turn = Turn(device, poll or self._turns[0].poll, self._days)
+            turns.append(turn)
+        for gone in [turn for turn in self._turns if turn not in turns]:
+            error = ModbusError(f"meter {gone.device.meter} has left bus {bus.name}")
+            _disappoint(gone.asked, error)
+        self._turns = turns
+        if _way_to(bus) != _way_to(self._bus):
+            self._retired.append(self._connection)
+            self._connection = self._connect(bus)
+            self._backoff = Backoff()
+        self._bus = bus
+        self._wake.set()
+
+    def _next(self) -> tuple[Turn | None, float, bool]:
+        """Return whose turn it is, else how many seconds to wait; and whether nobody else waits."""
+        moment = self._clock.look()
+        now_s, at = moment.time.timestamp(), asyncio.get_running_loop().time()
+        if self._seen != (moment.steps, moment.trusted):
+            self._look_anew(moment)
+        first, waiting, nearest_s = None, 0, math.inf
+        for turn in self._turns:
+            if now_s >= turn.changes_s:
+                turn.look(now_s, at)
+            if turn.ready_s > now_s:
+                nearest_s = min(nearest_s, turn.ready_s)
+                continue
+            waiting += turn.priority <= Priority.BILLING
+            if first is None or turn.order < first.order:
+                first = turn
         bus_wait_s = self._backoff.wait_s(at)
+        if first is None:
+            return None, max(nearest_s - now_s, bus_wait_s), False
+        if bus_wait_s and first.priority is not Priority.NOW:
+            return None, bus_wait_s, False
+        return first, 0.0, waiting <= (first.priority <= Priority.BILLING)
 
-        def order(turn: _Turn) -> tuple[float, float, int]:
-            due_at = turn.due_at(now_s)
-            wait_s = max(due_at - now_s, turn.backoff.wait_s(at), bus_wait_s, 0.0)
-            return wait_s, due_at, turn.served
+    def _look_anew(self, moment: Moment) -> None:
+        """Choose by the clock as it is now: it was set, or is to be believed again."""
+        for turn in self._turns:
+            turn.changes_s = -math.inf
+            if moment.trusted:
+                turn.believe()
+        self._seen = moment.steps, moment.trusted
 
-        wait_s, _, _, first = min(
-            ((*order(turn), turn) for turn in self._turns), key=itemgetter(slice(3))
-        )
-        return first, wait_s
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, unless somebody asks for a reading now or the devices change."""
+        self._wake.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
-    async def _serve(self, turn: _Turn) -> None:
+    async def _serve(self, turn: Turn, *, alone: bool) -> None:
         self._turns_taken += 1
         turn.served = self._turns_taken
-        began_s = self._now().timestamp()
-        names = turn.names(began_s)
+        turn.changes_s = -math.inf
+        began = self._clock.look()
+        began_s = began.time.timestamp()
+        names = turn.names(began_s, alone=alone)
         if not names:
             return  # the clock was set back since the turn was chosen
-        remarks: list[str] = []
+        asked, turn.asked = turn.asked, deque()
+        conversation = Conversation(turn, self._connection, self._clock, self._deliver)
         try:
-            for block in turn.blocks(names):
-                await self._read(turn, block, remarks)
+            await conversation.hold(names)
+        except asyncio.CancelledError:
+            turn.asked = asked  # they are told by who ends the worker
+            raise
         except UnreachableError as error:
             self._bus_failed(error)
+            _disappoint(asked, error)
         except ModbusError as error:
             self._bus_answered()
             self._device_failed(turn, str(error))
+            _disappoint(asked, error)
         except Exception as error:
             # the loop's edge: one device's oddity must not silence its neighbours
             log.exception("bus %s: reading %s failed", self._bus.name, turn.device.meter)
             self._connection.close()
             self._device_failed(turn, f"{type(error).__name__}: {error}")
+            _disappoint(asked, ModbusError(f"{type(error).__name__}: {error}"))
         else:
             self._bus_answered()
-            turn.serve(names, began_s)
+            now = self._clock.look()
+            if now.steps == began.steps:
+                turn.serve(names, began_s, trusted=began.trusted)
             if turn.backoff.succeeded():
                 log.info("bus %s: %s answers again", self._bus.name, turn.device.meter)
-            self._health.answered(turn.device.meter, self._now(), remark="; ".join(remarks) or None)
+            remark = "; ".join(conversation.remarks) or None
+            self._health.answered(turn.device.meter, now.time, remark=remark)
+            _satisfy(asked, conversation.said)
 
-    async def _read(self, turn: _Turn, block: Block, remarks: list[str]) -> None:
-        """Read `block` and deliver it; register by register where the device refuses it whole."""
-        device = turn.device
-        try:
-            words = await self._connection.read(
-                device.unit, block.function, block.start, block.words
-            )
-        except RefusedError as error:
-            if not error.is_about_the_request:
-                raise
-            if len(block.names) == 1:
-                remarks.append(f"register {block.names[0]} is refused: {error}")
-                return
-            log.warning(
-                "bus %s: %s refuses a block, reading its registers singly: %s",
-                self._bus.name,
-                device.meter,
-                error,
-            )
-            for single in turn.split(block):
-                await self._read(turn, single, remarks)
-            return
-        at = self._now()
-        turn.not_before_s = int(at.timestamp()) + 1.0
-        await self._deliver(device.meter, at, dict(enumerate(words, start=block.start)))
-
-    def _device_failed(self, turn: _Turn, error: str) -> None:
+    def _device_failed(self, turn: Turn, error: str) -> None:
         wait_s = turn.backoff.failed(asyncio.get_running_loop().time())
+        turn.changes_s = -math.inf
         self._health.failed(turn.device.meter, error)
         if turn.backoff.failures == 1:
             log.warning("bus %s: %s fails: %s", self._bus.name, turn.device.meter, error)
@@ -228,3 +231,24 @@ class BusWorker:
     def _bus_answered(self) -> None:
         if self._backoff.succeeded():
             log.info("bus %s: connected again", self._bus.name)
+
+
+def _way_to(bus: Bus) -> tuple[Line, float, float]:
+    return bus.line, bus.timeout_s, bus.turnaround_s
+
+
+def _satisfy(asked: deque[asyncio.Future[Words]], words: Words | None) -> None:
+    for future in asked:
+        if future.done():
+            continue  # who asked does not wait any more
+        if words is None:
+            future.set_exception(ModbusError("the device refuses every register of its type"))
+        else:
+            future.set_result(words)
+
+
+def _disappoint(asked: deque[asyncio.Future[Words]], error: ModbusError) -> None:
+    for future in asked:
+        if not future.done():
+            future.set_exception(error)
+    asked.clear()

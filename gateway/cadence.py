@@ -1,36 +1,94 @@
-"""When a device is due: at the multiples of its interval, so that readings of all meters align."""
+"""When a device is due: at the multiples of its interval from local midnight on.
+
+So the readings of all meters align, and each local day begins with one, which bills rest on.
+"""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from meters.interval import local_midnight
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+WIDEST_SPREAD_S = 10.0
+
+
+class Days:
+    """The local days of `zone`, in Unix seconds."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._midnight = 0.0
+        self._next_midnight = 0.0
+
+    def around(self, at_s: float) -> tuple[float, float]:
+        """Return the midnights at or before `at_s` and after it."""
+        if not self._midnight <= at_s < self._next_midnight:
+            day = datetime.fromtimestamp(at_s, UTC).astimezone(self._zone).date()
+            self._midnight = local_midnight(day, self._zone).timestamp()
+            after = local_midnight(day + timedelta(days=1), self._zone)
+            self._next_midnight = after.timestamp()
+        return self._midnight, self._next_midnight
+
+
+def jitter_s(meter: str, every_s: int) -> float:
+    """Return how long after the beginning of a slot `meter` is read, always the same.
+
+    Up to a tenth of the interval and to ten seconds: a thousand meters are not asked at once, and
+    are all read close to midnight.
+    """
+    return min(WIDEST_SPREAD_S, every_s / 10) * zlib.crc32(meter.encode()) / 2**32
 
 
 @dataclass(slots=True)
 class Cadence:
-    """The slots of one device: slot n begins at n × `every_s` seconds after the Unix epoch.
+    """The slots of one device: each begins a multiple of `every_s` seconds after local midnight.
 
     Slots are counted on the wall clock, so nothing drifts. A device that was never read is due at
     once. After a pause the device is due at once too, for the slot that runs, and then at the next
-    slot's beginning: a missed slot is made up for once, not many times.
+    slot's beginning: a missed slot is made up for once, not many times. All times are Unix seconds,
+    less the device's jitter.
     """
 
     every_s: int
-    served: int | None = None
-    """The slot that was read last."""
+    days: Days
+    served: float | None = None
+    """The beginning of the slot that was read last."""
 
     def due_at(self, now_s: float) -> float:
-        """Return the Unix time from which on the device is due, as seen at `now_s`."""
+        """Return the time from which on the device is due, as seen at `now_s`."""
         if self.served is None:
             return 0.0  # before all that were read already, or they might never let it in
-        # a clock that was set back must not silence the device until it has caught up
-        return (min(self.served, self._slot(now_s)) + 1.0) * self.every_s
+        slot = self._slot(now_s)
+        # where the clock was set back, a slot that is to come was served: count from this one on,
+        # or the device were silent until the clock has caught up
+        self.served = min(self.served, slot)
+        if self.served < slot:
+            return slot
+        _, next_midnight = self.days.around(now_s)
+        return min(slot + self.every_s, next_midnight)
 
     def is_due(self, now_s: float) -> bool:
         return self.due_at(now_s) <= now_s
+
+    def owes_boundary(self, now_s: float) -> bool:
+        """Return whether nothing was read since the local day began."""
+        midnight, _ = self.days.around(now_s)
+        return self.served is None or self.served < midnight
 
     def serve(self, began_s: float) -> None:
         """Note that a reading that began at `began_s` succeeded."""
         self.served = self._slot(began_s)
 
-    def _slot(self, at_s: float) -> int:
-        return int(at_s // self.every_s)
+    def forget(self) -> None:
+        """Note that what was read last does not count: the device is due at once."""
+        self.served = None
+
+    def _slot(self, at_s: float) -> float:
+        midnight, _ = self.days.around(at_s)
+        return midnight + (at_s - midnight) // self.every_s * self.every_s

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
+    from meters.access import ModbusAccess
     from meters.meter_type import MeterType
 
 
@@ -19,28 +20,31 @@ class Block(NamedTuple):
     names: tuple[str, ...]
 
 
-def plan(meter_type: MeterType, names: Collection[str]) -> tuple[Block, ...]:
-    """Return the requests that read the registers `names`, in the order of their addresses.
+class _Span(NamedTuple):
+    """A register's place: its first address, and the one after its last."""
 
-    Neighbours are joined across at most `max_gap` undefined words, and into at most `max_words`.
-    Each register is whole in exactly one block. Raises `ValueError` for a type without Modbus.
+    start: int
+    after: int
+    name: str
+
+
+def plan(meter_type: MeterType, names: Collection[str]) -> tuple[Block, ...]:
+    """Return the requests that read the registers `names`, those that bills rest on first.
+
+    Neighbours are joined across at most `max_gap` undefined words, into at most `max_words`, never
+    over a forbidden address, and not at all for a type that is read `singly`. Each register is
+    whole in exactly one block. Raises `ValueError` for a type without Modbus.
     """
-    access = meter_type.modbus
-    if access is None:
-        raise ValueError(f"{meter_type.id} does not answer on Modbus")
-    blocks: list[Block] = []
-    for name, start, end in sorted(_spans(meter_type, names), key=lambda span: span[1:]):
-        if blocks:
-            last = blocks[-1]
-            last_end = last.start + last.words
-            joined_end = max(last_end, end)
-            if start - last_end <= access.max_gap and joined_end - last.start <= access.max_words:
-                blocks[-1] = Block(
-                    last.function, last.start, joined_end - last.start, (*last.names, name)
-                )
-                continue
-        blocks.append(Block(access.function, start, end - start, (name,)))
-    return tuple(blocks)
+    access = _access(meter_type)
+    runs: list[list[_Span]] = []
+    for span in sorted(_spans(meter_type, names)):
+        if runs and _may_join(runs[-1], span, access):
+            runs[-1].append(span)
+        else:
+            runs.append([span])
+    blocks = [_block(access, run) for run in runs]
+    billing = meter_type.billing_registers.keys()
+    return tuple(sorted(blocks, key=lambda block: billing.isdisjoint(block.names)))
 
 
 def billing_names(meter_type: MeterType) -> frozenset[str]:
@@ -53,17 +57,66 @@ def gauge_names(meter_type: MeterType) -> frozenset[str]:
     return frozenset(meter_type.registers) - billing_names(meter_type)
 
 
-def singly(meter_type: MeterType, block: Block) -> tuple[Block, ...]:
-    """Return one request for each register of `block`, for a device that refuses it as a whole."""
-    return tuple(
-        Block(block.function, start, end - start, (name,))
-        for name, start, end in _spans(meter_type, block.names)
+def halves(meter_type: MeterType, block: Block) -> tuple[Block, Block]:
+    """Return two requests for the registers of `block`, of two at least, which was refused whole.
+
+    Halved again and again, the registers that a device does not have are found, and the others
+    stay together.
+    """
+    access = _access(meter_type)
+    spans = sorted(_spans(meter_type, block.names))
+    middle = len(spans) // 2
+    return _block(access, spans[:middle]), _block(access, spans[middle:])
+
+
+def identity_block(meter_type: MeterType) -> Block | None:
+    """Return the request for the meter's own number; None where the type has no such register."""
+    access = _access(meter_type)
+    if access.identity is None:
+        return None
+    words = access.identity.after - access.identity.address
+    return Block(access.identity.function, access.identity.address, words, ())
+
+
+def probe(meter_type: MeterType) -> Block:
+    """Return the smallest request that shows whether a device answers: its words are not used.
+
+    Where the type has an identity register it is that one, as it is wanted anyway.
+    """
+    if (identity := identity_block(meter_type)) is not None:
+        return identity
+    spans = _spans(meter_type, meter_type.registers)
+    return _block(_access(meter_type), [min(spans, key=lambda span: span.after - span.start)])
+
+
+def _access(meter_type: MeterType) -> ModbusAccess:
+    if meter_type.modbus is None:
+        raise ValueError(f"{meter_type.id} does not answer on Modbus")
+    return meter_type.modbus
+
+
+def _may_join(run: list[_Span], span: _Span, access: ModbusAccess) -> bool:
+    start = run[0].start
+    run_after = max(each.after for each in run)
+    after = max(run_after, span.after)
+    return (
+        not access.singly
+        and span.start - run_after <= access.max_gap
+        and after - start <= access.max_words
+        and not any(first < after and last >= start for first, last in access.forbidden)
     )
 
 
-def _spans(meter_type: MeterType, names: Collection[str]) -> Iterator[tuple[str, int, int]]:
-    """Yield name, first address and the address after the last of each register of `names`."""
-    for name in names:
-        register = meter_type.registers[name]
-        if register.address is not None and register.type is not None:
-            yield name, register.address, register.address + register.type.words
+def _block(access: ModbusAccess, run: list[_Span]) -> Block:
+    start = run[0].start
+    after = max(span.after for span in run)
+    return Block(access.function, start, after - start, tuple(span.name for span in run))
+
+
+def _spans(meter_type: MeterType, names: Collection[str]) -> list[_Span]:
+    return [
+        _Span(register.address, register.address + register.type.words, name)
+        for name in names
+        if (register := meter_type.registers[name]).address is not None
+        and register.type is not None
+    ]

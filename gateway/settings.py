@@ -9,14 +9,28 @@ import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StrictBool, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StrictBool,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
+from gateway.line import Framing
 from meters.definition import Definition, Exact
+from meters.serial_line import parse_line
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400 * 31)]
+PollSeconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+
+
+def _is_a_line(text: str) -> str:
+    return str(parse_line(text))
 
 
 class ArchiveTable(Definition):
@@ -48,36 +62,57 @@ class SpoolTable(Definition):
     path: Name = "spool.sqlite"
     quarantine_limit: Count = 100_000
     """How many items the quarantine holds before the oldest reported ones are forgotten."""
+    quota_mb: Annotated[int, Field(strict=True, ge=5)] = 1000
+    """How much of the disk it may take. Gauges go first; what bills rest on never goes."""
 
 
 class PollTable(Definition):
-    """How often the meters on a bus are read. Slots are aligned to multiples of the interval."""
+    """How often the meters on a bus are read, aligned to multiples from local midnight on."""
 
-    billing_s: Seconds = 900
-    """The registers that bills rest on."""
-    gauges_s: Seconds | None = None
+    billing_s: PollSeconds = 900
+    """The registers that bills rest on. Each local day begins with a reading of them."""
+    gauges_s: PollSeconds | None = None
     """All others (voltage, power, …); they are not read where this is not stated."""
 
 
 class DeviceTable(Definition):
     """A meter on a bus."""
 
-    quota_mb: Annotated[int, Field(strict=True, ge=5)] = 1000
-    """How much of the disk it may take. Gauges go first; what bills rest on never goes."""
     meter: Name
     unit: Annotated[int, Field(strict=True, ge=0, le=255)]
     type: Name
+    identity: Name | None = None
+    """The meter's own number, where its type has a register for it: another meter is noticed."""
 
 
 class BusTable(Definition):
-    """A Modbus TCP device, or a gateway to the meters on its RS-485 line."""
+    """A line of meters behind one address, or at a serial port of this machine."""
 
     name: Name
-    host: Name
+    host: Name | None = None
     port: Port = 502
+    framing: Framing = "tcp"
+    """"rtu" for what passes on the bytes of the line as they are (serial servers, modems)."""
+    serial: Name | None = None
+    """The serial port (`/dev/ttyUSB0`), instead of a host."""
+    line: Annotated[Name, AfterValidator(_is_a_line)] | None = None
+    """Baud rate, data bits, parity, stop bits: `9600 8N1`. By default as the meters' types say."""
     timeout_s: Exact = Field(default="1.5", gt=0, le=60, validate_default=True)
     """How long an answer may take; longer than the gateway's own timeout on the line."""
+    turnaround_ms: Annotated[int, Field(strict=True, ge=0, le=5000)] = 0
+    """The least pause between an answer and the next request."""
     device: tuple[DeviceTable, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_one_way_in(self) -> Self:
+        stated = self.model_fields_set
+        if (self.host is None) == (self.serial is None):
+            raise ValueError("state either host, for a network, or serial, for a serial port")
+        if self.serial is not None and (misplaced := stated & {"port", "framing"}):
+            raise ValueError(f"{min(misplaced)} belongs to a host, not to a serial port")
+        if self.serial is None and self.line is not None:
+            raise ValueError("line belongs to serial; behind a host, the other side sets its line")
+        return self
 
 
 class MqttMeterTable(Definition):
@@ -86,6 +121,8 @@ class MqttMeterTable(Definition):
     meter: Name
     type: Name
     topic: Name
+    """`+` stands for a level that varies, `{meter}` and `{identity}` for what is stated here. Where
+    registers of the type have topics of their own, those stand below this one."""
     identity: Name | None = None
     """The meter's own number, as its payload states it; another one goes to quarantine."""
 
@@ -117,6 +154,9 @@ class MqttTable(Definition):
     tls: StrictBool = False
     ca_file: Name | None = None
     """Certificates to trust instead of the system's."""
+    cert_file: Name | None = None
+    """The gateway's own certificate, where the broker asks for one; it implies key_file."""
+    key_file: Name | None = None
     silent_after_s: Seconds = 86400
     """A meter that has not reported for so long is shown as silent."""
     listen: tuple[Name, ...] = ()
@@ -126,8 +166,6 @@ class MqttTable(Definition):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.password_env is not None and self.username is None:
-    """`+` stands for a level that varies, `{meter}` and `{identity}` for what is stated here. Where
-    registers of the type have topics of their own, those stand below this one."""
             raise ValueError("password_env needs a username beside it")
         for name in ("ca_file", "cert_file", "key_file"):
             if getattr(self, name) is not None and not self.tls:
@@ -157,9 +195,6 @@ class DevicesTable(Definition):
 
 
 class ReportTable(Definition):
-    cert_file: Name | None = None
-    """The gateway's own certificate, where the broker asks for one; it implies key_file."""
-    key_file: Name | None = None
     """The API that hears how the gateway does."""
 
     url: Name
@@ -184,6 +219,8 @@ class Settings(Definition):
     """The gateway's name: letters, digits, `.`, `_`, `-`."""
     types: tuple[Name, ...] = ()
     """Folders with meter types beside the shipped ones."""
+    zone: Name = "Asia/Shanghai"
+    """The time zone whose midnights bills are cut at."""
     archive: ArchiveTable
     spool: SpoolTable = SpoolTable()
     poll: PollTable = PollTable()

@@ -4,44 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from gateway.credential import CredentialFile
 from gateway.device_list import DeviceListFile, listed_types, merged
+from gateway.line import NetworkLine, SerialPort
 from gateway.settings import Settings
-from gateway.site_check import check, topic_of
+from gateway.site_check import check, serial_lines, topic_of
 from meters.catalog import load_folder, shipped
 from meters.definition import DefinitionError, Problem, read_document, validate
+from meters.serial_line import parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from gateway.device_list import Kept
+    from gateway.line import Line
     from gateway.settings import BusTable, MqttTable, PollTable, ReportTable
     from meters.meter_type import MeterType
 
 _SQLITE = "sqlite:///"
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-MEGABYTE = 1_000_000
     """A meter on a bus."""
 
     meter: str
     unit: int
     type: MeterType
+    identity: str | None = None
+    """The number that the meter's identity register must state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """One line of meters behind one address; `timeout_s` in seconds."""
+    """One line of meters.
+
+    `timeout_s` is how long an answer may take; between an answer and the next request are
+    `turnaround_s` at least.
+    """
 
     name: str
-    host: str
-    port: int
+    line: Line
     timeout_s: float
     devices: tuple[Device, ...]
+    turnaround_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class Broker:
     password: str | None = field(default=None, repr=False)
     tls: bool = False
     ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     listen: tuple[str, ...] = ()
     meters: tuple[MqttMeter, ...] = ()
 
@@ -78,8 +90,6 @@ class ReportTarget:
 
     url: str
     key: str = field(repr=False)
-    cert_file: Path | None = None
-    key_file: Path | None = None
     interval_s: int
 
 
@@ -91,7 +101,10 @@ class Site:
     archive_url: str = field(repr=False)
     spool_path: Path
     quarantine_limit: int
+    quota_bytes: int
     poll: PollTable
+    zone: ZoneInfo
+    """Bills are cut at its midnights."""
     buses: tuple[Bus, ...]
     broker: Broker | None = None
     report: ReportTarget | None = None
@@ -101,7 +114,6 @@ class Site:
 
     @property
     def devices(self) -> Iterator[Device]:
-    quota_bytes: int
         """Every meter on a bus."""
         return (device for bus in self.buses for device in bus.devices)
 
@@ -114,6 +126,13 @@ class Site:
     def types(self) -> dict[str, MeterType]:
         """The types of the meters on a bus, by meter."""
         return {device.meter: device.type for device in self.devices}
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """The numbers that meters on a bus must state, by meter."""
+        return {
+            device.meter: device.identity for device in self.devices if device.identity is not None
+        }
 
 
 def load_site(
@@ -196,7 +215,9 @@ def _resolve(
         archive_url=_beside(url, folder),
         spool_path=folder / settings.spool.path,
         quarantine_limit=settings.spool.quarantine_limit,
+        quota_bytes=settings.spool.quota_mb * MEGABYTE,
         poll=settings.poll,
+        zone=ZoneInfo(settings.zone),
         buses=tuple(_bus(table, types) for table in settings.bus),
         broker=None
         if settings.mqtt is None
@@ -215,7 +236,6 @@ def _key(report: ReportTable, spool_path: Path, secrets: _Secrets) -> str:
         return secrets.get(report.key_env or "", "report.key_env")
     found = CredentialFile(spool_path).read()
     if found is not None and found.url == report.url:
-        quota_bytes=settings.spool.quota_mb * MEGABYTE,
         return found.key
     what = (
         f"this gateway has no key of {report.url} yet; run `tallygate gateway enrol` with a token "
@@ -226,8 +246,20 @@ def _key(report: ReportTable, spool_path: Path, secrets: _Secrets) -> str:
 
 
 def _bus(table: BusTable, types: Mapping[str, MeterType]) -> Bus:
-    devices = tuple(Device(d.meter, d.unit, types[d.type]) for d in table.device)
-    return Bus(table.name, table.host, table.port, float(table.timeout_s), devices)
+    return Bus(
+        name=table.name,
+        line=_line(table, types),
+        timeout_s=float(table.timeout_s),
+        devices=tuple(Device(d.meter, d.unit, types[d.type], d.identity) for d in table.device),
+        turnaround_s=table.turnaround_ms / 1000,
+    )
+
+
+def _line(table: BusTable, types: Mapping[str, MeterType]) -> Line:
+    if table.host is not None:
+        return NetworkLine(table.host, table.port, table.framing)
+    (settings,) = serial_lines(table, types)
+    return SerialPort(table.serial or "", parse_line(settings))
 
 
 def _broker(
@@ -250,6 +282,8 @@ def _broker(
         else secrets.get(table.password_env, "mqtt.password_env"),
         tls=table.tls,
         ca_file=None if table.ca_file is None else folder / table.ca_file,
+        cert_file=None if table.cert_file is None else folder / table.cert_file,
+        key_file=None if table.key_file is None else folder / table.key_file,
         listen=table.listen,
         meters=tuple(
             MqttMeter(m.meter, types[m.type], topic_of(m), m.identity) for m in table.meter
@@ -262,5 +296,3 @@ def _beside(url: str, folder: Path) -> str:
     if not url.startswith(_SQLITE) or url == _SQLITE or ":memory:" in url:
         return url
     return _SQLITE + str(folder / url.removeprefix(_SQLITE))
-        cert_file=None if table.cert_file is None else folder / table.cert_file,
-        key_file=None if table.key_file is None else folder / table.key_file,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
+import tty
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -122,6 +124,134 @@ class Peer:
                 await self.script(request, wire)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+
+
+def checksum(data: bytes) -> bytes:
+    """CRC-16 of the serial line, bit by bit as its specification has it."""
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+    return crc.to_bytes(2, "little")
+
+
+def rtu_answer(request: Request, values: tuple[int, ...] | None = None) -> bytes:
+    if values is None:
+        values = words_of(request)
+    head = struct.pack(">BBB", request.unit, request.function, 2 * len(values))
+    body = head + struct.pack(f">{len(values)}H", *values)
+    return body + checksum(body)
+
+
+def rtu_refusal(request: Request, code: int) -> bytes:
+    body = bytes([request.unit, request.function | 0x80, code])
+    return body + checksum(body)
+
+
+async def _rtu_answering(request: Request, line: RtuPeer) -> None:
+    line.raw(rtu_answer(request))
+
+
+@dataclass(slots=True)
+class RtuPeer:
+    """The meters of a serial line, behind a pseudo terminal or, `over_tcp`, a serial server.
+
+    What `script` does for a request does not hold up the next one.
+    """
+
+    script: Callable[[Request, RtuPeer], Awaitable[None]] = _rtu_answering
+    over_tcp: bool = False
+    path: str = ""
+    port: int = 0
+    requests: list[Request] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    """When each request came, by the loop's clock."""
+    connections: int = 0
+    _held: bytes = b""
+    _descriptors: tuple[int, ...] = ()
+    _server: asyncio.Server | None = None
+    _writer: asyncio.StreamWriter | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def raw(self, data: bytes) -> None:
+        if self._writer is not None:
+            self._writer.write(data)
+        elif self._descriptors:
+            os.write(self._descriptors[0], data)
+
+    def hang_up(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        for descriptor in self._descriptors:
+            asyncio.get_running_loop().remove_reader(descriptor)
+            os.close(descriptor)
+        self._descriptors = ()
+
+    async def __aenter__(self) -> Self:
+        if self.over_tcp:
+            self._server = await asyncio.start_server(self._serve, HOST, self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+        else:
+            self.plug_in()
+        return self
+
+    def plug_in(self) -> None:
+        controller, terminal = self._descriptors = os.openpty()
+        tty.setraw(terminal)
+        self.path = os.ttyname(terminal)
+        asyncio.get_running_loop().add_reader(controller, self._readable, controller)
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self.hang_up()
+        if self._server is not None:
+            self._server.close()
+        await asyncio.sleep(0.01)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.connections += 1
+        try:
+            while data := await reader.read(256):
+                self._received(data)
+        except ConnectionError:
+            pass
+        writer.close()
+
+    def _readable(self, controller: int) -> None:
+        self._received(os.read(controller, 256))
+
+    def _received(self, data: bytes) -> None:
+        self._held += data
+        while len(self._held) >= 8:
+            frame, self._held = self._held[:8], self._held[8:]
+            assert frame[6:] == checksum(frame[:6])
+            request = Request(0, *struct.unpack(">BBHH", frame[:6]))
+            self.requests.append(request)
+            self.times.append(asyncio.get_running_loop().time())
+            task = asyncio.ensure_future(self.script(request, self))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+@pytest.fixture
+def rtu_peer() -> type[RtuPeer]:
+    """Meters of a serial line that do what a script says: `async with rtu_peer(script) as p`."""
+    return RtuPeer
+
+
+@pytest.fixture
+def answer_frame() -> Callable[..., bytes]:
+    """The RTU frame that answers a request, with the words of `words_of` or others."""
+    return rtu_answer
+
+
+@pytest.fixture
+def refusal_frame() -> Callable[[Request, int], bytes]:
+    """The RTU frame that refuses a request."""
+    return rtu_refusal
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import meters.catalog
+from gateway.line import NetworkLine, SerialPort
 from gateway.site import load_site
 from meters.definition import DefinitionError
+from meters.serial_line import SerialLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +75,9 @@ def test_a_full_file_is_resolved(site_file: Write) -> None:
     assert site.archive_url == f"sqlite:///{path.parent}/readings.sqlite"
     assert site.spool_path == path.parent / "data/spool.sqlite"
     (bus,) = site.buses
-    assert (bus.port, bus.timeout_s) == (502, 0.8)
+    assert bus.line == NetworkLine("192.0.2.10", 502, "tcp")
+    assert (bus.timeout_s, bus.turnaround_s) == (0.8, 0.0)
+    assert site.zone.key == "Asia/Shanghai"
     assert [(d.meter, d.unit, d.type.id) for d in bus.devices] == [
         ("e-101", 1, "eastron-sdm120"),
         ("e-102", 2, "eastron-sdm120"),
@@ -131,6 +135,24 @@ def test_another_archive_is_left_as_it_is(site_file: Write) -> None:
         ("unit = 2", "unit = 1", "bus[1].device: unit 1 is stated twice on bus 'riser-a'"),
         ("unit = 2", "unit = 256", "bus[1].device[2].unit"),
         ("unit = 2", 'unit = "2"', "bus[1].device[2].unit"),
+        ('host = "192.0.2.10"', "", "state either host, for a network, or serial"),
+        ('host = "192.0.2.10"', 'host = "h"\nserial = "/dev/ttyS0"', "state either host"),
+        ('host = "192.0.2.10"', 'serial = "/dev/ttyS0"\nport = 502', "port belongs to a host"),
+        ('timeout_s = "0.8"', 'framing = "ascii"', "bus[1].framing"),
+        ('timeout_s = "0.8"', 'line = "9600 8N1"', "line belongs to serial"),
+        ('timeout_s = "0.8"', "turnaround_ms = -1", "bus[1].turnaround_ms"),
+        (
+            'host = "192.0.2.10"',
+            'serial = "/dev/ttyS0"\nline = "9600"',
+            "bus[1].line: '9600' is no serial line",
+        ),
+        (
+            'unit = 2\ntype = "eastron-sdm120"',
+            'unit = 2\ntype = "orno-we516"\nidentity = "7"',
+            "bus[1].device[2].identity: the type 'orno-we516' has no identity register",
+        ),
+        ('gateway = "north-1"', 'gateway = "n"\nzone = "Asia/Peking"', "is no time zone; write"),
+        ("billing_s = 900", "billing_s = 86401", "poll.billing_s"),
         ('timeout_s = "0.8"', "port = 70000", "bus[1].port"),
         ('timeout_s = "0.8"', 'port = "502"', "bus[1].port"),
         ('timeout_s = "0.8"', 'timeout_s = "0"', "bus[1].timeout_s"),
@@ -181,6 +203,57 @@ def test_two_buses_at_one_address_are_one_line(site_file: Write) -> None:
     text = FULL.replace("[mqtt]", second + 'type = "eastron-sdm120"\n[mqtt]')
     problems = _problems(site_file(text))
     assert "two buses use 192.0.2.10:502; put the devices of one line into one [[bus]]" in problems
+
+
+SERIAL = """\
+gateway = "n"
+archive.url = "sqlite:///a.sqlite"
+[[bus]]
+name = "basement"
+serial = "/dev/ttyUSB0"
+[[bus.device]]
+meter = "e-1"
+unit = 1
+type = "eastron-sdm120"
+identity = "20123456"
+"""
+
+
+def test_a_serial_line_is_set_as_its_meters_come(site_file: Write) -> None:
+    (bus,) = load_site(site_file(SERIAL)).buses
+    assert bus.line == SerialPort("/dev/ttyUSB0", SerialLine(2400, 8, "N", 1))
+    assert bus.devices[0].identity == "20123456"
+
+
+def test_a_line_that_is_stated_is_the_one_that_counts(site_file: Write) -> None:
+    text = SERIAL.replace("[[bus.device]]", 'line = "9600 8E1"\nturnaround_ms = 60\n[[bus.device]]')
+    (bus,) = load_site(site_file(text)).buses
+    assert bus.line == SerialPort("/dev/ttyUSB0", SerialLine(9600, 8, "E", 1))
+    assert bus.turnaround_s == 0.06
+
+
+def test_meters_that_come_with_different_lines_need_one_stated(site_file: Write) -> None:
+    other = '[[bus.device]]\nmeter = "e-2"\nunit = 2\ntype = "eastron-sdm630"\n'
+    problems = _problems(site_file(SERIAL + other))
+    assert "bus[1].line: its meters come with 2400 8N1 and 9600 8N1; state the one" in problems
+
+
+@pytest.mark.parametrize("way", ['serial = "/dev/ttyUSB0"', 'host = "h"\nframing = "rtu"'])
+@pytest.mark.parametrize("unit", [0, 248])
+def test_a_serial_line_has_units_of_its_own_range(site_file: Write, way: str, unit: int) -> None:
+    text = SERIAL.replace('serial = "/dev/ttyUSB0"', way).replace("unit = 1", f"unit = {unit}")
+    assert f"{unit} is no unit of a serial line; they are 1 to 247" in _problems(site_file(text))
+
+
+def test_two_buses_at_one_serial_port_are_one_line(site_file: Write) -> None:
+    second = SERIAL[SERIAL.index("[[bus]]") :].replace("basement", "attic").replace("e-1", "e-2")
+    assert "two buses use /dev/ttyUSB0; put the devices" in _problems(site_file(SERIAL + second))
+
+
+def test_a_serial_server_passes_on_the_bytes_of_the_line(site_file: Write) -> None:
+    text = SERIAL.replace('serial = "/dev/ttyUSB0"', 'host = "h"\nport = 4001\nframing = "rtu"')
+    (bus,) = load_site(site_file(text)).buses
+    assert bus.line == NetworkLine("h", 4001, "rtu")
 
 
 def test_meters_that_share_a_topic_need_their_numbers(site_file: Write) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.connection import ModbusConnection
+from gateway.line import NetworkLine
 from gateway.modbus import (
     ConnectionLostError,
-    ModbusConnection,
     ModbusError,
     NoAnswerError,
     RefusedError,
     UnreachableError,
     WrongAnswerError,
+    request_pdu,
 )
 
 if TYPE_CHECKING:
@@ -24,11 +27,15 @@ if TYPE_CHECKING:
 TIMEOUT_S = 0.3
 
 
+def _to(peer: Any, timeout_s: float) -> ModbusConnection:
+    return ModbusConnection(NetworkLine(peer.host, peer.port), timeout_s=timeout_s)
+
+
 def _read_once(peer: Any, script: Any, unit: int = 3) -> tuple[int, ...]:
     async def scenario() -> tuple[int, ...]:
         async with (
             peer(script) as other,
-            ModbusConnection(other.host, other.port, timeout_s=TIMEOUT_S) as connection,
+            _to(other, TIMEOUT_S) as connection,
         ):
             return await connection.read(unit, 4, 0x48, 2)
 
@@ -47,7 +54,7 @@ def test_both_functions_read_what_was_asked_for(peer: Any, function: int) -> Non
     async def scenario() -> Any:
         async with (
             peer() as other,
-            ModbusConnection(other.host, other.port, timeout_s=1) as connection,
+            _to(other, 1) as connection,
         ):
             await connection.read(7, function, 0x5000, 120)
             await connection.read(7, function, 0, 1)
@@ -200,7 +207,9 @@ def test_a_connection_that_is_closed_is_noticed_at_once(peer: Any) -> None:
 
 def test_an_address_where_nobody_listens_is_named(free_port: Callable[[], int]) -> None:
     async def scenario() -> None:
-        async with ModbusConnection("127.0.0.1", free_port(), timeout_s=TIMEOUT_S) as connection:
+        async with ModbusConnection(
+            NetworkLine("127.0.0.1", free_port()), timeout_s=TIMEOUT_S
+        ) as connection:
             await connection.read(1, 4, 0, 2)
 
     with pytest.raises(UnreachableError, match="nobody accepts connections; check the address"):
@@ -219,7 +228,7 @@ def test_a_late_answer_is_never_taken_for_the_next_one(peer: Any) -> None:
         right = late = 0
         async with (
             peer(script) as other,
-            ModbusConnection(other.host, other.port, timeout_s=0.25) as connection,
+            _to(other, 0.25) as connection,
         ):
             for address in range(12):
                 try:
@@ -255,7 +264,7 @@ def test_a_late_answer_on_a_new_connection_does_not_carry_the_waiting_requests_n
         answers = []
         async with (
             peer(script) as other,
-            ModbusConnection(other.host, other.port, timeout_s=TIMEOUT_S) as connection,
+            _to(other, TIMEOUT_S) as connection,
         ):
             for _ in range(3):
                 with pytest.raises(NoAnswerError):
@@ -279,7 +288,7 @@ def test_a_connection_works_again_after_each_kind_of_failure(peer: Any) -> None:
     async def scenario() -> None:
         async with (
             peer(script) as other,
-            ModbusConnection(other.host, other.port, timeout_s=0.1) as connection,
+            _to(other, 0.1) as connection,
         ):
             for address in range(len(scripts)):
                 with pytest.raises(ModbusError):
@@ -298,7 +307,7 @@ def test_a_cancelled_request_leaves_nothing_behind(peer: Any) -> None:
     async def scenario() -> tuple[int, ...]:
         async with (
             peer(script) as other,
-            ModbusConnection(other.host, other.port, timeout_s=1) as connection,
+            _to(other, 1) as connection,
         ):
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(connection.read(1, 4, 0, 1), 0.05)
@@ -313,21 +322,70 @@ def test_a_cancellation_that_comes_together_with_the_answer_is_not_lost(
     async def scenario() -> None:
         async with (
             peer() as other,
-            ModbusConnection(other.host, other.port, timeout_s=1) as connection,
+            _to(other, 1) as connection,
         ):
             await connection.read(1, 4, 0, 1)
             task = asyncio.create_task(connection.read(1, 4, 0, 1))
-            assert connection._client is not None
-            transport = connection._client.ctx
-            received = transport.callback_data
+            take = connection._framing.take
 
-            def received_and_cancelled(data: bytes, addr: Any = None) -> int:
-                used = received(data, addr=addr)
+            def take_and_cancel(data: bytes) -> tuple[int, ...] | None:
+                words = take(data)
                 task.cancel()
-                return used
+                return words
 
-            monkeypatch.setattr(transport, "callback_data", received_and_cancelled)
+            monkeypatch.setattr(connection._framing, "take", take_and_cancel)
             await asyncio.wait([task])
             assert task.cancelled()
 
     asyncio.run(scenario())
+
+
+def test_a_connection_that_the_other_side_closed_meanwhile_is_made_anew(peer: Any) -> None:
+    """Gateways to RS-485 close what is idle: sometimes just when the next request comes."""
+
+    async def script(request: Any, wire: Any) -> None:
+        if len(other.wires) == 1 and request.address:
+            wire.hang_up()
+        else:
+            wire.answer(request)
+
+    async def scenario() -> None:
+        async with _to(other, 1) as connection:
+            await connection.read(1, 4, 0, 1)
+            assert await connection.read(1, 4, 0x48, 1) == (0x148,)
+            assert connection.interruptions == 1
+
+    other = peer(script)
+
+    async def with_peer() -> None:
+        async with other:
+            await scenario()
+
+    asyncio.run(with_peer())
+
+
+def test_between_an_answer_and_the_next_request_is_the_turnaround(peer: Any) -> None:
+    asked_at: list[float] = []
+
+    async def script(request: Any, wire: Any) -> None:
+        asked_at.append(time.monotonic())
+        wire.answer(request)
+
+    async def scenario() -> None:
+        async with (
+            peer(script) as other,
+            ModbusConnection(
+                NetworkLine(other.host, other.port), timeout_s=1, turnaround_s=0.05
+            ) as connection,
+        ):
+            for _ in range(3):
+                await connection.read(1, 4, 0, 1)
+
+    asyncio.run(scenario())
+    assert all(after - before >= 0.05 for before, after in pairwise(asked_at))
+
+
+@pytest.mark.parametrize("function", [0, 1, 2, 5, 6, 15, 16, 23, 43])
+def test_nothing_but_a_read_of_registers_can_be_asked(function: int) -> None:
+    with pytest.raises(ValueError, match="meters are only read"):
+        request_pdu(function, 0, 1)

@@ -1,0 +1,168 @@
+"""What is said in one turn of a device: whether it lives, who it is, what its registers hold."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.committer import Words
+from gateway.modbus import NoAnswerError, RefusedError
+from meters.decoding import decode_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gateway.clock import Moment, WatchedClock
+    from gateway.plan import Block
+    from gateway.turn import Turn
+
+log = logging.getLogger(__name__)
+
+TOGETHER_S = 5.0
+"""Answers that lie further apart do not share one time."""
+
+NOT_STATED = ""
+"""The number of a device that has a register for it and does not say it: no meter's number."""
+
+
+class Connection(Protocol):
+    """What a device is asked through: see `gateway.connection.ModbusConnection`."""
+
+    interruptions: int
+    """How often the other side went away: behind it may be another device since."""
+
+    async def read(self, unit: int, function: int, address: int, words: int) -> tuple[int, ...]:
+        """Return the words, or raise a `ModbusError`."""
+
+    def close(self) -> None:
+        """Drop the connection."""
+
+
+class Conversation:
+    """One turn of the device of `turn`. What it answers goes to `deliver`, all at once.
+
+    The registers of a turn carry the time of its first answer, so that they can be held against
+    each other; those that bills rest on are read first.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        connection: Connection,
+        clock: WatchedClock,
+        deliver: Callable[[Words], Awaitable[None]],
+    ) -> None:
+        self.remarks: list[str] = []
+        """What is wrong although the device answers."""
+        self._turn = turn
+        self._connection = connection
+        self._clock = clock
+        self._deliver = deliver
+        self._image: dict[int, int] = {}
+        self._first: Moment | None = None
+        self._delivered: list[Words] = []
+        self._probed = False
+        self._is_known = True
+        """Whether what was read comes from the device that was identified."""
+
+    async def hold(self, names: frozenset[str]) -> None:
+        """Read and deliver the registers `names`; raise a `ModbusError` where that fails.
+
+        What was answered before a failure is delivered all the same.
+        """
+        turn = self._turn
+        if turn.backoff.failures:
+            await self._probe()
+        try:
+            await self._identify()
+            for block in turn.blocks(names):
+                await self._read(block)
+            await self._identify()  # once more, where the other side went away meanwhile
+        finally:
+            await self._pass_on()
+
+    @property
+    def said(self) -> Words | None:
+        """Everything that was delivered, as one; None for nothing."""
+        if not self._delivered:
+            return None
+        whole = {address: word for each in self._delivered for address, word in each.image.items()}
+        return self._delivered[0]._replace(image=whole)
+
+    async def _ask(self, block: Block) -> tuple[int, ...]:
+        return await self._connection.read(
+            self._turn.device.unit, block.function, block.start, block.words
+        )
+
+    async def _probe(self) -> None:
+        """Ask what costs least of a device that did not answer; a refusal is a sign of life."""
+        try:
+            await self._ask(self._turn.probe)
+        except RefusedError as error:
+            log.debug("%s answers its probe with %s", self._turn.device.meter, error)
+        self._probed = True
+        self._turn.forget_identity()
+
+    async def _identify(self) -> None:
+        turn, block = self._turn, self._turn.identity_block
+        if turn.interruptions != self._connection.interruptions:
+            turn.forget_identity()
+        turn.interruptions = self._connection.interruptions
+        self._is_known = True
+        at_s = self._clock.look().time.timestamp()
+        if block is None or not turn.wants_identity(at_s):
+            return
+        try:
+            words = await self._ask(block)
+        except RefusedError as error:
+            if not error.is_about_the_request:
+                raise
+            self.remarks.append(f"the meter's number is refused: {error}")
+            turn.identified(NOT_STATED, at_s)
+        else:
+            turn.identified(decode_identity(turn.device.type, words) or NOT_STATED, at_s)
+
+    async def _read(self, block: Block) -> None:
+        """Read `block`; in halves where the device refuses it whole."""
+        turn, meter = self._turn, self._turn.device.meter
+        try:
+            words = await self._ask(block)
+        except RefusedError as error:
+            if not error.is_about_the_request:
+                raise
+            if len(block.names) == 1:
+                self.remarks.append(f"register {block.names[0]} is refused: {error}")
+                return
+            log.warning("%s refuses a block, reading it in halves: %s", meter, error)
+            for half in turn.split(block):
+                await self._read(half)
+            return
+        except NoAnswerError as error:
+            if self._probed and len(block.names) > 1:
+                # it lives, and is silent to this: next time it is asked for less at once
+                log.warning("%s is silent to a block, halving it: %s", meter, error)
+                turn.split(block)
+            raise
+        self._is_known = turn.interruptions == self._connection.interruptions
+        moment = self._clock.look()
+        if self._first is None:
+            self._first = moment
+        elif (moment.time - self._first.time).total_seconds() > TOGETHER_S:
+            await self._pass_on()
+            self._first = moment
+        turn.not_before_s = int(moment.time.timestamp()) + 1.0
+        self._image.update(zip(range(block.start, block.start + block.words), words, strict=True))
+
+    async def _pass_on(self) -> None:
+        if self._first is None:
+            return
+        words = Words(
+            self._turn.device.meter,
+            self._first.time,
+            self._image,
+            identity=self._turn.identity if self._is_known else NOT_STATED,
+            trusted=self._first.trusted,
+        )
+        self._image, self._first = {}, None
+        self._delivered.append(words)
+        await self._deliver(words)

@@ -1,0 +1,175 @@
+"""A device's place in the order of its bus: what it is due for, and how urgently."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from gateway.backoff import Backoff
+from gateway.cadence import Cadence, jitter_s
+from gateway.plan import billing_names, gauge_names, halves, identity_block, plan, probe
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from gateway.cadence import Days
+    from gateway.committer import Words
+    from gateway.plan import Block
+    from gateway.settings import PollTable
+    from gateway.site import Device
+
+IDENTITY_BEFORE_MIDNIGHT_S = 1800.0
+"""From then on a device is asked who it is, once, before a day's boundary is read from it."""
+
+
+class Priority(IntEnum):
+    """What is read first where several devices wait."""
+
+    NOW = 0
+    """A person waits for it."""
+    BOUNDARY = 1
+    """The first reading of a local day, which bills rest on."""
+    BILLING = 2
+    GAUGES = 3
+
+
+class Turn:
+    """What is known of `device` between two of its turns on the bus; times in Unix seconds."""
+
+    def __init__(self, device: Device, poll: PollTable, days: Days) -> None:
+        self.device = device
+        self.poll = poll
+        self.backoff = Backoff()
+        self.asked: deque[Future[Words]] = deque()
+        """Who waits for a reading now."""
+        self.served = 0
+        """The number of its last turn on the bus."""
+        self.not_before_s = 0.0
+        """The second after the last answer: a reading's identity is its second."""
+        self.priority = Priority.BILLING
+        self.ready_s = 0.0
+        """From when on it may have its turn."""
+        self.changes_s = -math.inf
+        """From when on `look` may find something else."""
+        self.order: tuple[int, bool, int] = (0, False, 0)
+        """Who comes first of those that are ready: the more urgent, then who waited longest."""
+        self.identity: str | None = None
+        """The number that it stated last; None where it was not asked."""
+        self.interruptions = 0
+        """How often the other side of the line had gone away when it was identified."""
+        self.probe = probe(device.type)
+        self.identity_block = identity_block(device.type)
+        self._identity_at_s = -math.inf
+        self._days = days
+        self._billing_names = billing_names(device.type)
+        self._gauge_names = gauge_names(device.type)
+        self._all_names = self._billing_names | self._gauge_names
+        self._billing = Cadence(poll.billing_s, days)
+        # a type without gauges would be due for ever, for nothing
+        self._gauges = Cadence(poll.gauges_s, days) if poll.gauges_s and self._gauge_names else None
+        self._jitter_s = jitter_s(
+            device.meter, min(poll.billing_s, poll.gauges_s or poll.billing_s)
+        )
+        self._doubtful = False
+        """Whether what was read last has a time that nobody believes."""
+        self._refused: set[Block] = set()
+        self._planned: dict[frozenset[str], tuple[Block, ...]] = {}
+
+    def look(self, now_s: float, at: float) -> None:
+        """Say anew how urgently it is due, at `now_s` by the wall clock and `at` by the other."""
+        slot_s = now_s - self._jitter_s
+        billing_s = self._billing.due_at(slot_s)
+        gauges_s = math.inf if self._gauges is None else self._gauges.due_at(slot_s)
+        if billing_s <= slot_s:
+            owes = self._billing.owes_boundary(slot_s)
+            self.priority = Priority.BOUNDARY if owes else Priority.BILLING
+            _, self.changes_s = self._days.around(slot_s)
+        else:
+            self.priority = Priority.GAUGES
+            self.changes_s = billing_s
+        self.changes_s += self._jitter_s
+        # at most a second ahead, or a clock that was set back silences the device
+        ready_s = min(self.not_before_s, now_s + 1.0)
+        if self.asked:
+            self.priority = Priority.NOW
+        else:
+            ready_s = max(ready_s, min(billing_s, gauges_s) + self._jitter_s)
+            if self.backoff.failures:
+                ready_s = max(ready_s, now_s + self.backoff.wait_s(at))
+        self.ready_s = ready_s
+        # what is dead does not hold up the day's first readings of the others
+        holds_up = self.priority is Priority.BOUNDARY and self.backoff.failures > 0
+        self.order = (self.priority, holds_up, self.served)
+
+    def names(self, now_s: float, *, alone: bool) -> frozenset[str]:
+        """Return the registers that are due at `now_s`; for who asks now, all.
+
+        What bills rest on goes without the gauges unless the device is `alone`: others wait for
+        the bus.
+        """
+        if self.asked:
+            return self._all_names
+        slot_s = now_s - self._jitter_s
+        billing = self._billing.is_due(slot_s)
+        gauges = self._gauges is not None and self._gauges.is_due(slot_s)
+        if billing and not (gauges and alone):
+            return self._billing_names
+        if gauges:
+            return self._all_names if billing else self._gauge_names
+        return frozenset()
+
+    def serve(self, names: frozenset[str], began_s: float, *, trusted: bool) -> None:
+        """Note that `names` were read in a turn that began at `began_s`."""
+        slot_s = began_s - self._jitter_s
+        if names >= self._billing_names:
+            self._billing.serve(slot_s)
+            self._doubtful = not trusted
+        if self._gauges is not None and names >= self._gauge_names:
+            self._gauges.serve(slot_s)
+
+    def believe(self) -> None:
+        """Note that the clock can be believed again: what was read meanwhile is read once more."""
+        if self._doubtful:
+            self._doubtful = False
+            self._billing.forget()
+
+    def wants_identity(self, now_s: float) -> bool:
+        """Return whether it must say who it is before its registers count."""
+        if self.identity_block is None:
+            return False
+        midnight, next_midnight = self._days.around(now_s)
+        check_s = next_midnight - IDENTITY_BEFORE_MIDNIGHT_S
+        if now_s < check_s:
+            check_s = midnight - IDENTITY_BEFORE_MIDNIGHT_S
+        return not check_s <= self._identity_at_s <= now_s
+
+    def identified(self, identity: str, at_s: float) -> None:
+        """Note who it said that it is."""
+        self.identity = identity
+        self._identity_at_s = at_s
+
+    def forget_identity(self) -> None:
+        """Note that another device may answer from now on."""
+        self.identity = None
+        self._identity_at_s = -math.inf
+
+    def blocks(self, names: frozenset[str]) -> tuple[Block, ...]:
+        """Return the requests that read `names`: smaller ones for what was refused whole."""
+        if names not in self._planned:
+            planned = plan(self.device.type, names)
+            self._planned[names] = tuple(each for block in planned for each in self._parts(block))
+        return self._planned[names]
+
+    def split(self, block: Block) -> tuple[Block, Block]:
+        """Note that the device refuses `block`; return what to ask for instead, now and later."""
+        self._refused.add(block)
+        self._planned.clear()
+        return halves(self.device.type, block)
+
+    def _parts(self, block: Block) -> tuple[Block, ...]:
+        if block not in self._refused:
+            return (block,)
+        first, second = halves(self.device.type, block)
+        return (*self._parts(first), *self._parts(second))
