@@ -9,8 +9,8 @@ import queue
 import signal
 import socket
 import subprocess
-import sys
-from contextlib import contextmanager
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,40 +18,14 @@ import paho.mqtt.client as paho
 import pytest
 from click.testing import CliRunner
 from paho.mqtt.enums import CallbackAPIVersion
+from simulator_process import ended, running
 
 from meters.decoding import decode_payload
 from simulators.broker import EmbeddedBroker
 from simulators.commands import simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from simulators.fleet import Fleet
-
-PROGRAM = "from simulators.commands import simulate; simulate(prog_name='tallygate simulate')"
-
-
-@contextmanager
-def running(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> Iterator[Any]:
-    """Run the command in a process; yield it with what it said once it was up as `said`."""
-    command = [sys.executable, "-c", PROGRAM, *arguments, "--json"]
-    with subprocess.Popen(
-        command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            process.said = json.loads(line) if line else None  # type: ignore[attr-defined] # for the test
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, errors = process.communicate(timeout=30)
-    return process.returncode, errors
 
 
 def test_the_community_is_printed_for_people_and_for_programs() -> None:
@@ -182,3 +156,35 @@ def test_the_embedded_broker_is_the_one_that_the_command_runs() -> None:
         )
     assert result.exit_code == 1
     assert "the MQTT broker (MQTT 3.1.1) cannot listen" in result.output
+
+
+def test_a_broker_is_down_while_a_fault_says_so_and_has_forgotten_everything(
+    tmp_path: Path,
+) -> None:
+    start = datetime.now(UTC) + timedelta(seconds=4)
+    until = start + timedelta(seconds=2)
+    path = tmp_path / "faults.toml"
+    path.write_text(
+        'kind = "faults"\n[[fault]]\nkind = "broker-loss"\n'
+        f"from = {start.isoformat()}\nuntil = {until.isoformat()}\n",
+        "utf-8",
+    )
+
+    def accepts(port: int) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def wait(port: int, *, accepting: bool) -> None:
+        for _ in range(200):
+            if accepts(port) is accepting:
+                return
+            time.sleep(0.1)
+        pytest.fail(f"the broker went on {'refusing' if accepting else 'accepting'}")
+
+    faults = ("--faults", str(path))
+    with running("broker", "--port", "0", "--port-v5", "0", *faults) as process:
+        port = process.said["port"]
+        wait(port, accepting=False)
+        wait(port, accepting=True)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == (0, "")
