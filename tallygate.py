@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "api": "api.commands",
+    "archive": "meters.archive.commands",
     "billing": "billing.commands",
     "check": "deploy.check",
     "demo": "deploy.demo.command",

@@ -13,8 +13,11 @@ from api import errors
 from api.body_limit import BodyLimit
 from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
+from api.pages import catalogue as catalogue_pages
 from api.pages import engineering as engineering_pages
+from api.pages import gateways as gateway_pages
 from api.pages import portal as portal_pages
+from api.pages import questions as question_pages
 from api.pages import rendering, sign_in
 from api.pages import staff as staff_pages
 from api.resources import open_resources, read_clock
@@ -29,6 +32,7 @@ from api.routes import (
     staff,
 )
 from api.security import assert_guarded
+from api.upkeep import archive_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,7 +59,10 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with archive_upkeep(
+            resources.archive, clock, after_days=settings.archive_compact_after_days
+        ):
+            yield
         resources.close()
 
     app = FastAPI(
@@ -81,7 +88,15 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
         operations,
     ):
         app.include_router(audience.router)
-    for pages in (sign_in, portal_pages, staff_pages, engineering_pages):
+    for pages in (
+        sign_in,
+        portal_pages,
+        staff_pages,
+        engineering_pages,
+        gateway_pages,
+        question_pages,
+        catalogue_pages,
+    ):
         app.include_router(pages.router)
     assert_guarded(app.routes)
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")

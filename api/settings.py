@@ -22,6 +22,8 @@ class ApiSettings(Definition):
     """The billing database: `sqlite:///path` or `postgresql+pg8000://user:password@host/db`."""
     archive_url: str = Field(min_length=1)
     """The archive of readings, as `meters.archive.open` takes it."""
+    archive_compact_after_days: int = Field(default=3, ge=0, le=3650)
+    """Days of an SQL archive that ended so long ago are compacted; 0 for never."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     secure_cookies: bool = True

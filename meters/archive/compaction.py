@@ -20,7 +20,7 @@ from meters.archive.rows import DAY_S, HOUR_S, Row, day_number
 from meters.archive.tables import CHUNK, READING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date
 
     from sqlalchemy import Connection
@@ -56,20 +56,25 @@ class Compacted:
         )
 
 
-def compact(archive: SqlArchive, before: date, *, pause_s: float = _PAUSE_S) -> Compacted:
+def compact(
+    archive: SqlArchive, before: date, *, proceed: Callable[[], bool] = lambda: True
+) -> Compacted:
     """Move every row of a UTC day before `before` into chunks. Done again, it does nothing.
 
-    Raises `ArchiveUnavailableError`; what was moved until then stays moved.
+    `proceed` is asked before each slice, and ends the work where it returns False. Raises
+    `ArchiveUnavailableError`; what was moved until then stays moved.
     """
     done = Compacted()
     for day in _days(archive, day_number(before)):
         with archive.transaction() as connection:
             ids = _series_of(connection, day)
         for start in range(0, len(ids), _SLICE):
+            if not proceed():
+                return done
             part = ids[start : start + _SLICE]
             with archive.transaction(writing=True) as connection:
                 done += _move(connection, day, part[0], part[-1])
-            time.sleep(pause_s)
+            time.sleep(_PAUSE_S)
         done += Compacted(days=1)
     return done
 

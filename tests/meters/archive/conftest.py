@@ -12,6 +12,7 @@ import httpx
 import pytest
 from docker_daemon import docker_answers
 
+from meters.archive import compaction
 from meters.archive.compaction import compact
 from meters.archive.open import open_archive
 from meters.archive.sql import SqlArchive
@@ -39,6 +40,11 @@ INFLUXDB2_SETUP = {
 _NUMBERS = itertools.count(1)
 
 
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "_PAUSE_S", 0)
+
+
 class CompactingArchive(SqlArchive):
     """An SQL archive that closes every day after every other batch."""
 
@@ -48,7 +54,7 @@ class CompactingArchive(SqlArchive):
         done = super().append(readings)
         self._batches += 1
         if self._batches % 2:
-            compact(self, AFTER_ALL, pause_s=0)
+            compact(self, AFTER_ALL)
         return done
 
 

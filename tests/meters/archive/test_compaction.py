@@ -125,7 +125,7 @@ def test_many_meters_go_in_several_slices(
     monkeypatch.setattr(compaction, "_SLICE", 7)
     many = [Series(f"m-{n}", "volume") for n in range(50)]
     sqlite_archive.append([reading(q, one) for q in range(4) for one in many])
-    assert compact(sqlite_archive, TODAY, pause_s=0) == Compacted(1, 50, 200)
+    assert compact(sqlite_archive, TODAY) == Compacted(1, 50, 200)
     found = sqlite_archive.boundaries(many, MIDNIGHT + timedelta(minutes=31))
     assert all(b.before == reading(2, s) and b.after == reading(3, s) for s, b in found.items())
 
@@ -162,9 +162,9 @@ def test_writers_and_readers_go_on_while_days_are_compacted(archive_url: str) ->
     writer = threading.Thread(target=_write)
     writer.start()
     for day in (2, 3, 4, 4):
-        compact(archive, date(2026, 10, day), pause_s=0)
+        compact(archive, date(2026, 10, day))
     writer.join()
-    compact(archive, TODAY, pause_s=0)
+    compact(archive, TODAY)
     assert seen == sorted(seen)
     assert len(seen) == len(rest) // 36
     for series in METERS:
@@ -179,7 +179,7 @@ def test_a_compacted_archive_is_small(tmp_path: Path) -> None:
     meters = [Series(f"sdm120-{n:04}", "import_energy") for n in range(40)]
     archive.append([reading(q, one) for q in range(5 * 96) for one in meters])
     before = take_stock(archive).bytes
-    compact(archive, date(2026, 10, 6), pause_s=0)
+    compact(archive, date(2026, 10, 6))
     assert take_stock(archive).bytes >= before, "the pages are free, but inside the file"
     archive.shrink()
     stock = take_stock(archive)

@@ -23,9 +23,8 @@ from meters.interval import Interval
 from meters.reading import Reading, Series, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
 KILLS = int(os.environ.get("TALLYGATE_KILLS", "3"))
 SEED = int(os.environ.get("TALLYGATE_SEED", "1"))
@@ -80,7 +79,7 @@ class Load:
 
 
 def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(
-    tmp_path: Path, record_property: pytest.RecordProperty
+    tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     executable = find_influxd()
     if executable is None:
@@ -106,7 +105,7 @@ def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(
                 for number in range(METERS)
                 for reading in archive.readings(numbered(number).series, whole)
             }
-    record_property("acknowledged", load.acknowledged)
+    record_testsuite_property("influxd acknowledged", load.acknowledged)
     lost = [
         number
         for number in range(load.acknowledged)
