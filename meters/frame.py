@@ -21,13 +21,21 @@ class RegisterResponse(NamedTuple):
     words: tuple[int, ...]
 
 
+def _crc_of(byte: int) -> int:
+    crc = byte
+    for _ in range(8):
+        crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+    return crc
+
+
+_CRC_OF = tuple(map(_crc_of, range(256)))
+
+
 def crc16(data: bytes) -> int:
     """Return the CRC of a serial Modbus frame's bytes before its CRC field."""
     crc = 0xFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ _CRC_OF[(crc ^ byte) & 0xFF]
     return crc
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -319,6 +319,12 @@ class MeterType(Definition):
             raise ValueError("a LoRaWAN type is proven by payload or bytes")
         if len({self.registers[name].topic for name in proof.expect}) > 1:
             raise ValueError("a proof expects registers of several topics; write one for each")
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Return what another process needs: it makes its own decoders, which are functions."""
+        state = super().__getstate__()
+        fields = type(self).model_fields
+        return state | {"__dict__": {k: v for k, v in state["__dict__"].items() if k in fields}}
 
     @property
     def registers(self) -> dict[str, Register]:

@@ -66,6 +66,9 @@ class WireDecoder:
         """Return what `wire`, the register's bytes, says; raise `ValueError` for another number."""
         if len(wire) != self.size:
             raise ValueError(f"{len(wire)} bytes, where the register has {self.size}")
+        return self._decode(wire)
+
+    def _decode(self, wire: bytes) -> Decoded:
         raw = wire_hex(wire)
         if wire in self._sentinels:
             return Decoded(None, raw, Reason.SENTINEL)
@@ -83,12 +86,12 @@ class WireDecoder:
             words = self._words_in(image)
         except KeyError:
             return None
-        return self.decode(self._to_wire(words) if self.size == 2 else self._to_wire(*words))
+        return self._decode(self._to_wire(words) if self.size == 2 else self._to_wire(*words))
 
     def in_payload(self, payload: bytes) -> Decoded | None:
         """Return what the register's bytes in `payload` say; None where it is too short."""
         wire = payload[self.first : self.first + self.size]
-        return self.decode(wire) if len(wire) == self.size else None
+        return self._decode(wire) if len(wire) == self.size else None
 
 
 class JsonDecoder:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from copy import deepcopy
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import meters
+from meters.access import LorawanAccess, ModbusAccess, MqttAccess
 from meters.definition import DefinitionError
-from meters.meter_type import Kind, MeterType, Register
-from meters.proof import parse_meter_types
+from meters.meter_type import Check, Kind, MeterType, Proof, Register
+from meters.proof import parse_meter_types, prove
+from meters.variant import Variant
 from meters.words import WordOrder
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 MODBUS: dict[str, Any] = {
     "kind": "meter-type",
@@ -501,6 +510,16 @@ def test_bills_rest_on_totals_and_tariff_registers_only() -> None:
     assert list(meter_type.billing_registers) == ["import_energy", "tariff"]
 
 
+@pytest.mark.parametrize("document", [MODBUS, MQTT, LORAWAN])
+def test_a_type_goes_to_another_process_and_decodes_there(document: dict[str, Any]) -> None:
+    [made] = parse_meter_types(deepcopy(document), "m.toml")
+
+    sent = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
+
+    assert sent == made
+    assert not list(prove(sent, "m.toml"))
+
+
 def test_the_order_of_a_register_is_its_own_or_that_of_its_type() -> None:
     document = changed(
         MODBUS,
@@ -514,6 +533,19 @@ def test_the_order_of_a_register_is_its_own_or_that_of_its_type() -> None:
 
     assert meter_type.order_of(meter_type.registers["import_energy"]) is WordOrder.ABCD
     assert meter_type.order_of(meter_type.registers["other"]) is WordOrder.CDAB
+
+
+README = Path(meters.__file__).parent / "README.md"
+
+
+@pytest.mark.parametrize(
+    "model", [MeterType, Register, Check, Proof, Variant, ModbusAccess, MqttAccess, LorawanAccess]
+)
+def test_the_readme_names_every_key_that_a_file_may_state(model: type[BaseModel]) -> None:
+    text = README.read_text("utf-8").partition("### What a file may state")[2]
+    keys = {field.alias or name for name, field in model.model_fields.items()} - {"variant_of"}
+
+    assert {key for key in keys if not re.search(rf"\b{key}\b", text)} == set()
 
 
 ODD = (
