@@ -59,9 +59,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
-        with archive_upkeep(
-            resources.archive, clock, after_days=settings.archive_compact_after_days
-        ):
+        with archive_upkeep(resources.archive, clock, settings.archive_compact_after_days):
             yield
         resources.close()
 

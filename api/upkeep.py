@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def archive_upkeep(
-    archive: Archive, now: Callable[[], datetime], *, after_days: int
+    archive: Archive, now: Callable[[], datetime], after_days: int
 ) -> Iterator[None]:
     """Compact days of `archive` that ended `after_days` days ago, while the block runs.
 

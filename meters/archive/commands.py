@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -51,7 +52,9 @@ def stats(url: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(stock), default=str))
         return
-    per_reading = f", {stock.bytes / stock.readings:.2f} a reading" if stock.readings else ""
+    per_reading = ""
+    if stock.readings:
+        per_reading = f", {Decimal(stock.bytes) / stock.readings:.2f} a reading"
     free = f", {stock.free_bytes:,} of them free" if stock.free_bytes else ""
     click.echo(f"series    {stock.series:,}")
     click.echo(f"readings  {stock.readings:,}")

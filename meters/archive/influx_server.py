@@ -101,8 +101,9 @@ class InfluxServer:
         if address.version == 1:
             self._writer = WriteEndpoint(self._http, address)
         else:
-            # its import takes a second and 30 MB, which a 1.x archive shall not cost
-            from meters.archive.influx_client import ClientWriter  # noqa: PLC0415
+            from meters.archive.influx_client import (  # noqa: PLC0415 - large: 1.x does without it
+                ClientWriter,
+            )
 
             self._writer = ClientWriter(address, secret)
         self._circuit = Circuit()

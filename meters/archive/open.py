@@ -32,8 +32,9 @@ def open_archive(url: str) -> Archive:
             " influxdb+http://host:port/database?version=1"
         ) from error
     if scheme in SCHEMES:
-        # its libraries cost memory that an SQL archive need not
-        from meters.archive.influx import InfluxArchive  # noqa: PLC0415
+        from meters.archive.influx import (  # noqa: PLC0415 - SQL archives do without its libraries
+            InfluxArchive,
+        )
 
         return InfluxArchive(read_address(url))
     if scheme not in DRIVERS:
