@@ -212,6 +212,13 @@ class ReportTable(Definition):
         return url.rstrip("/")
 
 
+class MetricsTable(Definition):
+    """Where Prometheus finds the gateway's figures; nowhere without this table."""
+
+    host: Name = "127.0.0.1"
+    port: Port = 9464
+
+
 class Settings(Definition):
     """The whole file."""
 
@@ -228,6 +235,7 @@ class Settings(Definition):
     mqtt: MqttTable | None = None
     report: ReportTable | None = None
     devices: DevicesTable | None = None
+    metrics: MetricsTable | None = None
 
     @model_validator(mode="after")
     def _reads_something(self) -> Self:

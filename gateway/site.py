@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gateway.device_list import Kept
     from gateway.line import Line
-    from gateway.settings import BusTable, MqttTable, PollTable, ReportTable
+    from gateway.settings import BusTable, MetricsTable, MqttTable, PollTable, ReportTable
     from meters.meter_type import MeterType
 
 _SQLITE = "sqlite:///"
@@ -108,6 +108,7 @@ class Site:
     buses: tuple[Bus, ...]
     broker: Broker | None = None
     report: ReportTarget | None = None
+    metrics: MetricsTable | None = None
     list_tag: str | None = None
     """By what the API knows the device list that this site was made with; empty for none yet.
     None where the devices stand in the settings file."""
@@ -222,6 +223,7 @@ def _resolve(
         broker=None
         if settings.mqtt is None
         else _broker(settings.mqtt, settings.gateway, types, folder, secrets),
+        metrics=settings.metrics,
         report=None
         if report is None
         else ReportTarget(
