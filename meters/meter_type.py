@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, field_validator, model_validator
 
 from meters.access import LAST_ADDRESS, Address, LorawanAccess, ModbusAccess, MqttAccess, Pointer
 from meters.definition import Definition, Exact, exact
@@ -65,6 +65,8 @@ class Register(Definition):
     # in JSON
     pointer: Pointer | None = None
     """Pointer to the value."""
+    quoted: bool = False
+    """Whether JSON writes the number as text: `"217.4"`."""
     topic: str | None = Field(default=None, min_length=1)
     """The topic, below the meter's, that brings it; without a pointer as plain text."""
 
@@ -100,6 +102,8 @@ class Register(Definition):
             if self.type or self.order:
                 raise ValueError("type and order belong to an address or byte, not to JSON")
             return self
+        if self.quoted:
+            raise ValueError("quoted belongs to JSON, not to an address or byte")
         if self.type is None:
             raise ValueError('an address or byte needs a type such as "float32"')
         self._check_bytes(self.type)
@@ -222,6 +226,8 @@ class Proof(Definition):
     """Register → value in the register's canonical unit, or the fault in its place."""
     identity: str | None = None
     """The meter's own number that the answer states."""
+    time: AwareDatetime | None = None
+    """The device time that a payload states."""
 
     @model_validator(mode="after")
     def _is_one_of(self) -> Self:
@@ -229,6 +235,8 @@ class Proof(Definition):
             raise ValueError("state exactly one of frame, words, payload and bytes")
         if not self.expect and self.identity is None:
             raise ValueError("expects nothing; state the values in expect, or the identity")
+        if self.time is not None and self.payload is None:
+            raise ValueError("only a payload states a time")
         return self
 
 

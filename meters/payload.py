@@ -5,7 +5,6 @@ What is not to be understood raises `PayloadError` and nothing else, whatever th
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from json import JSONDecodeError, JSONDecoder
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from meters.access import TimeFormat
 from meters.pointer import PointerError, resolve
+from meters.quantity import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
-_NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST_TIME = 15
 """Unix times of 10¹⁶ and more are beyond every calendar, whatever they count."""
@@ -46,9 +44,8 @@ def document_in(payload: bytes) -> Any:
 def value_in(payload: bytes) -> Decimal | str | None:
     """Return the one value that `payload` writes as plain text; None where it is empty."""
     text = _text(payload).strip()
-    if _NUMBER.fullmatch(text) or _NO_NUMBER.fullmatch(text):
-        return Decimal(text)
-    return text or None
+    number = number_in(text)
+    return number if number is not None else text or None
 
 
 def text_at(document: Any, pointer: str, what: str = "the meter's number") -> str:
@@ -90,7 +87,7 @@ def _iso(found: object) -> datetime:
 
 
 def _unix(found: object, per_second: int) -> datetime:
-    stated = value_in(found.encode()) if isinstance(found, str) and found.isascii() else found
+    stated = number_in(found) if isinstance(found, str) else found
     if isinstance(stated, bool) or not isinstance(stated, (int, Decimal)):
         raise PayloadError(f"must be a Unix time, got {found!r:.60}")
     number = Decimal(stated)

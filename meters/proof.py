@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meters.cross_check import off_by, violated
-from meters.decoding import decode_binary, decode_identity, decode_image, decode_payload
+from meters.decoding import Telegram, decode_binary, decode_identity, decode_image, decode_payload
 from meters.definition import DefinitionError, Problem, read_document, validate
 from meters.frame import FrameError, parse_response
 from meters.meter_type import MeterType, Proof
@@ -98,15 +98,17 @@ def prove(meter_type: MeterType, source: str, inherited: Iterable[Proof] = ()) -
     for number, proof in enumerate(meter_type.proof, start=1):
         where = f"proof[{number}]"
         try:
-            identity, decoded = _decode(meter_type, proof)
+            answer = _decode(meter_type, proof)
         except (FrameError, PayloadError, ValueError) as error:
             yield Problem(source, where, f"cannot be decoded: {error}")
             continue
-        yield from _compare(proof, decoded, source, where)
-        if proof.identity not in (None, identity):
-            what = "the captured answer states another number"
-            yield Problem(source, f"{where}.identity", what, proof.identity, str(identity))
-        yield from _add_up(meter_type, decoded, source, where)
+        yield from _compare(proof, answer.registers, source, where)
+        for key in ("identity", "time"):
+            expected, actual = getattr(proof, key), getattr(answer, key)
+            if expected not in (None, actual):
+                what = f"the captured answer states another {key}"
+                yield Problem(source, f"{where}.{key}", what, str(expected), str(actual))
+        yield from _add_up(meter_type, answer.registers, source, where)
     proven = _shown_by((*meter_type.proof, *inherited))
     for name in meter_type.billing_registers:
         if name not in proven:
@@ -124,22 +126,19 @@ def _shown_by(proofs: Iterable[Proof]) -> set[str]:
     }
 
 
-def _decode(meter_type: MeterType, proof: Proof) -> tuple[str | None, Mapping[str, Decoded]]:
-    """Return the identity and the registers that the answer of `proof` states."""
+def _decode(meter_type: MeterType, proof: Proof) -> Telegram:
+    """Return what the answer of `proof` states."""
     if proof.payload is not None:
         subtopic = next((meter_type.registers[name].topic or "" for name in proof.expect), "")
-        telegram = decode_payload(meter_type, proof.payload.encode(), subtopic=subtopic)
-        return telegram.identity, telegram.registers
+        return decode_payload(meter_type, proof.payload.encode(), subtopic=subtopic)
     if proof.bytes is not None:
-        return None, decode_binary(meter_type, wire_from_hex(proof.bytes))
+        return Telegram(None, None, decode_binary(meter_type, wire_from_hex(proof.bytes)))
     if meter_type.modbus is None:
         raise ValueError("frame and words are of Modbus")
     return _from_words(meter_type, meter_type.modbus, proof)
 
 
-def _from_words(
-    meter_type: MeterType, access: ModbusAccess, proof: Proof
-) -> tuple[str | None, Mapping[str, Decoded]]:
+def _from_words(meter_type: MeterType, access: ModbusAccess, proof: Proof) -> Telegram:
     identity, function = access.identity, access.function
     if not proof.expect and identity is not None:
         function = identity.function
@@ -157,7 +156,7 @@ def _from_words(
     if proof.identity is not None and identity is not None:
         place = range(identity.address, identity.after)
         number = decode_identity(meter_type, [image[a] for a in place if a in image])
-    return number, decode_image(meter_type, image) if proof.expect else {}
+    return Telegram(number, None, decode_image(meter_type, image) if proof.expect else {})
 
 
 def _first(meter_type: MeterType, proof: Proof) -> int:

@@ -6,6 +6,7 @@ meter's display resolution is asked for by name.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -52,6 +53,16 @@ def plain(value: Decimal) -> str:
     """Return `value` in plain notation without trailing zeros: `12.5`, `0`, `1000`."""
     text = format(value or abs(value), "f")  # a zero has no sign
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+
+
+_NUMBER = re.compile(
+    r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,9})?|nan|inf|infinity)", re.IGNORECASE
+)
+
+
+def number_in(text: str) -> Decimal | None:
+    """Return the number that a device writes as `text`, NaN and the infinities too, or None."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflo
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from meters.quantity import INT64_MAX, UNITS, from_scaled
+from meters.quantity import INT64_MAX, UNITS, from_scaled, number_in
 from meters.reading import Reason
 from meters.words import decoder, wire_from_hex, wire_hex, wire_packer
 
@@ -97,7 +97,7 @@ class WireDecoder:
 class JsonDecoder:
     """Decodes a register that stands as a value in JSON, or as plain text under its own topic."""
 
-    __slots__ = ("_convert", "_sentinels", "is_billing", "name", "pointer")
+    __slots__ = ("_convert", "_quoted", "_sentinels", "is_billing", "name", "pointer")
 
     def __init__(self, name: str, register: Register) -> None:
         self.name = name
@@ -105,12 +105,15 @@ class JsonDecoder:
         """None where the whole payload is the value, as plain text."""
         self.is_billing = register.kind.is_billing
         self._convert = conversion(register)
+        self._quoted = register.quoted
         self._sentinels = frozenset(_key(_sentinel(text)) for text in register.sentinels)
 
     def decode(self, found: object) -> Decoded | None:
         """Return what `found` says; None where it is neither a number nor a sentinel."""
         if self._sentinels and _key(found) in self._sentinels:
             return Decoded(None, json_text(found), Reason.SENTINEL)
+        if self._quoted and isinstance(found, str):
+            found = number_in(found)
         if isinstance(found, bool) or not isinstance(found, (int, Decimal)):
             return None
         raw, number = str(found), Decimal(found)

@@ -287,6 +287,10 @@ COUNTER = MODBUS["register"]["import_energy"]
             "m.toml: register.import_energy: uint24 is no whole word; it stands in binary payloads",
         ),
         (
+            {IMPORT + "quoted": True},
+            "m.toml: register.import_energy: quoted belongs to JSON, not to an address or byte",
+        ),
+        (
             {IMPORT + "byte": 3},
             "m.toml: register.import_energy: state one of address (Modbus), byte (binary payload)",
         ),

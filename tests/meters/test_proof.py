@@ -277,7 +277,7 @@ def test_a_number_and_a_fault_are_proven_as_values_are(tmp_path: Path, proof: st
         (
             'words = "00bc 614e"\nidentity = "12345679"',
             (
-                "proof[2].identity: the captured answer states another number "
+                "proof[2].identity: the captured answer states another identity "
                 "(expected 12345679, got 12345678)"
             ),
         ),
@@ -340,3 +340,39 @@ def test_registers_that_a_proof_holds_must_add_up_even_where_it_does_not_name_th
     )
 
     assert problem.startswith("m.toml: proof[2]: import + export is not total (expected at most 0")
+
+
+DATED = MQTT.replace('"/id" }', '"/id", time = "/at", time_format = "unix" }')
+SENT = 'payload = \'{"id":"1","at":1772366400,"total":6408}\'\nexpect = { volume = "6.408" }\n'
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-03-01T12:00:00Z", "2026-03-01T20:00:00+08:00", '"2026-03-01T12:00:00Z"']
+)
+def test_a_time_is_proven_as_values_are(tmp_path: Path, time: str) -> None:
+    load(tmp_path, f"{DATED}{SENT}time = {time}")
+
+
+@pytest.mark.parametrize(
+    ("proof", "message"),
+    [
+        (
+            f"{SENT}time = 2026-03-01T12:00:01Z",
+            (
+                "proof[1].time: the captured answer states another time "
+                "(expected 2026-03-01 12:00:01+00:00, got 2026-03-01 12:00:00+00:00)"
+            ),
+        ),
+        (f"{SENT}time = 2026-03-01T12:00:00", "proof[1].time: Input should have timezone info"),
+    ],
+)
+def test_another_time_is_refused(tmp_path: Path, proof: str, message: str) -> None:
+    [problem] = refused(tmp_path, DATED + proof)
+
+    assert problem.startswith(f"m.toml: {message}")
+
+
+def test_words_state_no_time(tmp_path: Path) -> None:
+    [problem] = refused(tmp_path, f"{MODBUS}{GOOD}\ntime = 2026-03-01T12:00:00Z")
+
+    assert problem == "m.toml: proof[1]: only a payload states a time"

@@ -106,6 +106,25 @@ def test_a_number_in_json_is_a_value_or_says_why_not(found: object, decoded: Dec
     assert in_json().decode(found) == decoded
 
 
+@pytest.mark.parametrize(
+    ("found", "decoded"),
+    [
+        ("7.25", Decoded(Decimal("7.2"), "7.25")),
+        (7, Decoded(Decimal(7), "7")),
+        ("NaN", Decoded(None, "NaN", Reason.NOT_A_NUMBER)),
+        ("-1", Decoded(None, '"-1"', Reason.SENTINEL)),
+        ("7,25", None),
+        ("7.25 kWh", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_json_may_write_its_numbers_as_text_where_the_type_says_so(
+    found: object, decoded: Decoded | None
+) -> None:
+    assert in_json('"-1"', quoted=True).decode(found) == decoded
+
+
 @pytest.mark.parametrize("found", [None, True, "7", [7], {"v": 7}])
 def test_what_is_no_number_in_json_is_left_to_the_caller(found: object) -> None:
     assert in_json("-1").decode(found) is None
