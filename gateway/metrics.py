@@ -49,7 +49,13 @@ class FiguresServer:
         registry = CollectorRegistry()
         registry.register(figures)
         ProcessCollector(registry=registry)
-        self._server, self._thread = start_http_server(port, host, registry)
+        try:
+            self._server, self._thread = start_http_server(port, host, registry)
+        except OSError as error:
+            raise OSError(
+                f"figures cannot be served at {host}:{port}: {error.strerror}; state another "
+                "metrics.host or metrics.port"
+            ) from error
         self.port: int = self._server.server_port
 
     def close(self) -> None:

@@ -93,6 +93,11 @@ def test_before_the_first_snapshot_there_are_the_process_figures_only() -> None:
         assert not [name for name, *_ in scraped(server) if name.startswith("tallygate")]
 
 
+def test_a_port_that_is_taken_is_named(server: FiguresServer) -> None:
+    with pytest.raises(OSError, match=rf"{HOST}:{server.port}.*metrics.port"):
+        FiguresServer(Figures(), host=HOST, port=server.port)
+
+
 def expressions() -> list[str]:
     dashboard = json.loads((MONITORING / "grafana/dashboards/tallygate.json").read_text("utf-8"))
     alerts = (MONITORING / "prometheus/alerts.yml").read_text("utf-8")
