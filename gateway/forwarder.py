@@ -1,4 +1,7 @@
-"""From the spool to the archive: in order, in batches, and gone only once it is confirmed."""
+"""From the spool to the archive: in order, in batches, and gone only once it is confirmed.
+
+What the archive contradicts or refuses goes to quarantine, and keeps nobody back.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,8 @@ class Forwarder:
     """Empties `spool` into the archive that `open_archive` opens. One thread at a time uses it.
 
     The archive is opened when it is first needed and after every failure, so that a gateway also
-    starts and works while its archive is away.
+    starts and works while its archive is away. An archive that is away costs one try, then rest:
+    2 s, twice as long after each, up to 5 min.
     """
 
     def __init__(
@@ -78,7 +82,10 @@ class Forwarder:
         self.progress = Progress()
 
     def forward_batch(self) -> Forwarded:
-        """Forward the oldest batch; its total is 0 where nothing is pending.
+        """Forward the next batch; its total is 0 where nothing is pending.
+
+        That is the oldest; while more waits than one batch holds, the newest are among it, so that
+        catching up after a long outage does not keep back what is read now.
 
         Raises `ArchiveUnavailableError`; then everything stays pending.
         """

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from meters.archive import influxql
@@ -41,7 +42,7 @@ from meters.archive.rows import (
 from meters.interval import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from meters.archive.influx_address import InfluxAddress
@@ -168,14 +169,8 @@ class InfluxArchive:
         """Return what is kept under `identities`, as far as it can be known: see `presence`."""
         now = time.monotonic_ns()
         doubtful = self._presence.doubtful(identities, now)
-        if len({identities[n][0].meter for n in doubtful}) > NAMED_MAX:
-            times = [identities[n][1] for n in doubtful]
-            first, last = min(times), max(times)
-            span = Span.of(first, max(last, first + AHEAD_S))
-            if last - first <= AHEAD_S:
-                newest = influxql.times(self._server.ask([influxql.newest_times(span)]))
-                self._presence.learn(span, newest, now)
-                doubtful = self._presence.doubtful(identities, now)
+        if self._looked(influxql.clusters([identities[n] for n in doubtful]), now):
+            doubtful = self._presence.doubtful(identities, now)
         wanted = {identities[n] for n in doubtful}
         found = {}
         for part in _parts(influxql.under_identities(wanted), _QUESTIONS_MAX):
@@ -184,6 +179,20 @@ class InfluxArchive:
                 if identity in wanted:
                     found[identity] = reading
         return found
+
+    def _looked(self, clusters: Iterable[list[Identity]], now: int) -> bool:
+        """Look at the time of clusters that are too large to ask for by name; say if any was."""
+        looked = False
+        for cluster in clusters:
+            first, last = cluster[0][1], cluster[-1][1]
+            if len({one.meter for one, _ in cluster}) <= NAMED_MAX or last - first > AHEAD_S:
+                continue
+            span = Span.of(first, first + AHEAD_S)
+            with suppress(SpanTooWideError):  # then each is asked for
+                newest = influxql.times(self._server.ask([influxql.newest_times(span)]))
+                self._presence.learn(span, newest, now)
+                looked = True
+        return looked
 
     # what is written
 

@@ -69,17 +69,21 @@ def newest_times(span: Span) -> str:
     return _select('last("verdict")', [span.condition], by_series=True)
 
 
-def under_identities(identities: Iterable[tuple[Series, int]]) -> list[str]:
-    """Ask for what is kept under (series, second), and maybe near it: few questions for many."""
-    by_time = sorted(identities, key=lambda identity: identity[1])
-    questions: list[str] = []
+def clusters(identities: Iterable[tuple[Series, int]]) -> Iterator[list[tuple[Series, int]]]:
+    """Yield what lies close together in time, oldest first."""
     group: list[tuple[Series, int]] = []
-    for one in by_time:
+    for one in sorted(identities, key=lambda identity: identity[1]):
         if group and one[1] - group[-1][1] > _GAP_S:
-            questions.append(_around(group))
+            yield group
             group = []
         group.append(one)
-    return [*questions, _around(group)] if group else questions
+    if group:
+        yield group
+
+
+def under_identities(identities: Iterable[tuple[Series, int]]) -> list[str]:
+    """Ask for what is kept under (series, second), and maybe near it: few questions for many."""
+    return [_around(group) for group in clusters(identities)]
 
 
 def _around(group: list[tuple[Series, int]]) -> str:

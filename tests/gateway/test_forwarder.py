@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ from meters.reading import Reading, Series, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from influxdb_server import InfluxdbServer
 
     from meters.archive.protocol import Archive
 
@@ -76,6 +78,11 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 @pytest.fixture
 def kept() -> Kept:
     return Kept()
+
+
+@pytest.fixture
+def influxdb_archive_url(influxd: InfluxdbServer, influxdb_database: str) -> str:
+    return f"influxdb+http://{influxd.host}:{influxd.port}/{influxdb_database}?version=1"
 
 
 @pytest.fixture
@@ -195,6 +202,55 @@ def test_while_the_archive_is_away_the_intake_goes_on_and_then_all_is_caught_up(
 
     asyncio.run(scenario())
     assert spool.conservation().stored == 12
+
+
+def test_after_a_long_outage_what_is_read_now_does_not_wait_for_the_backlog(
+    spool: Spool, kept: Kept
+) -> None:
+    forwarder = Forwarder(spool, kept.open, now=lambda: NOW, batch=80)
+    kept.away = True
+    _take_in(spool, *range(2000))
+    with pytest.raises(ArchiveUnavailableError):
+        forwarder.forward_all()
+    kept.away = False
+    waited = []
+    for minute in range(10):
+        first = 5000 + 100 * minute
+        _take_in(spool, *range(5), first=first)
+        live = {(SERIES, NOW + timedelta(seconds=first + n)) for n in range(5)}
+        batches = 0
+        while not live <= kept.held.keys():
+            forwarder.forward_batch()
+            spool.conservation()
+            batches += 1
+        waited.append(batches)
+    assert waited == [1] * 10
+    assert spool.tally().spooled > 0, "the backlog is still on its way"
+    backlog = [at for _, at in kept.held if at < NOW + timedelta(seconds=1500)]
+    assert backlog == sorted(backlog), "and comes in its order"
+    forwarder.forward_all()
+    forwarder.close()
+    assert spool.conservation().stored == len(kept.held) == 2050
+
+
+def test_what_an_influxdb_refuses_is_kept_apart_and_all_else_arrives(
+    spool: Spool, influxdb_archive_url: str
+) -> None:
+    forwarder = Forwarder(spool, lambda: open_archive(influxdb_archive_url), now=lambda: NOW)
+    endless = Series("m" * 65_536, "volume")  # longer than a series' key may be
+    bad = Reading(endless, NOW, Decimal(1), "0001", Verdict.GOOD)
+    _take_in(spool, *range(50))
+    spool.take_in([row(bad)])
+    _take_in(spool, *range(50, 100), first=50)
+    assert forwarder.forward_all() == Forwarded(stored=100, quarantined=1)
+    forwarder.close()
+    (entry,) = spool.quarantine()
+    assert entry.item.reason is Fault.REFUSED
+    assert "max key length exceeded" in entry.item.detail
+    assert spool.conservation().spooled == 0
+    with closing(open_archive(influxdb_archive_url)) as archive:
+        held = archive.readings(SERIES, Interval(NOW, NOW + timedelta(hours=1)))
+    assert [reading.value for reading in held] == list(range(100))
 
 
 def test_an_unforeseen_error_stops_nothing(spool: Spool, kept: Kept, forwarder: Forwarder) -> None:
