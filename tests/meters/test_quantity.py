@@ -14,6 +14,7 @@ from meters.quantity import (
     UNITS,
     InexactQuantityError,
     from_scaled,
+    number_in,
     plain,
     quantise,
     to_scaled,
@@ -134,3 +135,23 @@ def test_every_unit_is_an_exact_multiple_of_its_canonical_unit() -> None:
 def test_units_that_meters_state(symbol: str, canonical: str, factor: str) -> None:
     assert UNITS[symbol].canonical == canonical
     assert UNITS[symbol].factor == Decimal(factor)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("217.40", "217.40"), ("-.5", "-0.5"), ("7.", "7"), ("1E3", "1000"), ("+inf", "Infinity")],
+)
+def test_a_number_is_read_as_devices_write_it(text: str, number: str) -> None:
+    assert number_in(text) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " 7", "7 ", "1,5", "1_0", "0x10", "snan", "nan1", "１", "e3", ".", "1e", "12 kWh"]
+)
+def test_what_only_resembles_a_number_is_none(text: str) -> None:
+    assert number_in(text) is None
+
+
+@given(st.decimals(allow_nan=False))
+def test_every_number_that_is_written_comes_back(number: Decimal) -> None:
+    assert number_in(str(number)) == number
