@@ -6,6 +6,8 @@ import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
+
     from gateway.site import Broker
 
 
@@ -25,3 +27,21 @@ def client_context(broker: Broker) -> ssl.SSLContext:
             files = f"mqtt.cert_file {broker.cert_file} and key_file {broker.key_file}"
             raise OSError(f"{files}: {error}") from error
     return context
+
+
+def secured(
+    connection: socket.socket, context: ssl.SSLContext, host: str, *, within_s: float
+) -> ssl.SSLSocket:
+    """Return `connection` with TLS on it; close it and raise `OSError` where that fails."""
+    try:
+        made = context.wrap_socket(connection, server_hostname=host, do_handshake_on_connect=False)
+    except OSError:
+        connection.close()
+        raise
+    try:
+        made.settimeout(within_s)
+        made.do_handshake()
+    except OSError:
+        made.close()
+        raise
+    return made

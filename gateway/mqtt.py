@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -27,12 +27,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.backoff import Backoff
-from gateway.certificates import client_context
+from gateway.certificates import client_context, secured
 from gateway.committer import Message, Parcel
 from gateway.endpoint import Endpoint
 from gateway.topics import filters
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
@@ -64,8 +65,13 @@ FILTERS_A_REQUEST = 500
 class _Client(Client):
     """paho's client, on a socket that reads and writes in large pieces."""
 
+    tls: ssl.SSLContext | None = None
+
     def _create_socket(self) -> Endpoint:
-        return Endpoint(cast("socket.socket", super()._create_socket()))
+        connection = self._create_socket_connection()
+        if self.tls is not None:
+            connection = secured(connection, self.tls, self.host, within_s=CONNECT_TIMEOUT_S)
+        return Endpoint(connection)
 
 
 class Subscriber:
@@ -367,7 +373,7 @@ class Subscriber:
         if broker.username is not None:
             client.username_pw_set(broker.username, broker.password)
         if broker.tls:
-            client.tls_set_context(client_context(broker))
+            client.tls = client_context(broker)
         properties = None
         if is_v5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has no annotation
