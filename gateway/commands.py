@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gateway.credential import CredentialFile
+from gateway.device_list import DeviceList, DeviceListFile, Kept
+from gateway.enrolment import EnrolmentError
+from gateway.enrolment import enrol as enrol_gateway
 from gateway.health import status as gateway_status
-from gateway.run import GatewayFailedError, run_until_signalled
+from gateway.run import run_until_signalled
+from gateway.running import GatewayFailedError
+from gateway.settings import Settings
 from gateway.site import load_site
 from gateway.spool import Spool
 from gateway.spool_file import SpoolError
-from meters.definition import DefinitionError
+from meters.definition import DefinitionError, read_document, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,8 +49,11 @@ def gateway() -> None:
 @SITE
 @click.option("--verbose", is_flag=True, help="Log every step.")
 def run(site: Path, *, verbose: bool) -> None:
-    """Run the gateway that the settings file SITE describes, until SIGTERM."""
-    found = _load(site, secrets=True)
+    """Run the gateway that the settings file SITE describes, until SIGTERM.
+
+    SIGHUP makes it read SITE anew; where that is wrong it goes on as it is.
+    """
+    found = _load_to_run(site)
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -52,7 +61,7 @@ def run(site: Path, *, verbose: bool) -> None:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        asyncio.run(run_until_signalled(found))
+        asyncio.run(run_until_signalled(found, lambda kept: load_site(site, os.environ, kept=kept)))
     except (SpoolError, GatewayFailedError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -67,6 +76,31 @@ def check(site: Path) -> None:
         f"{site}: ok: gateway {found.gateway}, {on_buses} meters on {len(found.buses)} buses, "
         f"{len(found.mqtt_meters)} meters through the broker"
     )
+
+
+@gateway.command()
+@SITE
+@click.option("--token-stdin", is_flag=True, help="Read the token from standard input.")
+def enrol(site: Path, *, token_stdin: bool) -> None:
+    """Get the gateway of SITE its own key from the API, for a token that an engineer made.
+
+    The token counts once. The key is kept beside the spool, readable by its owner alone.
+    """
+    settings = _settings(site)
+    if settings.report is None:
+        raise click.ClickException(f"{site} has no [report], which says where the API is")
+    if token_stdin:
+        token = sys.stdin.readline().strip()
+    else:
+        token = click.prompt("Enrolment token", hide_input=True).strip()
+    file = CredentialFile(site.absolute().parent / settings.spool.path)
+    try:
+        # before the token is used up
+        file.assert_writable()
+        file.write(enrol_gateway(settings.report.url, token, gateway=settings.gateway))
+    except (EnrolmentError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"gateway {settings.gateway} is enrolled; its key is in {file.path}")
 
 
 @gateway.command()
@@ -101,6 +135,33 @@ def _load(path: Path, *, secrets: bool) -> Site:
     """Return the site in `path`; end with every problem and status 2 where it does not load."""
     try:
         return load_site(path, os.environ if secrets else None)
+    except DefinitionError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(2)
+
+
+def _load_to_run(path: Path) -> Site:
+    """Return the site in `path`; a list beside the spool that is damaged keeps nobody from it.
+
+    The gateway then reads nothing until the API has given it the list again.
+    """
+    try:
+        return load_site(path, os.environ)
+    except DefinitionError as error:
+        settings = _settings(path)
+        beside = str(DeviceListFile(path.absolute().parent / settings.spool.path).path)
+        blamed = {each.source.partition(": types.")[0] for each in error.problems}
+        if settings.devices is None or blamed != {beside}:
+            return _load(path, secrets=True)
+        click.echo(f"the device list is not taken: {error}", err=True)
+        nothing = Kept("", DeviceList(gateway=settings.gateway))
+        return load_site(path, os.environ, kept=nothing)
+
+
+def _settings(path: Path) -> Settings:
+    try:
+        return validate(Settings, read_document(path), str(path))
     except DefinitionError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
@@ -160,10 +221,6 @@ def _readable(snapshot: dict[str, Any]) -> str:
     ]
     if error := snapshot["broker"]["error"]:
         lines.append(f"  broker: {error}")
-    for device in snapshot["devices"]:
-        line = f"  {device['meter']:<20} {device['state']:<8} {device['last_answer'] or 'never'}"
-        lines.append(f"{line}  {device['error']}" if device["error"] else line)
-    return "\n".join(lines)
     lines += [
         f"  alarm: {alarm['detail']}"
         for alarm in snapshot["alarms"]
@@ -173,3 +230,7 @@ def _readable(snapshot: dict[str, Any]) -> str:
         f"  unknown: {each['source']}, {each['messages']} messages kept, last {each['last']}"
         for each in snapshot["unknown"]
     ]
+    for device in snapshot["devices"]:
+        line = f"  {device['meter']:<20} {device['state']:<8} {device['last_answer'] or 'never'}"
+        lines.append(f"{line}  {device['error']}" if device["error"] else line)
+    return "\n".join(lines)

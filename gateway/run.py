@@ -6,39 +6,34 @@ import asyncio
 import logging
 import signal
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gateway.bus import BusWorker
-from gateway.committer import Committer, Words
+from gateway.clock import WatchedClock
 from gateway.forwarder import Forwarder
-from gateway.health import DeviceHealth, Health, StatusFile
-from gateway.intake import Intake
-from gateway.modbus import ModbusConnection
-from gateway.mqtt import Subscriber
+from gateway.health import StatusFile
+from gateway.management import Management
+from gateway.metrics import Figures, FiguresServer
 from gateway.report import Reporter
+from gateway.requests import Requests
+from gateway.running import GatewayFailedError, Running
 from gateway.spool import Spool
+from gateway.tasks import cancel
 from meters.archive.open import open_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterator
     from typing import Any
 
+    from gateway.device_list import Kept
+    from gateway.health import Health
     from gateway.site import Site
     from meters.archive.protocol import Archive
-    from meters.baseline import Baseline
-    from meters.reading import Series
 
 log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 2.0
-COMMIT_WITHIN_S = 10.0
 FORWARD_WITHIN_S = 5.0
-GOODBYE_WITHIN_S = 3.0
-
-
-class GatewayFailedError(RuntimeError):
-    """A part of the gateway ended that must not; the process should be started anew."""
 
 
 def utc_now() -> datetime:
@@ -49,7 +44,9 @@ def utc_now() -> datetime:
 class Gateway:
     """A gateway for `site`. It runs once: `await run(stop)` until `stop` is set.
 
-    `now` is the wall clock; `connect` makes the archive that readings are forwarded to.
+    `now` is the wall clock; `connect` makes the archive that readings are forwarded to. `load`
+    makes the site anew, of its settings file and of the device list that it is given; without it
+    the gateway keeps the site that it began with.
     """
 
     def __init__(
@@ -58,10 +55,19 @@ class Gateway:
         *,
         now: Callable[[], datetime] = utc_now,
         connect: Callable[[str], Archive] = open_archive,
+        load: Callable[[Kept | None], Site] | None = None,
     ) -> None:
         self._site = site
         self._now = now
+        self._clock = WatchedClock(now)
         self._connect = connect
+        self._load = load
+        self._reload = asyncio.Event()
+        self._figures = Figures()
+
+    def reload(self) -> None:
+        """Have the settings file read anew; call it on the gateway's loop."""
+        self._reload.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read, keep and forward until `stop` is set; then stop in order and return.
@@ -70,6 +76,8 @@ class Gateway:
         by itself. What was acknowledged is in the spool in any case.
         """
         with ExitStack() as stack:
+            if (table := self._site.metrics) is not None:
+                stack.enter_context(FiguresServer(self._figures, host=table.host, port=table.port))
             spool = stack.enter_context(
                 Spool(
                     self._site.spool_path,
@@ -88,132 +96,99 @@ class Gateway:
 
     async def _run(self, spool: Spool, forwarder: Forwarder, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        intake = Intake(spool, meters=self._site.types, mqtt=self._site.mqtt_meters)
-        health = Health(_devices(self._site, spool.baselines()))
-        committer = Committer(
-            intake,
-            health=health,
+        running = Running(
+            self._site,
+            spool=spool,
+            clock=self._clock,
+            now=self._now,
             committed=lambda: _on_loop(loop, forwarder.wake),
         )
-        subscriber = None
-        if self._site.broker is not None:
-            subscriber = Subscriber(
-                self._site.broker, offer=committer.offer, health=health, now=self._now
-            )
-        committer.start()
-        if subscriber is not None:
-            subscriber.start()
-        reading = [asyncio.create_task(each, name="bus") for each in self._buses(committer, health)]
+        management = Management(
+            running, spool=spool, progress=lambda: forwarder.progress, load=self._load
+        )
+        await running.start()
+        reading = [asyncio.create_task(running.buses.run(), name="buses")]
+        reading += map(asyncio.create_task, self._asking(management))
         rest = [
             asyncio.create_task(each)
-            for each in self._others(spool, forwarder, health, committer, subscriber)
+            for each in self._others(spool, forwarder, running, management)
         ]
         try:
             await _until(stop, reading + rest)
         finally:
-            await _cancel(reading)
-            if subscriber is not None:
-                subscriber.pause()
-            await asyncio.to_thread(committer.stop, COMMIT_WITHIN_S)
-            if subscriber is not None:
-                await asyncio.to_thread(subscriber.stop, GOODBYE_WITHIN_S)
-            await _cancel(rest)
+            await cancel(reading)
+            await running.stop()
+            await cancel(rest)
             await forwarder.flush(FORWARD_WITHIN_S)
-            self._write_status(spool, forwarder, health)
+            self._write_status(spool, forwarder, running.health)
 
-    def _buses(self, committer: Committer, health: Health) -> Iterator[Coroutine[Any, Any, None]]:
-        async def deliver(meter: str, time: datetime, image: Mapping[int, int]) -> None:
-            await committer.put(Words(meter, time, image))
-
-        for bus in self._site.buses:
-            connection = ModbusConnection(bus.host, bus.port, timeout_s=bus.timeout_s)
-            worker = BusWorker(
-                bus,
-                connection,
-                poll=self._site.poll,
-                deliver=deliver,
-                health=health,
-                now=self._now,
-            )
-            yield worker.run()
+    def _asking(self, management: Management) -> Iterator[Coroutine[Any, Any, None]]:
+        """Yield what changes the site or asks the buses, and must end before they do."""
+        yield self._reloading(management)
+        if self._site.report is not None:
+            yield Requests(self._site.report, management).run()
 
     def _others(
-        self,
-        spool: Spool,
-        forwarder: Forwarder,
-        health: Health,
-        committer: Committer,
-        subscriber: Subscriber | None,
+        self, spool: Spool, forwarder: Forwarder, running: Running, management: Management
     ) -> Iterator[Coroutine[Any, Any, None]]:
         yield forwarder.run()
-        yield self._watch(spool, forwarder, health, committer, subscriber)
+        yield self._watch(spool, forwarder, running)
         if self._site.report is not None:
             reporter = Reporter(
                 self._site.report,
                 gateway=self._site.gateway,
                 spool=spool,
-                health=health,
+                health=running.health,
                 now=self._now,
+                heartbeat=management.heartbeat,
             )
             yield reporter.run()
 
-    async def _watch(
-        self,
-        spool: Spool,
-        forwarder: Forwarder,
-        health: Health,
-        committer: Committer,
-        subscriber: Subscriber | None,
-    ) -> None:
+    async def _reloading(self, management: Management) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            await management.reload()
+
+    async def _watch(self, spool: Spool, forwarder: Forwarder, running: Running) -> None:
         """Write the status, and see that the threads run: nothing else would miss them."""
         while True:
-            if not committer.is_alive:
-                raise GatewayFailedError("the committer has ended; see the error above")
-            if subscriber is not None and not subscriber.is_alive:
-                raise GatewayFailedError("the subscriber's network loop stands still")
-            await asyncio.to_thread(self._write_status, spool, forwarder, health)
+            running.assert_alive()
+            await asyncio.to_thread(self._write_status, spool, forwarder, running.health)
             await asyncio.sleep(STATUS_EVERY_S)
 
     def _write_status(self, spool: Spool, forwarder: Forwarder, health: Health) -> None:
-        found = health.snapshot(
+        snapshot = health.snapshot(
             gateway=self._site.gateway,
             now=self._now(),
             tally=spool.tally(),
             occupancy=spool.occupancy(),
             progress=forwarder.progress,
             strangers=spool.strangers(),
-        ).document()
+        )
+        self._figures.snapshot = snapshot
         try:
-            StatusFile(self._site.spool_path).write(found)
+            StatusFile(self._site.spool_path).write(snapshot.document())
         except OSError as error:
             # a full disk stops the spool, which says so; the status is only for people
             log.warning("the status cannot be written: %s", error)
 
 
-async def run_until_signalled(site: Site) -> None:
-    """Run a gateway for `site` until SIGTERM or SIGINT."""
+async def run_until_signalled(
+    site: Site, load: Callable[[Kept | None], Site] | None = None
+) -> None:
+    """Run a gateway for `site` until SIGTERM or SIGINT; SIGHUP makes it read its settings anew."""
     stop = asyncio.Event()
+    gateway = Gateway(site, load=load)
     loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+    handlers = {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: gateway.reload}
+    for signum, handler in handlers.items():
+        loop.add_signal_handler(signum, handler)
     try:
-        await Gateway(site).run(stop)
+        await gateway.run(stop)
     finally:
-        for signum in (signal.SIGTERM, signal.SIGINT):
+        for signum in handlers:
             loop.remove_signal_handler(signum)
-
-
-def _devices(site: Site, baselines: Mapping[Series, Baseline]) -> Iterator[DeviceHealth]:
-    """Yield every meter; one that was heard before the start is not silent for the restart."""
-    heard: dict[str, datetime] = {}
-    for series, baseline in baselines.items():
-        heard[series.meter] = max(baseline.time, heard.get(series.meter, baseline.time))
-    for device in site.devices:
-        yield DeviceHealth(device.meter, device.type.id, last_answer=heard.get(device.meter))
-    if site.broker is not None:
-        silent_after = timedelta(seconds=site.broker.silent_after_s)
-        for meter in site.broker.meters:
-            yield DeviceHealth(meter.meter, meter.type.id, silent_after, heard.get(meter.meter))
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
@@ -222,21 +197,10 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
     try:
         done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _cancel([stopped])
+        await cancel([stopped])
     for task in done - {stopped}:
         task.result()
         raise GatewayFailedError(f"{task.get_coro()} has ended")
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel `tasks` and wait for their end, however often that takes."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        # a library may swallow a cancellation, and then waits for the next one
-        _, pending = await asyncio.wait(pending, timeout=0.5)
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _on_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
