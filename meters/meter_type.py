@@ -50,6 +50,8 @@ class Register(Definition):
     """Digits of the display, decimals included: the counter wraps after the last."""
     max_rate: Exact | None = Field(default=None, gt=0)
     """The most that the meter can count in an hour, in `unit`."""
+    check_only: bool = False
+    """A total that bills do not rest on: it is read beside the gauges, for a cross-check."""
     scale: Exact = Decimal(1)
     offset: Exact = Decimal(0)
     sentinels: tuple[str, ...] = ()
@@ -137,6 +139,11 @@ class Register(Definition):
         if self.resolution is None and (self.offset * UNITS[self.unit].factor * PER_UNIT) % 1:
             raise ValueError("its offset is finer than 0.0001; state a resolution")
         return self
+
+    @property
+    def is_billing(self) -> bool:
+        """Whether bills may rest on it."""
+        return self.kind.is_billing and not self.check_only
 
     @property
     def is_on_wire(self) -> bool:
@@ -342,7 +349,7 @@ class MeterType(Definition):
     @property
     def billing_registers(self) -> dict[str, Register]:
         """The registers that bills may rest on."""
-        return {name: r for name, r in self.registers.items() if r.kind.is_billing}
+        return {name: r for name, r in self.registers.items() if r.is_billing}
 
     @property
     def topics(self) -> frozenset[str]:

@@ -55,7 +55,7 @@ class WireDecoder:
         self.first = (register.byte if register.address is None else register.address) or 0
         """The address of the first word, or the offset of the first byte."""
         self.size = word_type.size
-        self.is_billing = register.kind.is_billing
+        self.is_billing = register.is_billing
         self._read = decoder(word_type, order)
         self._convert = conversion(register)
         self._sentinels = frozenset(map(wire_from_hex, register.sentinels))
@@ -103,7 +103,7 @@ class JsonDecoder:
         self.name = name
         self.pointer = register.pointer
         """None where the whole payload is the value, as plain text."""
-        self.is_billing = register.kind.is_billing
+        self.is_billing = register.is_billing
         self._convert = conversion(register)
         self._quoted = register.quoted
         self._sentinels = frozenset(_key(_sentinel(text)) for text in register.sentinels)

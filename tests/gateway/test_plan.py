@@ -115,7 +115,7 @@ def test_an_sdm630_takes_three_requests_at_most_and_one_for_what_bills_rest_on()
     blocks = plan(sdm630, sdm630.registers)
     assert len(blocks) <= 3
     assert {"import_energy", "export_energy"} <= set(blocks[0].names)
-    (billed,) = plan(sdm630, ["import_energy", "export_energy"])
+    (billed,) = plan(sdm630, billing_names(sdm630))
     assert (billed.function, billed.start, billed.words) == (4, 0x48, 4)
 
 
