@@ -130,7 +130,7 @@ class Subscriber:
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether the broker has confirmed the subscriptions of this connection."""
+        """Whether the broker has confirmed what this connection wants, and wants no longer."""
         return self._connected and not self._asked and self._subscribed_to == set(self._wanted)
 
     def want(self, meters: Sequence[MqttMeter], listen: Sequence[str]) -> None:
@@ -300,7 +300,8 @@ class Subscriber:
         if wanted == self._subscribed_to:
             return
         for few in _in_parts(sorted(self._subscribed_to - wanted)):
-            self._client.unsubscribe(few)
+            _, mid = self._client.unsubscribe(few)
+            self._asked[mid] = []
         for few in _in_parts(sorted(wanted - self._subscribed_to)):
             _, mid = self._client.subscribe([(each, 1) for each in few])
             self._asked[mid] = few
@@ -364,7 +365,7 @@ class Subscriber:
             manual_ack=True,
         )
         client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
+        client.on_subscribe = client.on_unsubscribe = self._on_subscribe
         client.on_message = self._on_message
         # with this set, paho leaves what is to be sent to our loop
         client.on_socket_register_write = lambda *_: None

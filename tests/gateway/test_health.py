@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from gateway.forwarder import Progress
 from gateway.health import DeviceHealth, Health, StatusFile
+from gateway.quarantine_table import Stranger
+from gateway.quota import MEGABYTE, Occupancy
+from gateway.spool import Tally
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +44,54 @@ def test_a_meter_that_is_asked_fails_and_is_not_silent() -> None:
     (device,) = health.devices(NOW + 9 * DAY)
     assert (device["state"], device["failures"]) == ("ok", 0)
     assert device["error"] == "register x is refused"
+
+
+def test_one_value_says_how_everything_does() -> None:
+    health = Health([DeviceHealth("w-1", "t", DAY, last_answer=NOW)])
+    health.broker_error = "broker:1883: connection lost"
+    health.alarm("spool", "nothing is acknowledged")
+    stranger = Stranger("mqtt:t", 2, NOW, NOW)
+    found = health.snapshot(
+        gateway="north-1",
+        now=NOW,
+        tally=Tally(10, 4, 1, 2, 2, 1),
+        occupancy=Occupancy(95 * MEGABYTE, 100 * MEGABYTE),
+        progress=Progress(NOW, "archive away"),
+        strangers=[stranger],
+    )
+    assert set(found.alarms) == {"archive", "broker", "quota", "spool"}
+    assert found.alarms["quota"].startswith("the spool holds 95 of 100 MB")
+    document = found.document()
+    assert json.loads(json.dumps(document)) == document
+    assert document["tally"]["dropped"] == 1
+    assert document["spool"] == {"used_bytes": 95_000_000, "quota_bytes": 100_000_000}
+    assert document["devices"][0]["state"] == "ok"
+    assert document["unknown"] == [
+        {
+            "source": "mqtt:t",
+            "messages": 2,
+            "first": "2026-10-03T08:00:00+00:00",
+            "last": "2026-10-03T08:00:00+00:00",
+        }
+    ]
+
+
+def test_alarms_end_by_themselves_and_by_the_all_clear() -> None:
+    health = Health([])
+    nearly, half = Occupancy(9, 10), Occupancy(5, 10)
+    for occupancy, expected in ((nearly, {"quota"}), (half, set())):
+        found = health.snapshot(
+            gateway="g",
+            now=NOW,
+            tally=Tally(0, 0, 0, 0, 0),
+            occupancy=occupancy,
+            progress=Progress(),
+        )
+        assert set(found.alarms) == expected
+    health.alarm("spool", "full")
+    health.all_clear("spool")
+    health.all_clear("spool")
+    assert health.alarms == {}
 
 
 def test_the_status_is_replaced_whole(tmp_path: Path) -> None:

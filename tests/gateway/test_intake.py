@@ -295,6 +295,64 @@ def test_a_glitch_never_becomes_the_baseline_not_even_over_a_restart(tmp_path: P
         assert spool.baselines()[Series("e-1", "import_energy")].value == Decimal("180.4")
 
 
+def test_another_meters_number_makes_its_answer_invalid(spool: Spool) -> None:
+    intake = Intake(spool, meters={"e-1": SDM120}, identities={"e-1": "00123ABC"})
+    intake.words("e-1", NOW, _image("180.1"), identity="00123abc")
+    intake.words("e-1", NOW + timedelta(minutes=15), _image("180.2"), identity="99999999")
+    intake.words("e-1", NOW + timedelta(minutes=30), _image("180.3"))
+    intake.commit()
+    imported = [r for r in _readings(spool) if r.series.register == "import_energy"]
+    assert [r.verdict for r in imported] == [Verdict.GOOD, Verdict.INVALID, Verdict.GOOD]
+    assert imported[1].reasons == (Reason.IDENTITY,)
+    assert imported[1].raw, "the words are kept all the same"
+
+
+def test_a_clock_that_is_not_trusted_makes_readings_suspect(spool: Spool, intake: Intake) -> None:
+    intake.words("e-1", NOW, _image("180.1"), trusted=False)
+    intake.commit()
+    assert {r.verdict for r in _readings(spool)} == {Verdict.SUSPECT}
+    assert {r.reasons for r in _readings(spool)} == {(Reason.CLOCK,)}
+    assert spool.baselines() == {}
+
+
+def test_a_counter_that_fell_asks_and_goes_on_from_the_answer(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    series = Series("e-1", "import_energy")
+    hours = 0
+    with Spool(path) as spool:
+        intake = _intake(spool)
+        for value in ("180.1", "180.2", "180.3", *(f"{n / 10}" for n in range(1, 40))):
+            intake.words("e-1", NOW + timedelta(hours=hours), _image(value))
+            hours += 1
+        intake.commit()
+        (question,) = intake.questions()
+        assert question.series == series
+    with Spool(path) as spool:  # what is asked survives a restart, and so does the answer
+        intake = _intake(spool)
+        (question,) = intake.questions()
+        assert (question.known, question.value) == (Decimal("180.30"), Decimal("3.90"))
+        intake.rebase(series, question.time, question.value)
+        intake.commit()
+        assert intake.questions() == ()
+    with Spool(path) as spool:
+        intake = _intake(spool)
+        intake.words("e-1", NOW + timedelta(hours=hours), _image("4"))
+        intake.commit()
+        pending = spool.pending(1000)
+        assert pending is not None
+        last = [r for r in pending.readings if r.series == series][-1]
+        assert (last.value, last.verdict) == (4, Verdict.GOOD)
+
+
+def test_a_message_that_holds_no_reading_is_heard_and_counts_for_nothing(spool: Spool) -> None:
+    lora = shipped()["axioma-qalcosonic-w1"]
+    intake = Intake(spool, mqtt=[MqttMeter("w-3", lora, "up/w-3", "F8DC7A0000000001")])
+    join = b'{"time":"2026-10-03T08:00:00Z","deviceInfo":{"devEui":"f8dc7a0000000001"},"fCnt":1}'
+    assert intake.payload("up/w-3", join, received_at=NOW) == "w-3"
+    assert intake.commit() == (0, 0)
+    assert spool.conservation().received == 0
+
+
 def test_gauges_keep_no_baseline(spool: Spool, intake: Intake) -> None:
     intake.payload(W1.topic, _telegram(), received_at=NOW)
     intake.commit()

@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.committer import Committer
 from gateway.endpoint import Endpoint
 from gateway.forwarder import Forwarder
 from gateway.health import DeviceHealth, Health
 from gateway.intake import Intake
-from gateway.mqtt import Subscriber
+from gateway.mqtt import FILTERS_A_REQUEST, Subscriber
 from gateway.site import Broker, MqttMeter
 from gateway.spool import Spool
-from gateway.topics import filters
 from meters.archive.open import open_archive
 from meters.catalog import shipped
 from simulators.broker import EmbeddedBroker
@@ -381,7 +382,91 @@ def _answer_nonsense(server: socket.socket, times: int) -> None:
             )
 
 
-def test_no_message_can_match_two_of_the_filters() -> None:
-    other = MqttMeter("w-2", WATER, "lora/w-2")
-    broker = _broker(1, meters=(METER, other), listen=("wmbusmeters/#", "wmbusmeters/#"))
-    assert filters(broker.meters, broker.listen) == ["lora/w-2", "wmbusmeters/#"]
+def test_a_broker_that_says_nothing_any_more_is_left_and_found_again(
+    mosquitto: Any, tmp_path: Path
+) -> None:
+    broker = _broker(mosquitto.port, keepalive_s=1)
+    with (
+        Spool(tmp_path / "spool.sqlite") as spool,
+        _receiving(broker, spool) as (subscriber, _, health),
+    ):
+        _until(lambda: subscriber.is_subscribed)
+        with mosquitto.paused():
+            _until(lambda: "KEEPALIVE" in (health.broker_error or "") or not subscriber._connected)
+            assert subscriber.is_alive
+        _until(lambda: subscriber.is_subscribed, within_s=40)
+        _publish(mosquitto.port, [_telegram(1)])
+        _until(lambda: _volumes(spool) == [1])
+
+
+def test_a_network_loop_that_stands_still_is_noticed(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.mqtt.STALLED_AFTER_S", 0.0)
+    with Spool(tmp_path / "spool.sqlite") as spool:
+        broker = _broker(mosquitto.port, keepalive_s=1)
+        with _receiving(broker, spool) as (subscriber, _, _):
+            _until(lambda: subscriber.is_subscribed)
+            go_on = threading.Event()
+            monkeypatch.setattr(subscriber, "_turn", lambda: go_on.wait(20))
+            _until(lambda: not subscriber.is_alive)
+            go_on.set()
+            monkeypatch.undo()
+            _until(lambda: subscriber.is_alive)
+        assert not subscriber.is_alive
+
+
+def test_what_is_wanted_may_change_while_messages_come(mosquitto: Any, tmp_path: Path) -> None:
+    other = MqttMeter("w-2", WATER, "lora/w-2", "76348799")
+    with Spool(tmp_path / "spool.sqlite") as spool:
+        health = Health([])
+        intake = Intake(spool, mqtt=[METER])
+        committer = Committer(intake, health=health, committed=lambda: None)
+        subscriber = Subscriber(
+            _broker(mosquitto.port),
+            offer=committer.offer,
+            health=health,
+            now=lambda: datetime.now(UTC),
+        )
+        committer.start()
+        subscriber.start()
+        try:
+            _until(lambda: subscriber.is_subscribed)
+            committer.call(lambda: intake.replace_site(mqtt=[METER, other])).result(10)
+            subscriber.want([METER, other], ["stray/#"])
+            _until(lambda: subscriber.is_subscribed)
+            _publish(mosquitto.port, [_telegram(1)])
+            _publish(mosquitto.port, [_telegram(2)], topic=other.topic)
+            _publish(mosquitto.port, [_telegram(3)], topic="stray/w-3")
+            _until(lambda: spool.tally().received == 5)
+            subscriber.want([other], [])
+            _until(lambda: subscriber.is_subscribed)
+            _publish(mosquitto.port, [_telegram(4)])
+            _publish(mosquitto.port, [_telegram(5)], topic=other.topic)
+            _until(lambda: 5 in _volumes(spool))
+            assert _volumes(spool) == [1, 2, 5]
+        finally:
+            subscriber.pause()
+            assert committer.stop(10)
+            subscriber.stop(10)
+
+
+def test_what_a_broker_refuses_is_named(mosquitto: Any, tmp_path: Path) -> None:
+    many = tuple(
+        MqttMeter(f"w-{n}", WATER, f"wmbusmeters/{n}", f"{n}") for n in range(FILTERS_A_REQUEST + 1)
+    )
+    with (
+        Spool(tmp_path / "spool.sqlite") as spool,
+        _receiving(_broker(mosquitto.port, meters=many), spool) as (subscriber, _, health),
+    ):
+        _until(lambda: subscriber.is_subscribed)
+        assert health.broker_error is None
+        subscriber._on_subscribe(
+            subscriber._client, None, -1, [ReasonCode(PacketTypes.SUBACK, "Not authorized")], None
+        )
+        assert health.broker_error is None, "nobody asked for that"
+        subscriber._asked[-1] = ["wmbusmeters/7"]
+        subscriber._on_subscribe(
+            subscriber._client, None, -1, [ReasonCode(PacketTypes.SUBACK, "Not authorized")], None
+        )
+        assert "refuses the subscription to 'wmbusmeters/7'" in (health.broker_error or "")

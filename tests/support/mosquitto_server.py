@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from loopback import HOST, free_port
 from server_process import ServerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -63,6 +66,15 @@ class MosquittoServer:
     def kill(self) -> None:
         """End the broker as a power cut would."""
         self._process.kill()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the broker say and do nothing inside the block, with its connections open."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def restart(self) -> None:
         self.stop()
