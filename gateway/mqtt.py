@@ -198,7 +198,8 @@ class Subscriber:
         code = code or self._client.loop_misc()
         if not code and self._client.want_write():
             code = self._client.loop_write()
-        endpoint.flush()
+        with suppress(OSError):  # it may be closed already; the next read finds out
+            endpoint.flush()
         if code:
             hint = "" if self._connected else "; check user name, password and mqtt.protocol"
             self._lost(f"connection lost ({MQTTErrorCode(code).name}){hint}")
