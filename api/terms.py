@@ -109,6 +109,61 @@ DEVICE_STATES: Mapping[str, str] = {
     "silent": _("Nothing heard"),
 }
 
+ALARMS: Mapping[str, str] = {
+    "spool": _("The spool takes nothing"),
+    "quota": _("The spool is nearly full"),
+    "archive": _("The archive is away"),
+    "broker": _("The broker is away"),
+    "clock": _("The clock is wrong"),
+    "settings": _("The settings are refused"),
+    "device-list": _("The device list cannot be kept"),
+}
+
+REQUEST_STATES: Mapping[str, str] = {
+    "waiting": _("Waits for the gateway to call"),
+    "taken": _("The gateway is reading it"),
+    "answered": _("The gateway has answered"),
+    "not-taken": _("The gateway did not call within a minute: it is offline"),
+    "not-answered": _("The gateway took the request and did not answer within a minute"),
+}
+
+LIKELY: Mapping[str, str] = {
+    "reset": _("Looks like a reset"),
+    "exchange": _("Looks like another meter"),
+    "map": _("Looks like another scale or word order"),
+}
+
+CAUSES: Mapping[str, str] = {
+    "reset": _("The meter was reset"),
+    "exchange": _("Another meter stands there"),
+    "map": _("The registers are read wrongly"),
+    "glitch": _("The meter shows nonsense"),
+}
+
+EFFECTS: Mapping[str, str] = {
+    "reset": _("It counts on from what the meter shows now."),
+    "exchange": _(
+        "It counts on from what the meter shows now; record the exchange with both registers too."
+    ),
+    "map": _("Nothing is counted until its type is corrected."),
+    "glitch": _("Nothing is counted until it shows what fits the last good value."),
+}
+
+KINDS: Mapping[str, str] = {
+    "total": _("total"),
+    "tariff": _("tariff band"),
+    "partial": _("resettable"),
+    "gauge": _("gauge"),
+}
+
+PROOFS: Mapping[str, str] = {
+    "capture": _("captured from a meter"),
+    "manual": _("from the manual"),
+    "display": _("read off the display"),
+    "driver": _("from another driver's tests"),
+    "computed": _("computed from the manual"),
+}
+
 PROBLEMS: Mapping[str, str] = {
     "NoTariff": _("{subject}: no version of the tariff is in force. Add one."),
     "TariffMismatch": _("Pool {subject}: its tariff does not fit its register. Correct the pool."),
@@ -129,6 +184,13 @@ PROBLEMS: Mapping[str, str] = {
     "SharedTwice": _("Pool {subject}: its point is shared by another pool too. Share it once."),
     "FallingRegister": _("Point {subject}: the counter went down. Look at the meter."),
     "ImplausibleGrowth": _("Point {subject}: the counter rose faster than it can. Look at it."),
+    "AmbiguousRollover": _(
+        "Point {subject}: the counter may have turned more than once. Look at the meter."
+    ),
+    "Unconfirmed": _(
+        "Point {subject}: the counter jumped, and no later reading confirms it. Wait, or record it."
+    ),
+    "NotABillingRegister": _("Point {subject}: no bill may rest on this register. Name another."),
     "empty-scope": _("Pool {subject}: no unit takes part. Correct its scope."),
     "duplicate-unit": _("Pool {subject}: a unit is listed twice. List it once."),
     "unknown-unit": _("Pool {subject}: excludes a unit that is not in its scope. Correct it."),
@@ -147,6 +209,17 @@ FINDINGS: Mapping[str, str] = {
     ),
     "Exchanged": _("The meter was exchanged in this period; both parts are added up."),
     "RolledOver": _("The counter wrapped after its last digit; that is taken into account."),
+    "RatioChanged": _(
+        "The transformers in front of the meter were changed in this period; each part is"
+        " multiplied by its own ratio."
+    ),
+    "VerificationExpired": _(
+        "The meter's verification has expired. Have it verified, or exchange it."
+    ),
+    "CoarseRegister": _(
+        "One step of the meter's display is a large part of this use; over a longer time it is"
+        " right."
+    ),
 }
 
 

@@ -25,7 +25,6 @@ from pydantic import (
 
 from billing.fields import Day, Name, NotNegative, Quantity, Title
 from meters.definition import Definition, Exact, read_document, validate
-from meters.installation import Installation
 from meters.interval import utc
 
 if TYPE_CHECKING:
@@ -87,6 +86,22 @@ class Unit(Definition):
         return self
 
 
+Photo = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""What a picture is kept under: a file's name, a document's number, an address."""
+
+
+class RatioFrom(Definition):
+    """The ratio of the transformers in front of a meter from `since` on.
+
+    `shown` are the registers that a person recorded then; without them, readings beside it count.
+    """
+
+    since: Moment
+    multiplier: Positive
+    shown: dict[Name, Exact] = Field(default_factory=dict)
+    photo: Photo | None = None
+
+
 class MeterAt(Definition):
     """A meter at a point from–to, with the registers that a person recorded at both ends."""
 
@@ -95,8 +110,28 @@ class MeterAt(Definition):
     start: Moment
     end: Moment | None = None
     multiplier: Positive = Decimal(1)
+    ratio: tuple[RatioFrom, ...] = ()
+    """Later ratios than `multiplier`, each from its moment on."""
     first: dict[Name, Exact]
+    first_photo: Photo | None = None
     last: dict[Name, Exact] = Field(default_factory=dict)
+    last_photo: Photo | None = None
+    verified_until: Day | None = None
+    """The last day on which the meter's verification (检定) holds."""
+
+    @model_validator(mode="after")
+    def _changes_its_ratio_while_it_stands(self) -> Self:
+        moments = [self.start, *(each.since for each in self.ratio)]
+        moments += [] if self.end is None else [self.end]
+        for earlier, later in pairwise(moments):
+            if self.ratio and earlier >= later:
+                raise ValueError(
+                    f"the ratios of meter {self.meter} must change one after another between its "
+                    f"start and its end, got {earlier} and then {later}"
+                )
+        if self.last and self.end is None:
+            raise ValueError(f"meter {self.meter} has a last register; say with end when it went")
+        return self
 
 
 class Point(Definition):
@@ -124,13 +159,6 @@ class Point(Definition):
                     "end the first installation"
                 )
         return self
-
-    def installations(self) -> tuple[Installation, ...]:
-        """Return the meters that stood at the point, as usage takes them."""
-        return tuple(
-            Installation(self.code, m.meter, m.type, m.start, m.end, m.multiplier, m.first, m.last)
-            for m in self.installation
-        )
 
 
 class Account(Definition):

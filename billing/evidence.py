@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from meters.quantity import PER_UNIT, plain
 from meters.reading import Reading, Reason, Series, Verdict
-from meters.usage import RegisterAt, Source
+from meters.register_at import RegisterAt, Source
 
 if TYPE_CHECKING:
     from meters.usage import Segment, Usage
@@ -40,14 +40,20 @@ def usage_evidence(usage: Usage) -> dict[str, Any]:
 
 
 def register_document(register: RegisterAt) -> dict[str, Any]:
-    """Return what a meter showed at an instant, with the readings that say so."""
-    return {
+    """Return what a meter showed at an instant, with the readings that say so.
+
+    A photo stands only in what has one, so that evidence of all ages has one form.
+    """
+    document: dict[str, Any] = {
         "meter": register.meter,
         "at": _instant(register.at),
         "value": plain(register.value),
         "source": str(register.source),
         "readings": [_reading(reading) for reading in register.readings],
     }
+    if register.photo is not None:
+        document["photo"] = register.photo
+    return document
 
 
 def read_register(document: dict[str, Any]) -> RegisterAt:
@@ -68,6 +74,7 @@ def read_register(document: dict[str, Any]) -> RegisterAt:
             )
             for each in document["readings"]
         ),
+        photo=document.get("photo"),
     )
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from billing.problem import Problem
+from meters.archive.protocol import BOUNDARY_WINDOW
+from meters.history import History
+from meters.interval import Interval
 from meters.quantity import InexactQuantityError, to_scaled
 from meters.reading import Series
-from meters.usage import measure
+from meters.usage import is_unsettled, measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +25,9 @@ if TYPE_CHECKING:
     from meters.archive.protocol import Archive, Boundary
     from meters.meter_type import MeterType, Register
     from meters.usage import Usage
+
+CONFIRMED_WITHIN = timedelta(days=3)
+"""How long after the period the reading may come that confirms one at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ def measure_points(
     usages = {}
     for point, name in wanted:
         issued = registry.issued.get((point.id, name))
-        usage = measure(
+        told = partial(
+            measure,
             point=point.code,
             name=name,
             interval=registry.period.interval,
@@ -51,6 +60,9 @@ def measure_points(
             boundaries=boundaries[name],
             issued=None if issued is None else issued.closing,
         )
+        usage = told()
+        if is_unsettled(usage):
+            usage = told(histories=_histories(registry, point, name, archive, types))
         if inexact := _inexact(usage):
             problems.append(inexact)
             continue
@@ -130,18 +142,47 @@ def _registers(point: Point, name: str, types: Mapping[str, MeterType]) -> dict[
     return {each.meter_type: types[each.meter_type].registers[name] for each in point.installations}
 
 
+def _histories(
+    registry: Registry,
+    point: Point,
+    name: str,
+    archive: Archive,
+    types: Mapping[str, MeterType],
+) -> dict[str, History]:
+    """Ask the archive for all that the meters of `point` showed in the period and beside it."""
+    interval = registry.period.interval
+    beside = Interval(interval.start - BOUNDARY_WINDOW, interval.end + CONFIRMED_WITHIN)
+    return {
+        each.meter: History(
+            types[each.meter_type].registers[name],
+            archive.readings(Series(each.meter, name), beside),
+        )
+        for each in point.installations
+        if each.within(interval) is not None
+    }
+
+
 def _boundaries(
     registry: Registry, wanted: list[tuple[Point, str]], archive: Archive
 ) -> dict[str, dict[tuple[str, datetime], Boundary]]:
-    """Ask the archive once for each end of the period, for all meters that stood then."""
+    """Ask the archive once for each instant that counts, for all meters that stood then."""
     found: dict[str, dict[tuple[str, datetime], Boundary]] = {name: {} for _, name in wanted}
     interval = registry.period.interval
-    for instant in (interval.start, interval.end):
+    changes = {
+        ratio.since
+        for point, _ in wanted
+        for each in point.installations
+        for ratio in each.ratios
+        if ratio.since in interval
+    }
+    ends = (interval.start, interval.end)
+    for instant in sorted({*ends, *changes}):
         series = {
             Series(each.meter, name)
             for point, name in wanted
             for each in point.installations
             if each.start <= instant and (each.end is None or instant <= each.end)
+            if instant in ends or each.changed_at(instant) is not None
         }
         for key, boundary in archive.boundaries(series, instant).items():
             found[key.register][key.meter, instant] = boundary

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from billing.tariff import Tariff
     from meters.installation import Installation
     from meters.interval import Period
-    from meters.usage import RegisterAt
+    from meters.register_at import RegisterAt
 
 
 @dataclass(frozen=True, slots=True)

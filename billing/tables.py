@@ -159,6 +159,10 @@ installation = Table(
     Column("multiplier", Text, nullable=False),
     Column("first", Text, nullable=False),  # JSON: register → value
     Column("last", Text, nullable=False),
+    Column("ratios", Text),  # JSON list: later multipliers, each since an instant
+    Column("first_photo", Text),
+    Column("last_photo", Text),
+    Column("verified_until", Date),  # the last day
 )
 
 # --- definitions: immutable versions --------------------------------------------------------------

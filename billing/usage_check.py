@@ -14,13 +14,13 @@ from billing.evidence import read_register
 from billing.recompute import Difference
 from meters.quantity import from_scaled, plain
 from meters.reading import Verdict
-from meters.usage import Source
+from meters.register_at import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from meters.interval import Interval
-    from meters.usage import RegisterAt
+    from meters.register_at import RegisterAt
 
 READINGS = {Source.READ: (1,), Source.INTERPOLATED: (2,), Source.RECORDED: (0,)}
 """How many readings each kind of register rests on; an issued one, on what it closed with."""

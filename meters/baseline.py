@@ -89,7 +89,7 @@ def to_text(baseline: Baseline) -> str:
 def from_text(text: str) -> Baseline:
     """Return the baseline that `to_text` wrote; raise `ValueError` for any other text."""
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_float=Decimal)
         moved, rival = document.get("moved"), document.get("rival")
         probation, load = document.get("probation"), document.get("load")
         return Baseline(

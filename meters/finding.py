@@ -133,3 +133,98 @@ class Exchanged(Finding):
 
     def __str__(self) -> str:
         return f"meter {self.removed} was exchanged for {self.installed} at {self.at}"
+
+
+@dataclass(frozen=True, slots=True)
+class AmbiguousRollover(Finding):
+    """The counter can have turned any number of times, and no reading says how often it did."""
+
+    blocks: ClassVar[bool] = True
+    meter: str
+    opening: Decimal
+    closing: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} can have turned between {plain(self.opening)} and "
+            f"{plain(self.closing)}, and its readings do not say how often; look at the meter, and "
+            "record an exchange or a reset"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed(Finding):
+    """The register rests on a reading after a jump, and nothing that came later confirms it."""
+
+    blocks: ClassVar[bool] = True
+    meter: str
+    at: datetime
+    value: Decimal
+    read_at: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} showed {plain(self.value)} at {self.read_at}, and no later "
+            f"reading confirms it; wait for its next ones, or record the register at {self.at}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NotABillingRegister(Finding):
+    """The register is a gauge, or a person may reset it: no bill may rest on it."""
+
+    blocks: ClassVar[bool] = True
+    meter: str
+    register: str
+    kind: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.register} of meter {self.meter} is a {self.kind} register, which never bills; "
+            "name a total or tariff register"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RatioChanged(Finding):
+    """The transformers in front of a meter were changed inside the interval."""
+
+    at: datetime
+    meter: str
+    before: Decimal
+    after: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"the multiplier of meter {self.meter} changed from {plain(self.before)} to "
+            f"{plain(self.after)} at {self.at}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationExpired(Finding):
+    """The verification of a meter that stood in the interval had expired, or expired in it."""
+
+    meter: str
+    expired: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"the verification of meter {self.meter} expired at {self.expired}; have it verified, "
+            "or exchange it"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseRegister(Finding):
+    """One step of the register's display is a large part of what it counted."""
+
+    meter: str
+    step: Decimal
+    quantity: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} counts in steps of {plain(self.step)}, so that "
+            f"{plain(self.quantity)} may be off by one: right over a longer time, coarse for this"
+        )

@@ -11,58 +11,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meters.finding import (
+    AmbiguousRollover,
+    CoarseRegister,
     Exchanged,
     FallingRegister,
     Finding,
     ImplausibleGrowth,
     Interpolated,
     MissingRegister,
+    NotABillingRegister,
     NotInstalled,
     Overlapping,
+    RatioChanged,
     RolledOver,
+    Unconfirmed,
+    VerificationExpired,
 )
 from meters.growth import growth
 from meters.interval import Interval
-from meters.quantity import quantise
-from meters.reading import Reading, Reason
+from meters.reading import Reason
+from meters.register_at import RegisterAt, Source, register_at, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from meters.archive.protocol import Boundary
+    from meters.history import History
     from meters.installation import Installation
     from meters.meter_type import Register
 
-TOLERANCE = timedelta(minutes=15)
-"""How far from a boundary a reading may be and still stand for it as it is."""
-
-
-class Source(StrEnum):
-    """How a register at an instant is known."""
-
-    READ = "read"
-    INTERPOLATED = "interpolated"
-    RECORDED = "recorded"
-    """By a person, when a meter was installed or removed."""
-    ISSUED = "issued"
-    """It closed a bill that was issued, so it opens the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterAt:
-    """What a meter's register showed at an instant, and the readings that say so."""
-
-    meter: str
-    at: datetime
-    value: Decimal
-    source: Source
-    readings: tuple[Reading, ...] = ()
+COARSE_STEP = Decimal("0.1")
+COARSE_PARTS = 20
+"""Coarse is a register of which one step, of `COARSE_STEP` or more, is over 1/20 of the use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +98,15 @@ def measure(
     registers: Mapping[str, Register],
     boundaries: Mapping[tuple[str, datetime], Boundary],
     issued: RegisterAt | None = None,
+    histories: Mapping[str, History] | None = None,
 ) -> Usage:
     """Return the usage of `point` in `interval` by its register `name`.
 
     `registers` gives each meter type's register of that name; `boundaries` the good readings of
-    each meter next to the interval's ends, as the archive returns them; `issued` is the register
-    that closed the last issued bill: while its meter stands, it opens this interval.
+    each meter next to the interval's ends and to the changes of a ratio in it, as the archive
+    returns them; `issued` is the register that closed the last issued bill: while its meter stands,
+    it opens this interval. `histories` hold all that a meter showed in the interval: where they are
+    given, they count instead of its boundaries, and settle what `is_unsettled` without them.
     """
     standing = sorted(
         ((part, each) for each in installations if (part := each.within(interval)) is not None),
@@ -133,119 +121,163 @@ def measure(
         if index:
             removed = standing[index - 1][1].meter
             findings.append(Exchanged(part.start, removed, installation.meter))
-        register = registers[installation.meter_type]
-        opening = _opening(name, part, installation, register, boundaries=boundaries, issued=issued)
-        closing = _closing(name, part, installation, register, boundaries)
-        segment, said = _segment(opening, closing, installation, register)
+        seen = _Seen(
+            name,
+            installation,
+            registers[installation.meter_type],
+            boundaries,
+            (histories or {}).get(installation.meter),
+            issued,
+        )
+        counted, said = _counted(part, seen)
+        segments.extend(counted)
         findings.extend(said)
-        if segment is not None:
-            segments.append(segment)
     blocked = any(finding.blocks for finding in findings)
     quantity = None if blocked else sum((each.quantity for each in segments), Decimal(0))
     unit = next(iter(registers.values())).canonical_unit
     return Usage(point, name, unit, interval, quantity, tuple(segments), tuple(findings))
 
 
-def register_at(
-    boundary: Boundary, *, meter: str, register: Register, tolerance: timedelta = TOLERANCE
-) -> RegisterAt | MissingRegister:
-    """Return what `meter` showed at the boundary.
+def is_unsettled(usage: Usage) -> bool:
+    """Return whether the history of its meters can tell more of `usage` than its boundaries."""
+    return any(
+        isinstance(each, (RolledOver, AmbiguousRollover, Unconfirmed)) for each in usage.findings
+    )
 
-    The reading nearest to it counts if it lies within `tolerance`, else the register is
-    interpolated between the readings on both sides, in steps of the display. With one side
-    only it is missing.
-    """
-    at, before, after = boundary.at, boundary.before, boundary.after
-    near = [
-        (abs(each.time - at), each.time, each)
-        for each in (before, after)
-        if each is not None and each.value is not None and abs(each.time - at) <= tolerance
+
+class _Seen(NamedTuple):
+    """What is known of a meter where it stood: its register `name`, read and recorded."""
+
+    name: str
+    installation: Installation
+    register: Register
+    boundaries: Mapping[tuple[str, datetime], Boundary]
+    history: History | None
+    issued: RegisterAt | None
+
+    @property
+    def meter(self) -> str:
+        return self.installation.meter
+
+    def opening(self, at: datetime) -> RegisterAt | MissingRegister | Unconfirmed:
+        installed, issued = self.installation, self.issued
+        if installed.start == at:
+            return self._recorded(installed.first, at, installed.first_photo)
+        if issued is not None and issued.meter == self.meter and issued.at == at:
+            return RegisterAt(self.meter, at, issued.value, Source.ISSUED, issued.readings)
+        return self.between(at)
+
+    def closing(self, at: datetime) -> RegisterAt | MissingRegister | Unconfirmed:
+        installed = self.installation
+        if installed.end == at:
+            return self._recorded(installed.last, at, installed.last_photo)
+        return self.between(at)
+
+    def between(self, at: datetime) -> RegisterAt | MissingRegister | Unconfirmed:
+        """Return the register while the meter stands: as recorded with a ratio, or as read."""
+        ratio = self.installation.changed_at(at)
+        if ratio is not None and self.name in ratio.shown:
+            return self._recorded(ratio.shown, at, ratio.photo)
+        if self.history is not None:
+            boundary: Boundary | None = self.history.boundary(at)
+        else:
+            boundary = self.boundaries.get((self.meter, at))
+        if boundary is None:
+            return MissingRegister(self.meter, at)
+        return register_at(boundary, meter=self.meter, register=self.register, history=self.history)
+
+    def _recorded(
+        self, registers: Mapping[str, Decimal], at: datetime, photo: str | None
+    ) -> RegisterAt | MissingRegister:
+        if self.name not in registers:
+            return MissingRegister(self.meter, at)
+        value = registers[self.name]
+        return RegisterAt(self.meter, at, value, Source.RECORDED, photo=photo)
+
+
+def _counted(part: Interval, seen: _Seen) -> tuple[list[Segment], list[Finding]]:
+    """Return what one meter counted in its part of the interval, a segment for each multiplier."""
+    installation, register = seen.installation, seen.register
+    if not register.is_billing:
+        return [], [
+            NotABillingRegister(
+                seen.meter, seen.name, "check-only" if register.check_only else register.kind
+            )
+        ]
+    segments: list[Segment] = []
+    said: list[Finding] = []
+    pieces = list(installation.pieces(part))
+    ends = [
+        seen.opening(part.start),
+        *(seen.between(piece.start) for piece, _ in pieces[1:]),
+        seen.closing(part.end),
     ]
-    if near:
-        reading = min(near, key=lambda entry: entry[:2])[2]
-        return RegisterAt(meter, at, _value(reading), Source.READ, (reading,))
-    if before is None or after is None:
-        return MissingRegister(meter, at)
-    low, high = _value(before), _value(after)
-    grown = growth(register, low, high, after.time - before.time)
-    if isinstance(grown, Reason):
-        return MissingRegister(meter, at)
-    second = timedelta(seconds=1)
-    share = Decimal((at - before.time) // second) / Decimal((after.time - before.time) // second)
-    value = low + quantise(grown * share, register.smallest_step)
-    if register.modulus is not None and value >= register.modulus:
-        value -= register.modulus
-    return RegisterAt(meter, at, value, Source.INTERPOLATED, (before, after))
+    said += [each for each in ends if not isinstance(each, RegisterAt)]
+    said += _on_interpolation(ends)
+    for index, (piece, multiplier) in enumerate(pieces):
+        if index:
+            said.append(RatioChanged(piece.start, seen.meter, pieces[index - 1][1], multiplier))
+        opening, closing = ends[index], ends[index + 1]
+        if isinstance(opening, RegisterAt) and isinstance(closing, RegisterAt):
+            found, more = _segment(opening, closing, multiplier, seen)
+            segments += found
+            said += more
+    if installation.verified_until is not None and installation.verified_until < part.end:
+        said.append(VerificationExpired(seen.meter, installation.verified_until))
+    return segments, said
 
 
-def _opening(
-    name: str,
-    part: Interval,
-    installation: Installation,
-    register: Register,
-    *,
-    boundaries: Mapping[tuple[str, datetime], Boundary],
-    issued: RegisterAt | None,
-) -> RegisterAt | MissingRegister:
-    meter = installation.meter
-    if installation.start == part.start:
-        if name in installation.first:
-            return RegisterAt(meter, part.start, installation.first[name], Source.RECORDED)
-        return MissingRegister(meter, part.start)
-    if issued is not None and issued.meter == meter and issued.at == part.start:
-        return RegisterAt(meter, issued.at, issued.value, Source.ISSUED, issued.readings)
-    return _at_boundary(meter, part.start, register, boundaries)
-
-
-def _closing(
-    name: str,
-    part: Interval,
-    installation: Installation,
-    register: Register,
-    boundaries: Mapping[tuple[str, datetime], Boundary],
-) -> RegisterAt | MissingRegister:
-    meter = installation.meter
-    if installation.end == part.end:
-        if name in installation.last:
-            return RegisterAt(meter, part.end, installation.last[name], Source.RECORDED)
-        return MissingRegister(meter, part.end)
-    return _at_boundary(meter, part.end, register, boundaries)
-
-
-def _at_boundary(
-    meter: str,
-    at: datetime,
-    register: Register,
-    boundaries: Mapping[tuple[str, datetime], Boundary],
-) -> RegisterAt | MissingRegister:
-    boundary = boundaries.get((meter, at))
-    if boundary is None:
-        return MissingRegister(meter, at)
-    return register_at(boundary, meter=meter, register=register)
+def _on_interpolation(ends: Sequence[RegisterAt | Finding]) -> list[Interpolated]:
+    return [
+        Interpolated(end.meter, end.at, end.readings[0].time, end.readings[1].time)
+        for end in ends
+        if isinstance(end, RegisterAt) and end.source is Source.INTERPOLATED
+    ]
 
 
 def _segment(
-    opening: RegisterAt | MissingRegister,
-    closing: RegisterAt | MissingRegister,
-    installation: Installation,
-    register: Register,
-) -> tuple[Segment | None, list[Finding]]:
-    missing: list[Finding] = [e for e in (opening, closing) if isinstance(e, MissingRegister)]
-    if isinstance(opening, MissingRegister) or isinstance(closing, MissingRegister):
-        return None, missing
-    said: list[Finding] = [
-        Interpolated(end.meter, end.at, end.readings[0].time, end.readings[1].time)
-        for end in (opening, closing)
-        if end.source is Source.INTERPOLATED
-    ]
-    elapsed = max(_shown_at(closing) - _shown_at(opening), timedelta(0))
-    grown = growth(register, opening.value, closing.value, elapsed)
+    opening: RegisterAt, closing: RegisterAt, multiplier: Decimal, seen: _Seen
+) -> tuple[list[Segment], list[Finding]]:
+    grown = _grown(opening, closing, seen)
     if isinstance(grown, Reason):
-        kind = ImplausibleGrowth if grown is Reason.RATE else FallingRegister
-        return None, [*said, kind(installation.meter, opening.value, closing.value)]
+        kind = _BLOCKING.get(grown, FallingRegister)
+        return [], [kind(seen.meter, opening.value, closing.value)]
+    said: list[Finding] = []
     if closing.value < opening.value:
-        said.append(RolledOver(installation.meter))
-    return Segment(opening, closing, grown, register.modulus, installation.multiplier), said
+        said.append(RolledOver(seen.meter))
+    step = seen.register.smallest_step * multiplier
+    if 0 < grown * multiplier < step * COARSE_PARTS and step >= COARSE_STEP:
+        said.append(CoarseRegister(seen.meter, step, grown * multiplier))
+    return [Segment(opening, closing, grown, seen.register.modulus, multiplier)], said
+
+
+_BLOCKING: Mapping[Reason, Callable[[str, Decimal, Decimal], Finding]] = {
+    Reason.RATE: ImplausibleGrowth,
+    Reason.AMBIGUOUS: AmbiguousRollover,
+    Reason.FALLING: FallingRegister,
+}
+
+
+def _grown(opening: RegisterAt, closing: RegisterAt, seen: _Seen) -> Decimal | Reason:
+    """Return what the counter grew by; where its history is known, step by step.
+
+    One turn is what evidence can tell: (closing − opening) mod 10^digits.
+    """
+    register, history = seen.register, seen.history
+    start, end = _shown_at(opening), _shown_at(closing)
+    if history is None:
+        return growth(register, opening.value, closing.value, max(end - start, timedelta(0)))
+    whole, value, time = Decimal(0), opening.value, start
+    steps = [(value_of(each), each.time) for each in history.between(start, end)]
+    for next_value, next_time in [*steps, (closing.value, end)]:
+        step = growth(register, value, next_value, max(next_time - time, timedelta(0)))
+        if isinstance(step, Reason):
+            return step
+        whole, value, time = whole + step, next_value, next_time
+    difference = closing.value - opening.value
+    if difference < 0 and register.modulus is not None:
+        difference += register.modulus
+    return whole if whole == difference else Reason.AMBIGUOUS
 
 
 def _shown_at(register: RegisterAt) -> datetime:
@@ -270,9 +302,3 @@ def _overlapping(standing: Sequence[tuple[Interval, Installation]]) -> list[Over
         for (one, earlier), (other, later) in pairwise(standing)
         if (both := one.intersection(other)) is not None
     ]
-
-
-def _value(reading: Reading) -> Decimal:
-    if reading.value is None:
-        raise ValueError(f"a good reading of {reading.series.meter} holds no value")
-    return reading.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -12,12 +11,11 @@ from sqlalchemy import Connection, or_, select
 from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.registry import Account, Point, Registry, Unit
-from billing.store import definitions, usages
+from billing.store import definitions, installations, usages
 from billing.store.bulk import insert_rows
 from billing.store.ids import insert
-from meters.installation import Installation
 from meters.interval import Period
-from meters.quantity import plain, to_scaled
+from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -117,7 +115,7 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
         currency=row.currency,
         due_days=row.due_days,
         units=_units(connection, community_id, period),
-        points=_points(connection, community_id),
+        points=_points(connection, community_id, period.zone),
         tariffs=definitions.tariffs_in_force(connection, period.first),
         classes=classes,
         pools=definitions.pools(connection, community_id),
@@ -224,18 +222,9 @@ def _import_points(
     insert_rows(
         connection,
         tables.installation,
-        ("point_id", "meter", "meter_type", "start", "end", "multiplier", "first", "last"),
+        installations.COLUMNS,
         [
-            (
-                ids[each.code],
-                meter.meter,
-                meter.type,
-                meter.start,
-                meter.end,
-                plain(meter.multiplier),
-                _registers_json(meter.first),
-                _registers_json(meter.last),
-            )
+            (ids[each.code], *installations.row(meter))
             for each in points
             for meter in each.installation
         ],
@@ -301,9 +290,9 @@ def _accounts(connection: Connection, community_id: int, after: date) -> dict[in
     return {row.unit_id: Account(row.id, row.code, row.holder) for row in rows}
 
 
-def _points(connection: Connection, community_id: int) -> tuple[Point, ...]:
+def _points(connection: Connection, community_id: int, zone: ZoneInfo) -> tuple[Point, ...]:
     point, unit, building = tables.point, tables.unit, tables.building
-    installations = _installations(connection, community_id)
+    standing = installations.read(connection, community_id, zone)
     rows = connection.execute(
         select(point, unit.c.code.label("unit"), building.c.code.label("building"))
         .outerjoin(unit, unit.c.id == point.c.unit_id)
@@ -318,41 +307,7 @@ def _points(connection: Connection, community_id: int) -> tuple[Point, ...]:
             role=row.role,
             unit=row.unit,
             building=row.building,
-            installations=tuple(installations[row.id]),
+            installations=tuple(standing[row.id]),
         )
         for row in _by_code(rows)
     )
-
-
-def _installations(connection: Connection, community_id: int) -> dict[int, list[Installation]]:
-    point, installation = tables.point, tables.installation
-    found: dict[int, list[Installation]] = defaultdict(list)
-    rows = connection.execute(
-        select(installation, point.c.code)
-        .join(point, point.c.id == installation.c.point_id)
-        .where(point.c.community_id == community_id)
-        .order_by(installation.c.start)
-    )
-    for row in rows:
-        found[row.point_id].append(
-            Installation(
-                point=row.code,
-                meter=row.meter,
-                meter_type=row.meter_type,
-                start=row.start,
-                end=row.end,
-                multiplier=Decimal(row.multiplier),
-                first=_registers(row.first),
-                last=_registers(row.last),
-            )
-        )
-    return found
-
-
-def _registers_json(registers: Mapping[str, Decimal]) -> str:
-    return canonical_json({name: plain(value) for name, value in registers.items()})
-
-
-def _registers(text: str) -> dict[str, Decimal]:
-    document: dict[str, Any] = read_json(text)
-    return {name: Decimal(value) for name, value in document.items()}

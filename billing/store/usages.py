@@ -13,7 +13,7 @@ from billing.registry import Issued
 
 if TYPE_CHECKING:
     from meters.interval import Period
-    from meters.usage import RegisterAt
+    from meters.register_at import RegisterAt
 
 
 def issued_before(

@@ -21,7 +21,7 @@ from billing.apportionment import Basis, ExclusionReason, ObstacleKind, Payer
 from billing.money import Direction, Place
 from gateway.quarantine import Fault
 from meters.reading import Reason, Verdict
-from meters.usage import Source
+from meters.register_at import Source
 
 if TYPE_CHECKING:
     from conftest import House

@@ -62,7 +62,6 @@ def test_a_community_loads_from_its_file(tmp_path: Path) -> None:
     assert community == parse_community(community_document(), "x")
     assert [unit.code for unit in community.unit] == ["101", "201", "202", "301"]
     assert community.point[0].installation[0].start == INSTALLED
-    assert community.point[0].installations()[0].point == "E-101"
 
 
 def test_a_meter_may_follow_another_at_once_and_move_to_another_point() -> None:

@@ -27,20 +27,27 @@ from billing.evidence import (
     usage_evidence,
 )
 from meters.finding import (
+    AmbiguousRollover,
+    CoarseRegister,
     Exchanged,
     FallingRegister,
     Finding,
     ImplausibleGrowth,
     Interpolated,
     MissingRegister,
+    NotABillingRegister,
     NotInstalled,
     Overlapping,
+    RatioChanged,
     RolledOver,
+    Unconfirmed,
+    VerificationExpired,
 )
 from meters.interval import Interval
 from meters.quantity import from_scaled, plain
 from meters.reading import Reading, Reason, Series, Verdict
-from meters.usage import RegisterAt, Segment, Source, Usage
+from meters.register_at import RegisterAt, Source
+from meters.usage import Segment, Usage
 
 if TYPE_CHECKING:
     from meters.archive.sql import SqlArchive
@@ -70,6 +77,7 @@ def registers(draw: st.DrawFn) -> RegisterAt:
         draw(VALUES),
         draw(st.sampled_from(Source)),
         tuple(draw(st.lists(readings, max_size=3))),
+        draw(st.none() | st.text(min_size=1, max_size=20)),
     )
 
 
@@ -143,6 +151,32 @@ FINDINGS: dict[type[Finding], tuple[Finding, dict[str, Any]]] = {
             },
         ),
         (RolledOver("m"), {"meter": "m"}),
+        (
+            AmbiguousRollover("m", Decimal(5), Decimal(4)),
+            {"meter": "m", "opening": "5", "closing": "4"},
+        ),
+        (
+            Unconfirmed("m", AT, Decimal(4), AT + timedelta(minutes=1)),
+            {
+                "meter": "m",
+                "at": "2026-09-30T16:00:00Z",
+                "value": "4",
+                "read_at": "2026-09-30T16:01:00Z",
+            },
+        ),
+        (
+            NotABillingRegister("m", "trip", "partial"),
+            {"meter": "m", "register": "trip", "kind": "partial"},
+        ),
+        (
+            RatioChanged(AT, "m", Decimal(40), Decimal("60.0")),
+            {"at": "2026-09-30T16:00:00Z", "meter": "m", "before": "40", "after": "60"},
+        ),
+        (VerificationExpired("m", AT), {"meter": "m", "expired": "2026-09-30T16:00:00Z"}),
+        (
+            CoarseRegister("m", Decimal(1), Decimal(3)),
+            {"meter": "m", "step": "1", "quantity": "3"},
+        ),
         (
             Exchanged(AT, "old", "new"),
             {"at": "2026-09-30T16:00:00Z", "removed": "old", "installed": "new"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -14,21 +14,28 @@ from hypothesis import strategies as st
 
 from meters.archive.protocol import BOUNDARY_WINDOW, Boundary
 from meters.finding import (
+    AmbiguousRollover,
+    CoarseRegister,
     Exchanged,
     FallingRegister,
     Finding,
     ImplausibleGrowth,
     Interpolated,
     MissingRegister,
+    NotABillingRegister,
     NotInstalled,
     Overlapping,
+    RatioChanged,
     RolledOver,
+    Unconfirmed,
+    VerificationExpired,
 )
-from meters.installation import Installation
+from meters.installation import Installation, Ratio
 from meters.interval import Interval
 from meters.meter_type import Register
 from meters.reading import Reading, Series, Verdict
-from meters.usage import TOLERANCE, RegisterAt, Source, Usage, measure, register_at
+from meters.register_at import TOLERANCE, RegisterAt, Source, register_at
+from meters.usage import Usage, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +88,7 @@ class Place:
     def usage(self, first: timedelta, after: timedelta, issued: RegisterAt | None = None) -> Usage:
         interval = Interval(START + first, START + after)
         meters = {each.meter for each in self.installations}
+        changes = [ratio.since for each in self.installations for ratio in each.ratios]
         return measure(
             point="p-1",
             name=NAME,
@@ -90,7 +98,7 @@ class Place:
             boundaries={
                 (meter, at): boundary([r for r in self.readings if r.series.meter == meter], at)
                 for meter in meters
-                for at in (interval.start, interval.end)
+                for at in (interval.start, interval.end, *changes)
             },
             issued=issued,
         )
@@ -341,6 +349,143 @@ def test_a_reading_beside_a_boundary_does_not_make_full_load_implausible() -> No
     place = standing(reading(1000, -14 * MINUTE), reading(1293, HOUR + 14 * MINUTE))
 
     assert place.usage(0 * HOUR, HOUR).quantity == 293
+
+
+# --- dated ratios, verification, coarse registers -------------------------------------------------
+
+
+def changed(at: timedelta, **more: Any) -> Ratio:
+    if "shown" in more:
+        more["shown"] = {NAME: Decimal(more["shown"])}
+    return Ratio(START + at, Decimal(60), **more)
+
+
+def test_a_ratio_that_changes_splits_the_use_at_the_reading_of_that_moment() -> None:
+    place = Place(
+        [installed(multiplier=Decimal(40), ratios=(changed(10 * DAY),))],
+        [reading(1000, 0 * DAY), reading(1100, 10 * DAY), reading(1250, 30 * DAY)],
+    )
+
+    usage = place.usage(0 * DAY, 30 * DAY)
+
+    assert [each.quantity for each in usage.segments] == [100 * 40, 150 * 60]
+    assert usage.quantity == 13_000
+    assert usage.segments[0].closing == usage.segments[1].opening
+    assert usage.findings == (RatioChanged(START + 10 * DAY, "old", Decimal(40), Decimal(60)),)
+
+
+def test_a_ratio_that_changes_counts_from_the_register_that_was_recorded() -> None:
+    place = Place(
+        [installed(ratios=(changed(10 * DAY, shown=1090, photo="2026/ct-7.jpg"),))],
+        [reading(1000, 0 * DAY), reading(1100, 10 * DAY), reading(1250, 30 * DAY)],
+    )
+
+    usage = place.usage(0 * DAY, 30 * DAY)
+
+    assert [each.quantity for each in usage.segments] == [90, 160 * 60]
+    split = usage.segments[0].closing
+    assert (split.source, split.photo) == (Source.RECORDED, "2026/ct-7.jpg")
+
+
+def test_a_ratio_whose_register_nobody_knows_blocks() -> None:
+    place = Place(
+        [installed(ratios=(changed(10 * DAY),))],
+        [reading(1000, 0 * DAY), reading(1250, 30 * DAY)],
+    )
+
+    usage = place.usage(0 * DAY, 30 * DAY)
+
+    assert usage.quantity is None
+    assert MissingRegister("old", START + 10 * DAY) in usage.findings
+
+
+@pytest.mark.parametrize(
+    ("first", "after", "quantity"),
+    [(0, 10, 100 * 40), (10, 30, 150 * 60), (0, 30, 13_000), (20, 30, 50 * 60)],
+)
+def test_each_part_of_time_is_multiplied_by_the_ratio_of_its_time(
+    first: int, after: int, quantity: int
+) -> None:
+    shown = [(1000, 0), (1100, 10), (1200, 20), (1250, 30)]
+    place = Place(
+        [installed(multiplier=Decimal(40), ratios=(changed(10 * DAY),))],
+        [reading(value, day * DAY) for value, day in shown],
+    )
+
+    assert place.usage(first * DAY, after * DAY).quantity == quantity
+
+
+@pytest.mark.parametrize(
+    ("expires", "told"), [(-DAY, True), (29 * DAY, True), (30 * DAY, False), (31 * DAY, False)]
+)
+def test_a_meter_whose_verification_has_expired_is_told_and_billed(
+    expires: timedelta, *, told: bool
+) -> None:
+    place = standing(
+        reading(1000, 0 * DAY), reading(1500, 30 * DAY), verified_until=START + expires
+    )
+
+    usage = place.usage(0 * DAY, 30 * DAY)
+
+    assert usage.quantity == 500
+    expected = (VerificationExpired("old", START + expires),) if told else ()
+    assert usage.findings == expected
+
+
+def test_the_photo_of_a_recorded_register_is_kept() -> None:
+    place = exchange()
+    place.installations = [
+        replace(each, first_photo=f"{each.meter}-in.jpg", last_photo=f"{each.meter}-out.jpg")
+        for each in place.installations
+    ]
+
+    old, new = place.usage(0 * DAY, 30 * DAY).segments
+
+    assert [old.opening.photo, old.closing.photo] == [None, "old-out.jpg"]
+    assert [new.opening.photo, new.closing.photo] == ["new-in.jpg", None]
+
+
+@pytest.mark.parametrize(
+    ("closing", "changes", "coarse"),
+    [
+        (1000, {}, False),  # nothing was counted: a vacant flat, month after month
+        (1003, {}, True),
+        (1019, {}, True),
+        (1020, {}, False),
+        ("1000.03", {"scale": "0.01"}, False),
+        ("1000.3", {"scale": "0.1"}, True),
+    ],
+)
+def test_a_use_of_few_steps_of_the_display_is_coarse(
+    closing: int | str, changes: dict[str, Any], *, coarse: bool
+) -> None:
+    place = standing(
+        reading(1000, 0 * DAY), reading(closing, DAY), register=counter(**{"digits": 7, **changes})
+    )
+
+    assert (CoarseRegister in kinds(place.usage(0 * DAY, DAY))) == coarse
+
+
+def test_a_use_through_a_transformer_is_coarse_by_the_step_that_it_bills() -> None:
+    fine = counter(scale="0.01", digits=7)
+    place = standing(
+        reading(1000, 0 * DAY), reading("1000.1", DAY), register=fine, multiplier=Decimal(40)
+    )
+
+    usage = place.usage(0 * DAY, DAY)
+
+    assert usage.quantity == 4
+    assert usage.findings == (CoarseRegister("old", Decimal("0.4"), Decimal(4)),)
+
+
+@pytest.mark.parametrize("kind", ["partial", "gauge"])
+def test_no_bill_rests_on_a_register_that_may_be_reset(kind: str) -> None:
+    place = standing(reading(1000, 0 * DAY), reading(1500, DAY), register=counter(kind=kind))
+
+    usage = place.usage(0 * DAY, DAY)
+
+    assert usage.quantity is None
+    assert usage.findings == (NotABillingRegister("old", NAME, kind),)
 
 
 # --- issued --------------------------------------------------------------------------------------
@@ -594,6 +739,16 @@ DAY_ONE = Interval(START, START + DAY)
         (Interpolated("m1", START, START, START), "tells", ["m1 was not read", "interpolated"]),
         (RolledOver("m1"), "tells", ["m1 passed its last digit"]),
         (Exchanged(START, "m1", "m2"), "tells", ["m1 was exchanged for m2 at 2026-01-01"]),
+        (AmbiguousRollover("m1", OPENING, CLOSING), "blocks", ["10.5 and 9", "record an exchange"]),
+        (Unconfirmed("m1", START, OPENING, START), "blocks", ["10.5", "wait for its next ones"]),
+        (
+            NotABillingRegister("m1", "trip", "partial"),
+            "blocks",
+            ["trip of meter m1", "never bills"],
+        ),
+        (RatioChanged(START, "m1", OPENING, CLOSING), "tells", ["m1 changed from 10.5 to 9"]),
+        (VerificationExpired("m1", START), "tells", ["m1 expired at 2026-01-01", "exchange it"]),
+        (CoarseRegister("m1", CLOSING, OPENING), "tells", ["steps of 9", "10.5 may be off"]),
     ],
 )
 def test_a_finding_says_what_it_is_and_what_to_do_where_it_blocks(
