@@ -6,6 +6,7 @@ Nothing is judged here, and nothing is guessed: what cannot be decoded says why.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meters.payload import PayloadError, document_in, text_at, time_at, value_in
@@ -134,11 +135,13 @@ def observations(
     meter: str, time: datetime, decoded: Mapping[str, Decoded]
 ) -> tuple[Observation, ...]:
     """Return the decoded registers of `meter` as observations made at `time` (whole seconds)."""
-    at = time.replace(microsecond=0)
-    return tuple(
-        Observation(Series(meter, name), at, found.value, found.raw, found.fault)
-        for name, found in decoded.items()
-    )
+    at = time.replace(microsecond=0) if time.microsecond else time
+    return tuple([Observation(_series(meter, name), at, *found) for name, found in decoded.items()])
+
+
+@lru_cache(maxsize=2**16)  # every message of a meter names its registers anew
+def _series(meter: str, register: str) -> Series:
+    return Series(meter, register)
 
 
 def _from_uplink(meter_type: MeterType, access: LorawanAccess, payload: bytes) -> Telegram:
