@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, Overflow
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SCALE = 4
 PER_UNIT: int = 10**SCALE
 INT64_MAX = 2**63 - 1
 LARGEST_MAGNITUDE = 18
 """Numbers of 10¹⁹ and more fit no column; they are refused before they are expanded."""
+_EXACT = Context(prec=40, Emax=40, traps=[Inexact, InvalidOperation, Overflow])
+"""Raises where a digit would be lost; what fits a column has 19 digits at most."""
+_whole, _times, _UNIT = _EXACT.to_integral_exact, _EXACT.multiply, Decimal(PER_UNIT)
 
 
 class InexactQuantityError(ValueError):
@@ -23,19 +30,27 @@ class InexactQuantityError(ValueError):
 
 def to_scaled(value: Decimal) -> int:
     """Return `value` as an integer of 10⁻⁴ units; raise `InexactQuantityError` if that loses."""
-    if not value.is_finite():
-        raise InexactQuantityError(f"{value} is no quantity")
-    if value.adjusted() > LARGEST_MAGNITUDE:
-        raise InexactQuantityError(f"{value} is beyond 64 bits at {SCALE} decimals")
-    if value and value.adjusted() < -SCALE:
-        raise InexactQuantityError(f"{value} has more than {SCALE} decimals")
-    numerator, denominator = value.as_integer_ratio()
-    whole, rest = divmod(numerator * PER_UNIT, denominator)
-    if rest:
-        raise InexactQuantityError(f"{value} has more than {SCALE} decimals")
-    if abs(whole) > INT64_MAX:
-        raise InexactQuantityError(f"{value} is beyond 64 bits at {SCALE} decimals")
-    return whole
+    if value.adjusted() <= LARGEST_MAGNITUDE:
+        try:
+            scaled = int(_whole(_times(value, _UNIT)))
+        except (ArithmeticError, ValueError) as error:
+            why = f"has more than {SCALE} decimals" if value.is_finite() else "is no quantity"
+            raise InexactQuantityError(f"{value} {why}") from error
+        if -INT64_MAX <= scaled <= INT64_MAX:
+            return scaled
+    raise InexactQuantityError(f"{value} is beyond 64 bits at {SCALE} decimals")
+
+
+def to_scaled_column(values: Iterable[Decimal | None]) -> list[int | None]:
+    """Return `values` as integers of 10⁻⁴ units; raise `InexactQuantityError` if that loses."""
+    held = list(values)
+    try:
+        column = [None if value is None else int(_whole(_times(value, _UNIT))) for value in held]
+    except (ArithmeticError, ValueError):
+        column = None
+    if column is None or any(number and abs(number) > INT64_MAX for number in column):
+        return [None if value is None else to_scaled(value) for value in held]
+    return column
 
 
 def from_scaled(scaled: int) -> Decimal:

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meters.interval import utc
-from meters.quantity import from_scaled, to_scaled
+from meters.quantity import from_scaled, to_scaled_column
 from meters.reading import Reading, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from meters.reading import Series
 
@@ -51,32 +51,46 @@ class Row(NamedTuple):
         return self.series, self.time
 
 
-def encode(readings: Iterable[Reading], ids: Mapping[Series, Any]) -> list[tuple[Any, ...]]:
+def encode(readings: Sequence[Reading], ids: Mapping[Series, Any]) -> list[tuple[Any, ...]]:
     """Return a row (as `Row`, but bare: it is the hot path) for each reading, in their order.
 
     Raises `UnstorableReadingError` for a time that is not whole seconds of UTC and for a value
     that is no multiple of 10⁻⁴ or exceeds 64 bits; `KeyError` for a series that `ids` lacks.
     """
-    rows: list[tuple[Any, ...]] = []
-    for reading in readings:
-        time = _whole_seconds(reading)
-        value, verdict = reading.value, reading.verdict
-        try:
-            scaled = None if value is None else to_scaled(value)
-        except (ValueError, ArithmeticError) as error:
-            raise UnstorableReadingError(reading, str(error)) from error
-        rows.append(
-            (
-                time // HOUR_S,
-                ids[reading.series],
-                time,
-                scaled,
-                0 if verdict is _GOOD else int(verdict),
-                ",".join(reading.reasons) if reading.reasons else "",
-                reading.raw,
-            )
+    try:
+        since = [reading.time - EPOCH for reading in readings]
+        values = to_scaled_column([reading.value for reading in readings])
+    except (TypeError, ValueError):
+        since, values = [], []
+    zones = {reading.time.tzinfo for reading in readings}
+    if not since or zones != {UTC} or {s.microseconds for s in since} != {0}:
+        for reading in readings:
+            _check(reading)
+    return [
+        (
+            time // HOUR_S,
+            ids[reading.series],
+            time,
+            value,
+            0 if reading.verdict is _GOOD else int(reading.verdict),
+            ",".join(reading.reasons) if reading.reasons else "",
+            reading.raw,
         )
-    return rows
+        for reading, s, value in zip(readings, since, values, strict=True)
+        for time in [s.days * DAY_S + s.seconds]
+    ]
+
+
+def _check(reading: Reading) -> None:
+    """Raise `UnstorableReadingError` where `reading` cannot be held."""
+    if reading.time.utcoffset() != timedelta(0):
+        raise UnstorableReadingError(reading, "its time is not in UTC; convert it first")
+    if reading.time.microsecond:
+        raise UnstorableReadingError(reading, "its time has a fraction of a second; drop it first")
+    try:
+        to_scaled_column([reading.value])
+    except ValueError as error:
+        raise UnstorableReadingError(reading, str(error)) from error
 
 
 def decode(row: Row, series: Series) -> Reading:
@@ -104,13 +118,3 @@ def ceil_seconds(moment: datetime) -> int:
 def day_number(day: date) -> int:
     """Return `day`, one of UTC, as days since 1970."""
     return (day - EPOCH.date()).days
-
-
-def _whole_seconds(reading: Reading) -> int:
-    moment = reading.time
-    if moment.tzinfo is not UTC and moment.utcoffset() != timedelta(0):
-        raise UnstorableReadingError(reading, "its time is not in UTC; convert it first")
-    since = moment - EPOCH
-    if since.microseconds:
-        raise UnstorableReadingError(reading, "its time has a fraction of a second; drop it first")
-    return since.days * DAY_S + since.seconds
