@@ -28,6 +28,7 @@ UNIT_NAMES = {
     "degC": "°C",
     "1": "",
 }
+STORAGE = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 MINUS = "−"
 ONE = Decimal(1)
 FRACTION_DECIMALS = 6
@@ -109,6 +110,12 @@ class Formats:
     def instant(self, moment: datetime, zone: ZoneInfo) -> str:
         """Write an instant in the local time of `zone`, to the second."""
         return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def bytes(self, count: int) -> str:
+        """Write an amount of storage: `40.9 kB`, `1.2 GB`; cut, not rounded."""
+        scale, symbol = next((each for each in STORAGE if count >= each[0]), (1, "B"))
+        tenths = count * 10 // scale
+        return f"{tenths // 10:,}{f'.{tenths % 10}' if scale > 1 else ''} {symbol}"
 
     def age(self, length: timedelta) -> str:
         """Write how long ago something was: `3 minutes`."""

@@ -186,6 +186,12 @@ GATEWAY_EXISTS = ProblemType(
     _("There is a gateway of this name already"),
     _("Choose another name, or open the gateway that exists."),
 )
+INVALID_NAME = ProblemType(
+    "invalid-name",
+    422,
+    _("This name cannot be used"),
+    _("Give a name of letters, digits, `.`, `_` and `-`, at most 64 of them."),
+)
 ENROLMENT_REFUSED = ProblemType(
     "enrolment-refused",
     403,
@@ -215,6 +221,12 @@ NO_QUESTION = ProblemType(
     409,
     _("Nobody asks this any more"),
     _("The meter may count on, or somebody else has answered. Load the page again."),
+)
+NO_REASON = ProblemType(
+    "no-reason",
+    422,
+    _("Say what happened, and how you know"),
+    _("Choose a cause and write the reason: the bills rest on it, and it is kept."),
 )
 ARCHIVE_AWAY = ProblemType(
     "archive-unavailable",

@@ -1,107 +1,144 @@
-"""The engineers' pages: which meters report, what they said, and what could not be understood."""
+"""The engineers' pages of meters: which report, how completely, what one said, and read it now."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
-from functools import partial
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
-from api import freshness, problems
+from api import asking, freshness, problems
+from api.completeness import Completeness, Span, completeness
+from api.errors import DOMAIN_ERRORS, as_problem
+from api.pages import chart
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
-from api.resources import of
-from api.security import PageRequires
-from api.store import gateways
+from api.resources import Resources, of
+from api.security import FormRequires, PageRequires
+from api.store import device_lists, gateway_requests, gateways, questions
 from billing.store.views import meters, runs
+from meters.interval import Interval, local_midnight
+from meters.reading import Series
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy import Connection
+
+    from api.freshness import MeterState
+    from billing.store.views.meters import Standing
+    from meters.meter_type import MeterType
+    from meters.reading import Reading
 
 router = APIRouter(include_in_schema=False, prefix="/engineering")
 
 MeterReader = Annotated[Principal, Depends(PageRequires(Permission.METERS_READ))]
 QuarantineReader = Annotated[Principal, Depends(PageRequires(Permission.QUARANTINE_READ))]
+Asking = Annotated[Principal, Depends(FormRequires(Permission.METERS_ASK))]
 
-METERS_SHOWN = 200
+METERS_SHOWN = 100
 ITEMS_SHOWN = 100
-READINGS_BACK = timedelta(hours=24)
+READINGS_SHOWN = 100
+LONGEST_RANGE_DAYS = 366
 CONTENT_SHOWN = 400
 """How many characters of a content the page shows; the API gives all of it."""
+SUSPECT = "suspect"
+"""The filter for meters whose newest reading is not good."""
 
 
 @router.get("/meters")
-async def list_meters(request: Request, caller: MeterReader, after: str | None = None) -> Response:
-    """Every meter that stands now, with its newest reading, and the gateways that read them."""
+async def list_meters(  # noqa: PLR0917 - the filters of the page
+    request: Request,
+    caller: MeterReader,
+    state: str = "",
+    gateway: str = "",
+    q: str = "",
+    days: Span = Span.DAY,
+    after: str = "",
+) -> Response:
+    """Every meter that stands now, with its newest reading and how complete its readings are."""
     resources = of(request)
     now = resources.now()
     with resources.database.snapshot() as connection:
-        standing = meters.standing(connection, at=now, after=after, limit=METERS_SHOWN + 1)
-        reporting = gateways.gateways(connection)
-        devices = gateways.devices(connection)
+        standing = meters.standing(connection, at=now)
         types = resources.catalogue.known(connection)
-    states = await anyio.to_thread.run_sync(
-        partial(
-            freshness.meter_states,
-            resources.archive,
-            types,
-            standing[:METERS_SHOWN],
-            now=now,
-        )
-    )
+        devices = gateways.devices(connection)
+        read_by = {each.meter: each.gateway for each in device_lists.ways(connection)}
+        names = device_lists.gateway_names(connection)
+    read_by = {meter: found[0] for meter, found in devices.items()} | read_by
+    # by our own order: the databases' collations differ
+    wanted = [
+        each
+        for each in sorted(standing, key=lambda each: each.meter)
+        if (not gateway or read_by.get(each.meter) == gateway)
+        and q.casefold() in f"{each.meter} {each.unit or ''} {each.point}".casefold()
+    ]
+
+    def ask() -> tuple[list[MeterState], list[MeterState], list[Completeness]]:
+        archive = resources.archive
+        states = freshness.meter_states(archive, types, wanted, now=now)
+        matching = [each for each in states if _matches(each, state)]
+        shown = [each for each in matching if each.standing.meter > after][: METERS_SHOWN + 1]
+        listed = shown[:METERS_SHOWN]
+        return states, shown, completeness(archive, types, listed, span=days, now=now)
+
+    states, shown, complete = await anyio.to_thread.run_sync(ask)
     return page(
         request,
         "meters.html",
         principal=caller,
-        states=states,
-        counts=Counter(state.freshness for state in states),
+        states=list(zip(shown, complete, strict=False)),
+        counts=Counter(each.freshness for each in states),
+        doubtful=sum(_matches(each, SUSPECT) for each in states),
         Freshness=freshness.Freshness,
+        Span=Span,
+        is_empty=not standing,
         devices=devices,
-        gateways=reporting,
-        more=standing[METERS_SHOWN - 1].meter if len(standing) > METERS_SHOWN else None,
+        read_by=read_by,
+        gateways=names,
+        chosen={"state": state, "gateway": gateway, "q": q, "days": int(days)},
+        more=shown[METERS_SHOWN - 1].standing.meter if len(shown) > METERS_SHOWN else None,
     )
 
 
 @router.get("/meters/{meter}")
-async def show_meter(request: Request, caller: MeterReader, meter: str) -> Response:
-    """A meter's recent readings with raw words and verdicts."""
-    resources = of(request)
-    now = resources.now()
-    with resources.database.snapshot() as connection:
-        standing = meters.standing(connection, meter=meter)
-        device = gateways.device(connection, meter)
-        types = resources.catalogue.known(connection)
-    if not standing:
-        raise ProblemError(problems.NOT_FOUND)
-    last = standing[-1]
-
-    def ask() -> tuple[freshness.MeterState, list[freshness.Newest]]:
-        archive = resources.archive
-        (state,) = freshness.meter_states(archive, types, [last], now=now)
-        # A meter that has been silent for long still shows what it said last.
-        since = now if state.age is None else now - state.age
-        found = freshness.recent_readings(archive, types, last, back=READINGS_BACK, now=since)
-        return state, found
-
-    state, readings = await anyio.to_thread.run_sync(ask)
-    return page(
-        request,
-        "meter.html",
-        principal=caller,
-        standing=standing,
-        state=state,
-        readings=readings,
-        meter_type=types.get(last.meter_type),
-        zone=ZoneInfo(last.zone),
-        device=device,
+async def show_meter(  # noqa: PLR0917 - what part of the readings is shown
+    request: Request,
+    caller: MeterReader,
+    meter: str,
+    first: str = "",
+    last: str = "",
+    register: str = "",
+    before: int = 0,
+) -> Response:
+    """A meter's readings with raw words and verdicts, as a drawing and as a table."""
+    return await _meter_page(
+        request, caller, meter, Part(first, last, register, before), problem=None
     )
+
+
+@router.post("/meters/{meter}/read")
+async def read_meter(request: Request, caller: Asking, meter: str) -> Response:
+    """Have the meter read now, and lead to where the answer will be."""
+    resources = of(request)
+
+    def ask() -> None:
+        with resources.database.transaction() as connection:
+            types = resources.catalogue.known(connection)
+            asking.ask(connection, types, meter, actor=caller.name, now=resources.now())
+
+    try:
+        await anyio.to_thread.run_sync(ask)
+    except DOMAIN_ERRORS as error:
+        return await _meter_page(request, caller, meter, Part(), problem=as_problem(error))
+    return RedirectResponse(f"{request.url.path.removesuffix('/read')}#now", 303)
 
 
 @router.get("/quarantine")
@@ -112,7 +149,7 @@ async def list_quarantine(
     with of(request).database.snapshot() as connection:
         held = gateways.quarantine(connection, before_id=before, limit=ITEMS_SHOWN + 1)
         total = gateways.quarantined(connection)
-        zone = _zone(connection)
+        zone = zone_of(connection)
     return page(
         request,
         "quarantine.html",
@@ -135,7 +172,125 @@ def readable(content: bytes) -> str:
     return text if len(text) <= CONTENT_SHOWN else text[:CONTENT_SHOWN] + " …"
 
 
-def _zone(connection: Connection) -> ZoneInfo:
+def zone_of(connection: Connection) -> ZoneInfo:
     """Return the zone that times of gateways are shown in: the first community's."""
     found = runs.communities(connection)
     return ZoneInfo(found[0].zone) if found else ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What part of a meter's readings a page shows: local days, a register, up to a time."""
+
+    first: str = ""
+    last: str = ""
+    register: str = ""
+    before: int = 0
+
+    def interval(self, zone: ZoneInfo, newest: datetime) -> Interval:
+        """Return the days that are asked for, else the day before the newest reading."""
+        first, last = _day(self.first), _day(self.last)
+        if first is None and last is None:
+            end = newest + timedelta(seconds=1)
+            return Interval(end - timedelta(days=1), end)
+        first = first or last or newest.date()
+        last = min(max(last or first, first), first + timedelta(days=LONGEST_RANGE_DAYS))
+        after = last + timedelta(days=1)
+        return Interval(local_midnight(first, zone), local_midnight(after, zone))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _matches(found: MeterState, state: str) -> bool:
+    if state == SUSPECT:
+        return bool(found.worst)
+    return not state or found.freshness.value == state
+
+
+async def _meter_page(
+    request: Request,
+    caller: Principal,
+    meter: str,
+    part: Part,
+    *,
+    problem: ProblemError | None,
+) -> Response:
+    resources = of(request)
+    now = resources.now()
+    with resources.database.snapshot() as connection:
+        standing = meters.standing(connection, meter=meter)
+        device = gateways.device(connection, meter)
+        way = device_lists.way_of(connection, meter)
+        types = resources.catalogue.known(connection)
+        asked = gateway_requests.reads_of(connection, meter, limit=1)
+        open_questions = questions.open_questions(connection, meter=meter)
+    if not standing:
+        raise ProblemError(problems.NOT_FOUND)
+    last = standing[-1]
+    looked = await anyio.to_thread.run_sync(_look, resources, types, last, part, now)
+    request_state = asked[0].state(now) if asked else None
+    return page(
+        request,
+        "meter.html",
+        principal=caller,
+        status=200 if problem is None else problem.kind.status,
+        problem=problem,
+        standing=standing,
+        meter_type=types.get(last.meter_type),
+        zone=ZoneInfo(last.zone),
+        device=device,
+        way=way,
+        asked=asked[0] if asked else None,
+        asked_state=None if request_state is None else request_state.value,
+        waits=request_state is not None and request_state.value in ("waiting", "taken"),
+        questions=open_questions,
+        part=part,
+        **looked,
+    )
+
+
+def _look(
+    resources: Resources,
+    types: Mapping[str, MeterType],
+    standing: Standing,
+    part: Part,
+    now: datetime,
+) -> dict[str, object]:
+    """Return what the archive says of the meter; may wait for it."""
+    archive, zone = resources.archive, ZoneInfo(standing.zone)
+    (state,) = freshness.meter_states(archive, types, [standing], now=now)
+    known = types.get(standing.meter_type)
+    names = {} if known is None else known.registers
+    chosen = part.register if part.register in names else next(iter(_billing(known)), "")
+    # a meter that has been silent for long still shows what it said last
+    newest = now if state.age is None else now - state.age
+    interval = part.interval(zone, newest)
+    found: Sequence[Reading] = ()
+    if chosen:
+        found = archive.readings(Series(standing.meter, chosen), interval)
+    until = part.before
+    table = [each for each in reversed(found) if not until or each.time.timestamp() < until]
+    shown = table[:READINGS_SHOWN]
+    return {
+        "state": state,
+        "registers": list(names),
+        "register": chosen,
+        "unit": names[chosen].canonical_unit if chosen else "",
+        "readings": shown,
+        "more": int(shown[-1].time.timestamp()) if len(table) > len(shown) else None,
+        "counts": Counter(each.verdict.name.lower() for each in found),
+        "chart": chart.of_readings(found, interval),
+        "interval": interval,
+        "complete": {
+            span: completeness(archive, types, [state], span=span, now=now)[0] for span in Span
+        },
+    }
+
+
+def _billing(known: MeterType | None) -> Sequence[str]:
+    return () if known is None else list(known.billing_registers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from api.store.unknown_meters import Unknown
     from meters.meter_type import MeterType
 
-GatewayName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,63}$")]
+GATEWAY_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+GatewayName = Annotated[str, Field(pattern=rf"^{GATEWAY_NAME.pattern}$")]
 
 
 class NewGateway(BaseModel):

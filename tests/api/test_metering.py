@@ -150,7 +150,7 @@ def test_messages_that_are_nowhere_are_seen(house: House) -> None:
     send(house, tally={**REPORT["tally"], "received": 15})
     (gateway,) = house.caller("engineer").get("/v1/gateways").json()["items"]
     assert gateway["unaccounted"] == 3
-    assert "3 unaccounted for" in house.reader("engineer").get("/engineering/meters").text
+    assert "3 unaccounted for" in house.reader("engineer").get("/engineering/gateways").text
 
 
 def test_a_key_reports_as_its_own_gateway_only(house: House) -> None:
@@ -280,7 +280,7 @@ def test_the_meters_page_shows_what_the_gateway_says(house: House) -> None:
     page = house.reader("engineer").get("/engineering/meters").text
     assert "Does not answer; tried less often" in page
     assert "no answer within 0.5 s" in page
-    assert "Nothing lost" in page
+    assert "Nothing lost" in house.reader("engineer").get("/engineering/gateways").text
 
 
 def test_figures_for_prometheus_hold_no_personal_data(billed: House) -> None:

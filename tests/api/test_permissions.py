@@ -110,6 +110,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "/engineering/meters": (303, 403, 403, 403, 200),
     "/engineering/meters/E-1-201": (303, 403, 403, 403, 200),
     "/engineering/quarantine": (303, 403, 403, 403, 200),
+    "/engineering/gateways": (303, 403, 403, 403, 200),
+    "/engineering/gateways/nobody": (303, 403, 403, 403, 404),
+    "/engineering/unknown": (303, 403, 403, 403, 200),
+    "/engineering/questions": (303, 403, 403, 403, 200),
+    "/engineering/types": (303, 403, 403, 403, 200),
+    "/engineering/types/eastron-sdm120": (303, 403, 403, 403, 200),
     "/login": (200, 303, 303, 303, 303),
     "/problems/four-eyes": (200, 200, 200, 200, 200),
 }

@@ -1,0 +1,103 @@
+"""How complete a meter's readings are: for how many of the expected instants there is a good one.
+
+Of the last day every hour is expected to hold one; of longer spans every local midnight, where
+bills are cut, to have one near it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from meters.archive.protocol import BOUNDARY_WINDOW
+from meters.interval import local_midnight
+from meters.reading import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from api.freshness import MeterState
+    from billing.store.views.meters import Standing
+    from meters.archive.protocol import Archive, Boundary
+    from meters.meter_type import MeterType
+
+HOUR = timedelta(hours=1)
+
+
+class Span(IntEnum):
+    """How many days are looked back."""
+
+    DAY = 1
+    WEEK = 7
+    MONTH = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Of `expected` instants, as many as `good` have a good reading of every billing register."""
+
+    good: int
+    expected: int
+
+    @property
+    def percent(self) -> int | None:
+        """The share in whole percent, rounded down: 100 is said of what lacks nothing alone."""
+        return self.good * 100 // self.expected if self.expected else None
+
+
+def completeness(
+    archive: Archive,
+    types: Mapping[str, MeterType],
+    states: Sequence[MeterState],
+    *,
+    span: Span,
+    now: datetime,
+) -> list[Completeness]:
+    """Return how complete the readings of the meters of `states` are, in their order.
+
+    A register that a meter has never shown is not waited for. One question to the archive an
+    instant, whatever the number of meters. May wait for the archive, so it belongs into a thread.
+    Raises `ArchiveUnavailableError`.
+    """
+    series = {each.standing.meter: _series(types, each) for each in states}
+    good, expected = dict.fromkeys(series, 0), dict.fromkeys(series, 0)
+    by_zone: dict[str, list[Standing]] = defaultdict(list)
+    for each in states:
+        by_zone[each.standing.zone].append(each.standing)
+    window = HOUR if span is Span.DAY else BOUNDARY_WINDOW
+    for zone, members in by_zone.items():
+        for instant in instants(span, zone=ZoneInfo(zone), now=now):
+            # an instant before the meter stood there is nobody's duty
+            due = [e for e in members if series[e.meter] and e.start <= instant - window]
+            wanted = [one for each in due for one in series[each.meter]]
+            found = archive.boundaries(wanted, instant, window=window) if wanted else {}
+            for each in due:
+                expected[each.meter] += 1
+                good[each.meter] += all(_has_one(found[one], span) for one in series[each.meter])
+    return [Completeness(good[e.standing.meter], expected[e.standing.meter]) for e in states]
+
+
+def _series(types: Mapping[str, MeterType], state: MeterState) -> list[Series]:
+    """Return what is expected of a meter: what it has shown, or all that bills may rest on."""
+    meter = state.standing.meter
+    if state.newest:
+        return [Series(meter, each.register) for each in state.newest]
+    known = types.get(state.standing.meter_type)
+    return [] if known is None else [Series(meter, name) for name in known.billing_registers]
+
+
+def _has_one(found: Boundary, span: Span) -> bool:
+    return found.before is not None or (span is not Span.DAY and found.after is not None)
+
+
+def instants(span: Span, *, zone: ZoneInfo, now: datetime) -> list[datetime]:
+    """Return the instants that are looked at: the ends of full hours, or local midnights."""
+    if span is Span.DAY:
+        end = now.replace(minute=0, second=0, microsecond=0)
+        return [end - HOUR * back for back in range(24)]
+    today = now.astimezone(zone).date()
+    return [local_midnight(today - timedelta(days=back), zone) for back in range(span)]
