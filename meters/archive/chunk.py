@@ -18,7 +18,7 @@ import json
 import struct
 import zlib
 from decimal import Decimal
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,16 +43,12 @@ _WINDOW_BITS = -12  # 4 KiB: a block is smaller, and a small window is set up fa
 _MEMORY_LEVEL = 5
 _WORD_CHARACTERS = 5  # "462a "
 _WORDS_MAX = 4
+_MISSING, _VERDICTS, _REASONS = 1, 2, 4
+"""What is there. Plain integers: flags of an enumeration are slow to ask."""
 
 
 class CorruptChunkError(RuntimeError):
     """A block that does not unpack to what was packed; the readings in it need a backup."""
-
-
-class _Has(IntFlag):
-    MISSING = 1
-    VERDICTS = 2
-    REASONS = 4
 
 
 class _Raw(IntEnum):
@@ -88,16 +84,16 @@ def pack(rows: Sequence[Row]) -> bytes:
     held = [row.value for row in rows]
     missing = [value is None for value in held]
     values = _filled(held)
-    has = _Has(0)
+    has = 0
     parts = [_packed(np.array([row.time for row in rows], np.int64)), _packed(values)]
     if any(missing):
-        has |= _Has.MISSING
+        has |= _MISSING
         parts.append(np.packbits(missing).tobytes())
     if any(row.verdict for row in rows):
-        has |= _Has.VERDICTS
+        has |= _VERDICTS
         parts.append(bytes(row.verdict for row in rows))
     if any(row.reasons for row in rows):
-        has |= _Has.REASONS
+        has |= _REASONS
         parts.append(_texts([row.reasons for row in rows]))
     parts.append(_packed_raw([row.raw for row in rows], values))
     squeezer = zlib.compressobj(9, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
@@ -126,11 +122,11 @@ class Chunk:
         self.times, at = _unpacked(self._content, at, count)
         self._values_at = at
         at = _after(self._content, at, count)
-        self._missing_at = at if has & _Has.MISSING else 0
+        self._missing_at = at if has & _MISSING else 0
         at += (count + 7) // 8 if self._missing_at else 0
-        self._verdicts_at = at if has & _Has.VERDICTS else 0
+        self._verdicts_at = at if has & _VERDICTS else 0
         at += count if self._verdicts_at else 0
-        self._reasons_at = at if has & _Has.REASONS else 0
+        self._reasons_at = at if has & _REASONS else 0
         if self._reasons_at:
             (length,) = _LENGTH.unpack_from(self._content, at)
             at += _LENGTH.size + length
@@ -226,7 +222,7 @@ def _unpacked(content: bytes, at: int, count: int) -> tuple[Int64s, int]:
         if unit != 1:
             numbers *= unit
     numbers[0] = first
-    return np.cumsum(numbers, out=numbers), at + width * (count - 1)
+    return numbers.cumsum(out=numbers), at + width * (count - 1)
 
 
 def _after(content: bytes, at: int, count: int) -> int:
