@@ -2,8 +2,9 @@
 
 The baseline is the last good reading. Readings that contradict it but agree with each other are its
 rival. A rival that persists has to be answered for by a person, unless nothing has confirmed the
-baseline: one that began with a jump (the first reading of all, a rollover, a growth of more than
-an hour's at the highest rate) is on probation, and what was there before stands by as its rival.
+baseline: one that began with a jump (the first reading of all, a rollover, a growth of more than an
+hour's and a quarter of what fits the time) is on probation, and what was there before stands by as
+its rival.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from meters.baseline import Baseline, Probation, Rival
-from meters.growth import growth, is_jump
+from meters.growth import growth, is_jump, is_steep
 from meters.question import PERSISTING_READINGS, PERSISTING_TIME, persists
 from meters.reading import Reason, Verdict
 
@@ -78,9 +79,12 @@ def _suspect(reason: Reason, baseline: Baseline) -> Outcome:
 def _moved(
     register: Register, baseline: Baseline, time: datetime, value: Decimal, grown: Decimal
 ) -> Outcome:
-    """Move the baseline to a reading that goes on from it."""
+    """Move the baseline to a reading that goes on from it.
+
+    A jump after a jump confirms it: a meter that is rarely read jumps each time.
+    """
     turned = value < baseline.value
-    if turned or is_jump(register, grown):
+    if turned or (not baseline.stands_by and is_steep(register, grown, time - baseline.time)):
         jumped = Baseline(time, value, time, _stands_by(baseline), Probation(time, 1))
         reasons = (Reason.ROLLOVER, Reason.UNCONFIRMED) if turned else (Reason.UNCONFIRMED,)
         return GOOD, reasons, jumped

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HOUR_S = 3600
 DAY_S = 86_400
+STEEP_PARTS = 4
 GRACE_S = 60
 """Added to the time between two readings: clocks and answers are not exact to the second."""
 
@@ -53,6 +54,17 @@ def growth(
         return Reason.AMBIGUOUS
     wrapped = difference + modulus
     return wrapped if 0 <= wrapped * HOUR_S <= most else Reason.FALLING
+
+
+def is_steep(register: Register, grown: Decimal, elapsed: timedelta) -> bool:
+    """Return whether `grown` is a jump, and over a quarter of what could be counted in `elapsed`.
+
+    A meter that is read once a day counts more than an hour's each day; a glitch fills the time.
+    """
+    rate = register.canonical_max_rate
+    if rate is None or grown <= rate + register.smallest_step:
+        return False
+    return grown * STEEP_PARTS * HOUR_S > rate * _counted_s(elapsed)
 
 
 def is_jump(register: Register, grown: Decimal) -> bool:

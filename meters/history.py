@@ -10,8 +10,9 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from meters.archive.protocol import BOUNDARY_WINDOW, Boundary
-from meters.growth import growth, is_jump
+from meters.growth import growth, is_steep
 from meters.reading import Reading, Reason, Verdict
+from meters.register_at import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,14 +24,17 @@ if TYPE_CHECKING:
 class History:
     """The good readings of one register, without those that later ones disprove."""
 
-    def __init__(self, register: Register, readings: Iterable[Reading]) -> None:
+    def __init__(
+        self, register: Register, readings: Iterable[Reading], *, trusting: bool = False
+    ) -> None:
+        """Hold the good ones of `readings`; `trusting` takes what nothing settles as confirmed."""
         good = [r for r in readings if r.verdict is Verdict.GOOD and r.value is not None]
         good.sort(key=lambda reading: reading.time)
         disproved, unsettled = _settle(register, good)
         self.standing: Sequence[Reading] = [r for r in good if r.time not in disproved]
         self.disproved: Sequence[Reading] = [r for r in good if r.time in disproved]
         self._times = [reading.time for reading in self.standing]
-        self._settled = {r.time: r for r in self.standing if r.time not in unsettled}
+        self._settled = {r.time: r for r in self.standing if trusting or r.time not in unsettled}
 
     def confirms(self, reading: Reading) -> bool:
         """Return whether `reading` stands, and a later one settles that it does."""
@@ -66,17 +70,19 @@ def _settle(
             run = []
         elif Reason.UNCONFIRMED not in reading.reasons:
             run = []
-        elif run and before is not None and not _jumps(register, before, reading):
-            run.append(reading.time)
-        else:
+        elif before is None or _begins(register, before, reading, after_first=good[0].time in run):
             unsettled.update(run)  # another jump, before anything confirmed the last one
             run = [reading.time]
+        else:
+            run.append(reading.time)
         before = reading
     return frozenset(disproved), frozenset(unsettled.union(run))
 
 
-def _jumps(register: Register, before: Reading, after: Reading) -> bool:
-    if Reason.ROLLOVER in after.reasons or before.value is None or after.value is None:
+def _begins(register: Register, before: Reading, reading: Reading, *, after_first: bool) -> bool:
+    """Return whether an unconfirmed `reading` begins anew, as the judge counts it."""
+    if Reason.ROLLOVER in reading.reasons or Reason.UNCONFIRMED not in before.reasons:
         return True
-    grown = growth(register, before.value, after.value, after.time - before.time)
-    return isinstance(grown, Reason) or is_jump(register, grown)
+    elapsed = reading.time - before.time
+    grown = growth(register, value_of(before), value_of(reading), elapsed)
+    return isinstance(grown, Reason) or (after_first and is_steep(register, grown, elapsed))

@@ -85,7 +85,7 @@ def judge(observation: Observation, register: Register, baseline: Baseline | Non
         fault = observation.fault or Reason.NOT_A_NUMBER
         return Judged(_reading(observation, Verdict.INVALID, (fault,)), baseline)
     kind = register.kind
-    if kind is Kind.GAUGE or kind is Kind.PARTIAL:
+    if kind is Kind.GAUGE or kind is Kind.PARTIAL or register.check_only:
         return Judged(_reading(observation, Verdict.GOOD, ()), baseline)
     if baseline is not None:
         verdict, reasons, kept = weigh(register, baseline, observation.time, value)
@@ -105,7 +105,7 @@ def _disputed(meter_type: MeterType, seen: Mapping[str, Observation]) -> frozens
         name
         for check in violated(meter_type, values)
         for name in (check.total, *check.parts)
-        if meter_type.registers[name].kind.is_billing
+        if meter_type.registers[name].is_billing
     }
     return frozenset(names)
 

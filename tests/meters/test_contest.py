@@ -238,12 +238,28 @@ def test_a_jump_after_an_outage_that_goes_on_is_confirmed() -> None:
     assert baseline.rival is None
 
 
-def test_two_jumps_in_a_row_are_both_unconfirmed() -> None:
-    twice = later(2 * OUTAGE, "9000", "9000.1", "9000.2")
+def test_a_jump_after_a_jump_confirms_it() -> None:
+    """A meter that is read once in three days, and busy, jumps each time."""
+    jumps = [seen(value, (i + 1) * OUTAGE) for i, value in enumerate(("5000", "9000", "13000"))]
 
-    readings, _ = judged([*every_quarter(*STEADY), *later(OUTAGE, "5000"), *twice])
+    readings, baseline = judged([*every_quarter(*STEADY), *jumps])
 
-    assert [reasons(each) for each in readings[3:]] == [*[{"unconfirmed"}] * 3, set()]
+    assert [reasons(each) for each in readings[3:]] == [{"unconfirmed"}, {"unconfirmed"}, set()]
+    assert shown(baseline) == (START + 3 * OUTAGE, Decimal(13_000))
+
+
+def test_a_jump_does_not_confirm_the_first_reading() -> None:
+    readings, _ = judged([*every_quarter("0"), *later(OUTAGE, "5000", "5000.1", "5000.2")])
+
+    assert [reasons(each) for each in readings] == [*[{"unconfirmed"}] * 3, set()]
+
+
+def test_a_meter_that_is_read_once_a_day_does_not_jump() -> None:
+    days = [seen(str(100 + 300 * day), day * timedelta(days=1)) for day in range(10)]
+
+    readings, _ = judged(days)
+
+    assert [reasons(each) for each in readings[2:]] == [set()] * 8
 
 
 def test_what_was_before_a_jump_stands_by_until_the_jump_is_confirmed() -> None:
