@@ -9,7 +9,7 @@ RUNTIME := .venv/runtime-installed
 DEV := .venv/dev-installed
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types contracts bench docs docs-check lock clean
+.PHONY: help demo test lint format types contracts bench chaos docs docs-check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -38,7 +38,11 @@ contracts: $(DEV) ## check who imports whom
 
 bench: $(DEV) ## measure (ARGS="polling spool" runs some of it)
 	@sh tests/install-services
-	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
+	@PYTHONPATH=.:tests/support $(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+chaos: $(DEV) ## kill gateway, broker and archive, fill the disk, and count what is lost
+	@sh tests/install-services
+	@PYTHONPATH=.:tests/support $(BIN)/python tests/chaos/run.py $(ARGS)
 
 docs: $(RUNTIME) ## write the generated documents
 	$(BIN)/tallygate docs

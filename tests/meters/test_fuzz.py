@@ -1,6 +1,6 @@
 """Whatever comes over the wire is understood or refused: nothing else is ever raised.
 
-The suite takes a thousand damaged answers of the shipped types; `FUZZ=200000 pytest
+The suite takes a thousand damaged answers of the shipped types; `TALLYGATE_FUZZ=200000 pytest
 tests/meters/test_fuzz.py` takes as many as are asked for. The seed makes them repeatable.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from meters.register_decoder import Decoded
 
 SEED = 20261122
-COUNT = int(os.environ.get("FUZZ", "1000"))
+COUNT = int(os.environ.get("TALLYGATE_FUZZ", "1000"))
 PIECES = [
     *(b'"', b"{", b"}", b"[", b"]", b":", b",", b"\\u", b"\\ud800", b"\xff", b"\0", b"-", b"+"),
     *(b"0", b"9" * 30, b"1e999", b"-1e-999999999", b"1e99999999999999999999", b"NaN", b"Infinity"),
