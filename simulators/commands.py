@@ -20,6 +20,7 @@ from simulators.community import ModbusAddress, demo_community
 from simulators.faults import FaultError, FaultKind, load_faults
 from simulators.fleet import Fleet
 from simulators.foreground import option
+from simulators.framing import RtuFraming, TcpFraming
 from simulators.line import Absent, Line
 from simulators.modbus import ModbusBus
 from simulators.mqtt import BrokerUnreachableError, Publisher
@@ -142,6 +143,7 @@ def _keep_up(running: EmbeddedBroker, losses: list[Fault], stop: threading.Event
     help="What answers for a unit that is not there.",
 )
 @option("--turnaround-ms", type=click.IntRange(0), default=0, help="Time a meter takes to answer.")
+@click.option("--rtu", is_flag=True, help="RTU frames over TCP, as transparent gateways carry.")
 @foreground.faults_option
 @foreground.json_option
 @foreground.follow_option
@@ -152,17 +154,19 @@ def modbus(
     port: int,
     absent: str,
     turnaround_ms: int,
+    rtu: bool,
     faults: Path | None,
     as_json: bool,
     follow_stdin: bool,
 ) -> None:
-    """Run the community's Modbus TCP meters, each bus on a port of its own."""
+    """Run the community's Modbus meters, each bus on a port of its own."""
     fleet, plan = _fleet(seed, faults)
     buses = [
         ModbusBus(
             Line(
                 bus.id,
                 fleet.on_bus(bus.id),
+                framing=RtuFraming() if rtu else TcpFraming(),
                 plan=plan,
                 absent=Absent(absent),
                 turnaround_ms=turnaround_ms,

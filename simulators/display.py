@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from meters.words import WordType
 
 
+_REMEMBERED = 2048
+
+
 def step_of(register: Register) -> int:
     """Return the smallest step that `register` shows, in 10⁻⁴ of its canonical unit.
 
@@ -47,6 +50,7 @@ class Display:
         self._shift = register.offset / register.scale
         self.modulus = self._wrap()
         """Where the counter wraps to zero, in 10⁻⁴ of its unit; None where it never does."""
+        self._words: dict[int, tuple[int, ...]] = {}
 
     def _wrap(self) -> int | None:
         register = self._register
@@ -85,7 +89,14 @@ class Display:
 
     def words(self, value: int) -> tuple[int, ...]:
         """Return the words of the wire for `value`; an integer register wraps where it is full."""
-        return from_wire(self.wire(value))
+        shown = self.shown(value)
+        # most counters stand still most of the time, and all exports of a street at 0
+        words = self._words.get(shown)
+        if words is None:
+            if len(self._words) >= _REMEMBERED:
+                self._words.clear()
+            words = self._words[shown] = from_wire(self.wire(shown))
+        return words
 
     def wire(self, value: int) -> bytes:
         """Return the bytes of the wire for `value`; a gauge stays at the end of its range."""

@@ -33,6 +33,7 @@ _WITHOUT_WORDS = frozenset(
         FaultKind.WRONG_FUNCTION,
         FaultKind.WRONG_TRANSACTION,
         FaultKind.WRONG_CRC,
+        FaultKind.NOISE,
         FaultKind.EARLIER,
         FaultKind.HANG_UP,
     }

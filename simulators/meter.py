@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from meters.access import TimeFormat
 from meters.interval import utc
-from meters.meter_type import Kind
 from meters.quantity import PER_UNIT, to_scaled
 from simulators.chance import between
 from simulators.envelope import Envelope, Uplink, enveloped, topic_of
@@ -102,6 +101,8 @@ class SimulatedMeter:
 
     def words(self, name: str, time: datetime, condition: Condition = SOUND) -> tuple[int, ...]:
         """Return the words of the register `name` at `time`, in wire order."""
+        if condition is SOUND and name != IDENTITY:
+            return self.model.displays[name].words(self._truth.value(name, time))
         if name == IDENTITY:
             access = self.meter_type.modbus
             if access is None or access.identity is None:
@@ -119,16 +120,13 @@ class SimulatedMeter:
         condition: Condition = SOUND,
     ) -> dict[int, int]:
         """Return address → word for the registers `names` (by default the billing registers)."""
-        access = self.meter_type.modbus
-        if access is None:
+        if self.publishes:
             raise ValueError(f"{self.id} publishes, and is not on Modbus")
+        first_word = self.model.first_word
         image: dict[int, int] = {}
         for name in self.model.billing if names is None else names:
-            if name == IDENTITY and access.identity is not None:
-                address = access.identity.address
-            else:
-                address = self.meter_type.registers[name].span.start
-            image.update(enumerate(self.words(name, time, condition), start=address))
+            words = self.words(name, time, condition)
+            image.update(enumerate(words, start=first_word[name]))
         return image
 
     def messages(self, time: datetime, condition: Condition = SOUND) -> tuple[Message, ...]:
@@ -192,7 +190,7 @@ class SimulatedMeter:
         match condition.shows_in(name):
             case FaultKind.SENTINEL:
                 return display.sentinel_text()
-            case FaultKind.WRONG_TYPE if self.meter_type.registers[name].kind is not Kind.GAUGE:
+            case FaultKind.WRONG_TYPE if name not in self.model.gauges:
                 return json.dumps(display.text(self._value(name, time, condition)))
             case _:
                 return display.text(self._value(name, time, condition))
@@ -241,7 +239,7 @@ class SimulatedMeter:
                 return 0
             case FaultKind.STUCK if condition.fault is not None:
                 return truth.value(name, condition.fault.since)
-            case FaultKind.SPIKE if self.meter_type.registers[name].kind is not Kind.GAUGE:
+            case FaultKind.SPIKE if name not in self.model.gauges:
                 amount = None if condition.fault is None else condition.fault.fault.amount
                 return truth.value(name, time) + to_scaled(SPIKE if amount is None else amount)
             case FaultKind.CROSSED:

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 from simulators.broker import LOOPBACK
-from simulators.framing import NoFrameError
+from simulators.conversation import Conversation
 from simulators.ports import listen_error
 
 if TYPE_CHECKING:
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from simulators.line import Line, Reply
+    from simulators.line import Line
 
 log = logging.getLogger(__name__)
 
 SILENCE_S = 0.05
 """Silence that ends an RTU frame: TCP may deliver a frame in pieces."""
-_CHUNK = 4096
 _WATCH_S = 0.2
 
 
@@ -51,7 +50,7 @@ class ModbusBus:
         self._clock = clock
         self._server: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[_Connection] = set()
 
     async def start(self) -> Self:
         """Listen, and return once connections are accepted."""
@@ -80,7 +79,11 @@ class ModbusBus:
 
     async def _listen(self) -> None:
         try:
-            self._server = await asyncio.start_server(self._serve, self.host, self.port)
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: _Connection(self.line, self._clock, self._connections),
+                self.host,
+                self.port,
+            )
         except OSError as error:
             what = f"the Modbus bus {self.line.name!r}"
             raise listen_error(self.host, self.port, what, error) from error
@@ -90,10 +93,8 @@ class ModbusBus:
         if self._server is None:
             return
         self._server.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in tuple(self._connections):
+            connection.close()
         await self._server.wait_closed()
         self._server = None
 
@@ -110,66 +111,45 @@ class ModbusBus:
                     log.warning("%s: %s", self.line.name, error)
             await asyncio.sleep(_WATCH_S)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        try:
-            await self._talk(reader, writer)
-        except (NoFrameError, ConnectionError) as error:
-            log.debug("%s: the connection ends: %s", self.line.name, error)
-        except asyncio.CancelledError:
-            log.debug("%s: closed with the bus", self.line.name)
-        finally:
-            writer.close()
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        framing = self.line.framing
-        buffer = bytearray()
-        while True:
-            while (request := framing.take(buffer)) is not None:
-                reply = self.line.reply(request, self._clock())
-                if reply is not None and not await self._send(reply, writer):
-                    return
-            silence_s = SILENCE_S if framing.is_rtu and buffer else None
-            try:
-                async with asyncio.timeout(silence_s):
-                    received = await reader.read(_CHUNK)
-            except TimeoutError:
-                request = framing.take_at_silence(buffer)
-                reply = None if request is None else self.line.reply(request, self._clock())
-                if reply is not None and not await self._send(reply, writer):
-                    return
-                continue
-            if not received:
-                return
-            buffer += received
+class _Connection(asyncio.Protocol):
+    """A master's connection to `bus`."""
 
-    async def _send(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
-        """Send `reply`; return whether the connection goes on."""
-        if reply.late:
-            task = asyncio.create_task(_send_late(reply, writer))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            return True
-        if reply.delay_ms:
-            await _sleep_ms(reply.delay_ms)
-        writer.write(reply.frame)
-        await writer.drain()
-        return not reply.hang_up
+    def __init__(
+        self, line: Line, clock: Callable[[], datetime], connections: set[_Connection]
+    ) -> None:
+        self._line = line
+        self._clock = clock
+        self._connections = connections
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError(f"{transport!r} is no connection")
+        self._transport = transport
+        self._conversation = Conversation(
+            self._line,
+            clock=self._clock,
+            write=transport.write,
+            hang_up=transport.close,
+            later=asyncio.get_running_loop().call_later,
+            silence_s=SILENCE_S,
+        )
+        self._connections.add(self)
 
-async def _send_late(reply: Reply, writer: asyncio.StreamWriter) -> None:
-    await _sleep_ms(reply.delay_ms)
-    if writer.is_closing():
-        return
-    try:
-        writer.write(reply.frame)
-        await writer.drain()
-    except ConnectionError:
-        log.debug("a late answer came after the client had gone")
+    def data_received(self, data: bytes) -> None:
+        self._conversation.hear(data)
 
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
 
-async def _sleep_ms(milliseconds: int) -> None:
-    await asyncio.sleep(milliseconds / 1000)
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._conversation.end()
+        self._connections.discard(self)
+
+    def close(self) -> None:
+        self._conversation.end()
+        self._transport.close()

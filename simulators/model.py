@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from meters.meter_type import Kind
 from simulators.display import Display
 from simulators.payload import PayloadForm
 from simulators.truth import bands_of, recipes
@@ -35,6 +36,9 @@ class Model:
         self.bands = bands_of(meter_type)
         self.displays = {name: Display(meter_type, name) for name in meter_type.registers}
         self.billing = tuple(meter_type.billing_registers)
+        self.gauges = frozenset(
+            name for name, each in meter_type.registers.items() if each.kind is Kind.GAUGE
+        )
         self.plain = {
             register.topic: name
             for name, register in meter_type.registers.items()
@@ -47,6 +51,8 @@ class Model:
         }
         """By the topic below the meter's: the JSON that it brings, None for a plain value."""
         self._spans = sorted(_spans(meter_type))
+        self.first_word = {span.name: span.first for span in self._spans}
+        """The address at which each register, and the identity register, begins."""
         self._asked: dict[tuple[int, int, int], tuple[str, ...] | None] = {}
 
     @property

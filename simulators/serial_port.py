@@ -9,13 +9,15 @@ import os
 import tty
 from typing import TYPE_CHECKING, Self
 
+from simulators.conversation import Conversation
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
-    from simulators.line import Line, Reply
+    from simulators.line import Line
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +50,7 @@ class SerialMeters:
         self._link = link
         self._ours = -1
         self._theirs = -1
-        self._buffer = bytearray()
-        self._silence: asyncio.TimerHandle | None = None
+        self._conversation: Conversation | None = None
 
     async def __aenter__(self) -> Self:
         self._ours, self._theirs = os.openpty()
@@ -67,6 +68,7 @@ class SerialMeters:
                     f"{self._link} cannot be a link to the serial port: {error.strerror}; choose "
                     "a name in a folder of your own"
                 ) from error
+        self._conversation = self._converse()
         asyncio.get_running_loop().add_reader(self._ours, self._receive)
         return self
 
@@ -77,8 +79,8 @@ class SerialMeters:
         trace: TracebackType | None,
     ) -> None:
         asyncio.get_running_loop().remove_reader(self._ours)
-        if self._silence is not None:
-            self._silence.cancel()
+        if self._conversation is not None:
+            self._conversation.end()
         if self._link is not None:
             self._link.unlink(missing_ok=True)
         self._close()
@@ -89,29 +91,27 @@ class SerialMeters:
         self._ours = self._theirs = -1
 
     def _receive(self) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
         with contextlib.suppress(BlockingIOError):
-            self._buffer += os.read(self._ours, _CHUNK)
-        while (request := self.line.framing.take(self._buffer)) is not None:
-            self._answer(self.line.reply(request, self._clock()))
-        if self._buffer:
-            loop = asyncio.get_running_loop()
-            self._silence = loop.call_later(SILENCE_S, self._fell_silent)
+            received = os.read(self._ours, _CHUNK)
+            if self._conversation is not None:
+                self._conversation.hear(received)
 
-    def _fell_silent(self) -> None:
-        request = self.line.framing.take_at_silence(self._buffer)
-        if request is not None:
-            self._answer(self.line.reply(request, self._clock()))
+    def _converse(self) -> Conversation:
+        return Conversation(
+            self.line,
+            clock=self._clock,
+            write=self._write,
+            hang_up=self._forget,
+            later=asyncio.get_running_loop().call_later,
+            silence_s=SILENCE_S,
+        )
 
-    def _answer(self, reply: Reply | None) -> None:
-        if reply is None:
-            return
-        loop = asyncio.get_running_loop()
-        loop.call_later(reply.delay_ms / 1000, self._send, reply.frame)
+    def _forget(self) -> None:
+        """Begin anew where a connection would end: nobody hangs up a serial line."""
+        self._conversation = self._converse()
 
-    def _send(self, frame: bytes) -> None:
-        if self._ours < 0 or self.line.is_lost(self._clock()):
+    def _write(self, frame: bytes) -> None:
+        if self.line.is_lost(self._clock()):
             return
         try:
             os.write(self._ours, frame)

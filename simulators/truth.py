@@ -32,7 +32,7 @@ _POWER = frozenset({"kW", "m3/h"})
 _REVERSED = re.compile(r"export|reverse|return")
 _BOTH_WAYS = re.compile(r"(^|_)(total|sum)(_|$)")
 _NET = re.compile(r"(^|_)net(_|$)")
-_AT_DATE = re.compile(r"target|set_date|month")
+_AT_DATE = re.compile(r"target|set_date|due_date")
 _BETWEEN_PHASES = re.compile(r"l[1-3]_?l[1-3]")
 _PART = re.compile(r"_([tl])([1-9])(_|$)")
 

@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from meters.catalog import load_folder, shipped
+from meters.catalog.choice import UnknownTypeError, chosen_type
 from meters.definition import DefinitionError
 from meters.interval import Interval
-from meters.proof import load_meter_types
 from simulators import foreground
 from simulators.bench.meters import Bench, BenchError, on_lines
 from simulators.broker import LOOPBACK
@@ -129,7 +128,10 @@ def meter(**options: Any) -> None:
     answer on Modbus TCP unless --rtu or --pty is given; the others publish to --mqtt, by default to
     a broker on this machine.
     """
-    meter_type = _meter_type(options.pop("type_"), options.pop("types"))
+    try:
+        meter_type = chosen_type(options.pop("type_"), options.pop("types"))
+    except (DefinitionError, UnknownTypeError) as error:
+        raise click.ClickException(str(error)) from error
     clock = _clock(options.pop("start"), options.pop("speed"))
     faults: Path | None = options.pop("faults")
     ways = Ways(**{name: options.pop(name) for name in Ways.__dataclass_fields__})
@@ -150,22 +152,6 @@ def meter(**options: Any) -> None:
         ListenError,
     ) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _meter_type(wanted: str, folder: Path | None) -> MeterType:
-    try:
-        if wanted.endswith(".toml"):
-            return load_meter_types(Path(wanted))[0]
-        known = {**shipped(), **({} if folder is None else load_folder(folder))}
-    except (DefinitionError, OSError) as error:
-        raise click.ClickException(str(error)) from error
-    if wanted not in known:
-        alike = [type_id for type_id in known if wanted.lower() in type_id] or list(known)
-        raise click.ClickException(
-            f"there is no meter type {wanted!r}; known are {', '.join(alike)}, and --types names a "
-            "folder of your own"
-        )
-    return known[wanted]
 
 
 def _bench(
