@@ -15,7 +15,9 @@ COMMANDS = {
     "docs": "deploy.docs",
     "gateway": "gateway.commands",
     "key": "api.commands",
+    "meters": "gateway.bench.commands",
     "simulate": "simulators.commands",
+    "usage": "meters.commands",
     "user": "api.commands",
 }
 """Each command and the module that holds it under the same name."""
