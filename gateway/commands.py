@@ -18,6 +18,7 @@ from gateway.device_list import DeviceList, DeviceListFile, Kept
 from gateway.enrolment import EnrolmentError
 from gateway.enrolment import enrol as enrol_gateway
 from gateway.health import status as gateway_status
+from gateway.log_lines import log_to_stderr
 from gateway.run import run_until_signalled
 from gateway.running import GatewayFailedError
 from gateway.settings import Settings
@@ -48,18 +49,16 @@ def gateway() -> None:
 @gateway.command()
 @SITE
 @click.option("--verbose", is_flag=True, help="Log every step.")
-def run(site: Path, *, verbose: bool) -> None:
+@click.option(
+    "--log", type=click.Choice(["plain", "json"]), default="plain", help="Form of the log."
+)
+def run(site: Path, *, verbose: bool, log: str) -> None:
     """Run the gateway that the settings file SITE describes, until SIGTERM.
 
     SIGHUP makes it read SITE anew; where that is wrong it goes on as it is.
     """
     found = _load_to_run(site)
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_to_stderr(level=logging.DEBUG if verbose else logging.INFO, as_json=log == "json")
     try:
         asyncio.run(run_until_signalled(found, lambda kept: load_site(site, os.environ, kept=kept)))
     except (SpoolError, GatewayFailedError, OSError) as error:
