@@ -55,7 +55,7 @@ class Member:
     def __init__(
         self, port: int, tls: Path, certificate: str | None, login: tuple[str, str] | None
     ) -> None:
-        self.received: list[tuple[str, bytes]] = []
+        self.received: list[tuple[str, bytes | bytearray]] = []
         self.came = threading.Event()
         self._answered = threading.Event()
         self._subscribed = threading.Event()

@@ -48,7 +48,7 @@ def test_the_archive_is_one_that_can_be_addressed() -> None:
     address = read_address(environment()["ARCHIVE_URL"])
 
     assert (address.version, address.database) == (2, "tallygate")
-    assert address.secret_env in (COMPOSE / "compose.yaml").read_text("utf-8")
+    assert str(address.secret_env) in (COMPOSE / "compose.yaml").read_text("utf-8")
 
 
 def test_no_password_is_shipped() -> None:
