@@ -294,8 +294,8 @@ class Intake:
         if came_before:
             self._batch.duplicates += len(telegram.registers)
         else:
-            self._remember(mark)
             self._judging.take(self._batch, meter, meter_type, time, telegram.registers)
+            self._remember(mark)
         return meter
 
     def _came_before(self, message: _Message, mark: Mark) -> bool:

@@ -49,6 +49,7 @@ PARTITIONS = 2
 START = datetime(2026, 10, 1, tzinfo=UTC)
 TURNS = 3
 HOST = "127.0.0.1"
+START_WITHIN_S = 60
 
 
 def topic(partition: int) -> str:
@@ -162,7 +163,7 @@ def gateway_process(
     port: int, path: Path, partitions: tuple[int, ...], messages: int, gate: Gate
 ) -> None:
     gateway = Gateway(port, path, partitions, "gateway-" + "-".join(map(str, partitions)))
-    gate.start.wait()
+    gate.start.wait(START_WITHIN_S)
     gate.finished.put(gateway.receive(messages))
 
 
@@ -180,7 +181,7 @@ def received(port: int, folder: Path, split: tuple[tuple[int, ...], ...], messag
         ]
         for process in processes:
             process.start()
-        gate.start.wait()
+        gate.start.wait(START_WITHIN_S)
         started = perf_counter()
         elapsed = max(gate.finished.get(timeout=600) for _ in processes) - started
         for process in processes:
