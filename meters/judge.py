@@ -28,6 +28,10 @@ _OF_GOOD = frozenset({Reason.ROLLOVER, Reason.UNCONFIRMED, Reason.RESTARTED})
 """Reasons that say of a good reading how it was reached."""
 
 
+_GOOD, _SUSPECT, _INVALID = Verdict.GOOD, Verdict.SUSPECT, Verdict.INVALID
+_GAUGE, _PARTIAL = Kind.GAUGE, Kind.PARTIAL  # looked up once: this is a gateway's hot path
+
+
 class Judged(NamedTuple):
     """A reading with its verdict, and the baseline that the next one is judged against."""
 
@@ -68,7 +72,7 @@ def judge_together(
         found = judge(observation, registers[series.register], baseline)
         if series.register in disputed:
             found = _doubted(found, Reason.CROSS_CHECK, baseline)
-        elif baseline is not None and found.baseline is not baseline:
+        elif baseline is not None and _stands_still(baseline, found.baseline):
             found = _watched(found, baselines, meter_type, seen)
         judged.append(found)
     return judged
@@ -83,15 +87,15 @@ def judge(observation: Observation, register: Register, baseline: Baseline | Non
     value = observation.value
     if value is None:
         fault = observation.fault or Reason.NOT_A_NUMBER
-        return Judged(_reading(observation, Verdict.INVALID, (fault,)), baseline)
+        return Judged(_reading(observation, _INVALID, (fault,)), baseline)
     kind = register.kind
-    if kind is Kind.GAUGE or kind is Kind.PARTIAL or register.check_only:
-        return Judged(_reading(observation, Verdict.GOOD, ()), baseline)
+    if kind is _GAUGE or kind is _PARTIAL or register.check_only:
+        return Judged(_reading(observation, _GOOD, ()), baseline)
     if baseline is not None:
         verdict, reasons, kept = weigh(register, baseline, observation.time, value)
         return Judged(_reading(observation, verdict, reasons), kept)
     if not fits_display(register, value):
-        return Judged(_reading(observation, Verdict.SUSPECT, (Reason.OUT_OF_RANGE,)), None)
+        return Judged(_reading(observation, _SUSPECT, (Reason.OUT_OF_RANGE,)), None)
     verdict, reasons, kept = begin(observation.time, value)
     return Judged(_reading(observation, verdict, reasons), kept)
 
@@ -110,6 +114,10 @@ def _disputed(meter_type: MeterType, seen: Mapping[str, Observation]) -> frozens
     return frozenset(names)
 
 
+def _stands_still(before: Baseline, after: Baseline | None) -> bool:
+    return after is not None and after is not before and after.value == before.value
+
+
 def _watched(
     found: Judged,
     baselines: Mapping[Series, Baseline],
@@ -119,7 +127,7 @@ def _watched(
     """Look at the power gauge of a counter that stands still."""
     reading, after = found
     before = baselines[reading.series]
-    if after is None or reading.verdict is not Verdict.GOOD or after.value != before.value:
+    if after is None or reading.verdict is not _GOOD:
         return found
     name = reading.series.register
     gauge = gauge_beside(meter_type, name)
@@ -140,7 +148,7 @@ def _watched(
 def _doubted(found: Judged, reason: Reason, kept: Baseline | None) -> Judged:
     """Take back a good verdict, and the move of the baseline with it."""
     reading = found.reading
-    verdict = max(reading.verdict, Verdict.SUSPECT)
+    verdict = max(reading.verdict, _SUSPECT)
     reasons = tuple(each for each in reading.reasons if each not in _OF_GOOD)
     return Judged(reading._replace(verdict=verdict, reasons=(*reasons, reason)), kept)
 
@@ -151,7 +159,7 @@ def _set_aside(
     """Judge what cannot be believed, whatever it says."""
     reasons = (reason,) if observation.fault is None else (reason, observation.fault)
     readable = observation.value is not None and reason is not Reason.IDENTITY
-    verdict = Verdict.SUSPECT if readable else Verdict.INVALID
+    verdict = _SUSPECT if readable else _INVALID
     return Judged(_reading(observation, verdict, reasons), baselines.get(observation.series))
 
 
