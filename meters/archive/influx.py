@@ -42,7 +42,7 @@ from meters.archive.rows import (
 from meters.interval import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from meters.archive.influx_address import InfluxAddress
@@ -73,25 +73,29 @@ class InfluxArchive:
 
     def append(self, readings: Sequence[Reading]) -> Appended:
         """Store what is new: see `Archive.append`, and the race that this module describes."""
-        held, lines, refused = self._encoded(readings)
-        identities = [(one.series, floor_seconds(one.time)) for one in held]
+        held, lines, times, refused = self._encoded(readings)
         with self._writing:
-            kept = self._kept(identities)
-            fresh: dict[Identity, int] = {}
-            for position, identity in enumerate(identities):
-                if identity not in kept:
-                    fresh.setdefault(identity, position)
-            bad = self._write(lines, fresh)
-            self._presence.wrote([identity for identity in fresh if identity not in bad])
+            doubtful = self._doubtful(held, times)
+            if not doubtful:
+                fresh: Sequence[int] = range(len(held))
+                kept, firsts = {}, {}
+            else:
+                kept = self._kept({(held[p].series, times[p]) for p in doubtful})
+                # of equals in the batch the first one counts
+                firsts = {(held[p].series, times[p]): p for p in reversed(range(len(held)))}
+                fresh = sorted(p for identity, p in firsts.items() if identity not in kept)
+            bad = self._write([lines[p] for p in fresh])
+        bad = {fresh[n]: why for n, why in bad.items()}
         stored, conflicts = len(fresh) - len(bad), []
-        for position, identity in enumerate(identities):
+        for position in range(len(held)) if stored < len(held) else ():
             offered = held[position]
-            if identity in bad:
-                refused.append(Refused(offered, bad[identity]))
-            elif fresh.get(identity) != position:
-                standing = kept.get(identity) or held[fresh[identity]]
-                if (standing.value, standing.raw) != (offered.value, offered.raw):
-                    conflicts.append(Conflict(offered, standing))
+            identity = (offered.series, times[position])
+            first = firsts.get(identity, position)
+            standing = kept.get(identity) or held[first]
+            if first in bad:
+                refused.append(Refused(offered, bad[first]))
+            elif (standing.value, standing.raw) != (offered.value, offered.raw):
+                conflicts.append(Conflict(offered, standing))
         duplicates = len(readings) - stored - len(conflicts) - len(refused)
         return Appended(stored, duplicates, tuple(conflicts), tuple(refused))
 
@@ -165,13 +169,19 @@ class InfluxArchive:
                 raise
         return [table for half in span.halves() for table in self._in_parts(question, half)]
 
-    def _kept(self, identities: Sequence[Identity]) -> dict[Identity, Reading]:
-        """Return what is kept under `identities`, as far as it can be known: see `presence`."""
+    def _doubtful(self, readings: Sequence[Reading], times: Sequence[int]) -> list[int]:
+        """Return the positions of readings that may be there already: see `presence`."""
         now = time.monotonic_ns()
-        doubtful = self._presence.doubtful(identities, now)
-        if self._looked(influxql.clusters([identities[n] for n in doubtful]), now):
-            doubtful = self._presence.doubtful(identities, now)
-        wanted = {identities[n] for n in doubtful}
+        series = [reading.series for reading in readings]
+        doubtful = self._presence.take(series, times, now)
+        if doubtful and self._looked([(series[p], times[p]) for p in doubtful], now):
+            # all again: what comes twice in the batch shows only beside its first
+            again = set(self._presence.take(series, times, now))
+            doubtful = [p for p in doubtful if p in again]
+        return doubtful
+
+    def _kept(self, wanted: Collection[Identity]) -> dict[Identity, Reading]:
+        """Return what is kept under the identities that are `wanted`."""
         found = {}
         for part in _parts(influxql.under_identities(wanted), _QUESTIONS_MAX):
             for reading in influxql.readings(self._server.ask(part)):
@@ -180,10 +190,10 @@ class InfluxArchive:
                     found[identity] = reading
         return found
 
-    def _looked(self, clusters: Iterable[list[Identity]], now: int) -> bool:
-        """Look at the time of clusters that are too large to ask for by name; say if any was."""
+    def _looked(self, identities: list[Identity], now: int) -> bool:
+        """Look at the times of what is too much to ask for by name; say if there was any."""
         looked = False
-        for cluster in clusters:
+        for cluster in influxql.clusters(identities):
             first, last = cluster[0][1], cluster[-1][1]
             if len({one.meter for one, _ in cluster}) <= NAMED_MAX or last - first > AHEAD_S:
                 continue
@@ -198,33 +208,33 @@ class InfluxArchive:
 
     def _encoded(
         self, readings: Sequence[Reading]
-    ) -> tuple[Sequence[Reading], list[str], list[Refused]]:
-        """Return the readings that can be held, their lines, and what is refused."""
+    ) -> tuple[Sequence[Reading], list[str], list[int], list[Refused]]:
+        """Return the readings that can be held, their lines and times, and what is refused."""
         try:
-            return readings, self._lines.of(readings), []
+            return readings, *self._lines.of(readings), []
         except UnstorableReadingError:
             pass
-        held, lines, refused = [], [], []
+        held, refused = [], []
         for reading in readings:
             try:
-                lines += self._lines.of([reading])
+                self._lines.of([reading])
                 held.append(reading)
             except UnstorableReadingError as error:
                 refused.append(Refused(reading, error.why))
-        return held, lines, refused
+        return held, *self._lines.of(held), refused
 
-    def _write(self, lines: list[str], fresh: Mapping[Identity, int]) -> dict[Identity, str]:
-        """Write the lines at the positions of `fresh`; return what the server refuses, and why."""
-        bad: dict[Identity, str] = {}
-        for part in _parts(list(fresh), LINES_MAX):
-            sent = [lines[fresh[identity]] for identity in part]
+    def _write(self, lines: Sequence[str]) -> dict[int, str]:
+        """Write `lines`; return position → why for what the server refuses."""
+        bad: dict[int, str] = {}
+        for start in range(0, len(lines), LINES_MAX):
+            sent = lines[start : start + LINES_MAX]
             try:
                 refused = refused_lines(sent, self._server.write, proven=self._proven)
             except EveryLineRefusedError as error:
                 raise ArchiveUnavailableError(
                     f"the archive takes no line at all now: {error}; try again later"
                 ) from error
-            bad |= {part[position]: why for position, why in refused.items()}
+            bad |= {start + position: why for position, why in refused.items()}
             self._proven = next(
                 (line for n, line in enumerate(sent) if n not in refused), self._proven
             )

@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from meters.archive.rows import UnstorableReadingError, encode
+from meters.archive.rows import UnstorableReadingError, columns
+from meters.reading import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ FIRST_S, LAST_S = -9_223_372_036, 9_223_372_035
 """Times are kept in nanoseconds of 64 bits: the years 1677 to 2262."""
 
 _ESCAPED = re.compile(r"([,= ])")
+_PLAIN = re.compile(r'[^"\\]*').fullmatch
+_GOOD = Verdict.GOOD  # looked up once: on an enumeration it is slow
 _UNTAGGABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -35,31 +38,38 @@ class Lines:
     def __init__(self) -> None:
         self._beginnings: dict[Series, str] = {}
 
-    def of(self, readings: Sequence[Reading]) -> list[str]:
-        """Return a line for each reading, in their order.
+    def of(self, readings: Sequence[Reading]) -> tuple[list[str], list[int]]:
+        """Return a line for each reading, and its time in seconds, in their order.
 
         Raises `UnstorableReadingError` for the first that no line can hold.
         """
-        try:
-            rows = encode(readings, self._beginnings)
-        except KeyError:
-            for reading in readings:
-                if reading.series not in self._beginnings:
-                    self._beginnings[reading.series] = _beginning(reading)
-            rows = encode(readings, self._beginnings)
-        lines = []
-        for position, (_, beginning, time, value, verdict, reasons, raw) in enumerate(rows):
-            if not FIRST_S <= time <= LAST_S:
-                raise UnstorableReadingError(
-                    readings[position], "InfluxDB holds the years 1678 to 2261 only"
-                )
-            number = "" if value is None else f"value={value}i,"
-            why = f',reasons="{reasons}"' if reasons else ""
-            text = raw
-            if '"' in raw or "\\" in raw:
-                text = raw.replace("\\", r"\\").replace('"', r"\"")
-            lines.append(f'{beginning}{number}verdict={verdict}i,raw="{text}"{why} {time}')
-        return lines
+        times, values = columns(readings)
+        if times and not FIRST_S <= min(times) <= max(times) <= LAST_S:
+            _refuse_beyond(readings, times)
+        beginnings = self._beginnings
+        for reading in readings:
+            if reading.series not in beginnings:
+                beginnings[reading.series] = _beginning(reading)
+        lines = [
+            f'{beginnings[r.series]}value={value}i,verdict=0i,raw="{r.raw}" {time}'
+            if r.verdict is _GOOD and value is not None and not r.reasons and _PLAIN(r.raw)
+            else f"{beginnings[r.series]}{_fields(r, value)} {time}"
+            for r, time, value in zip(readings, times, values, strict=True)
+        ]
+        return lines, times
+
+
+def _fields(reading: Reading, value: int | None) -> str:
+    number = "" if value is None else f"value={value}i,"
+    why = f',reasons="{",".join(reading.reasons)}"' if reading.reasons else ""
+    raw = reading.raw.replace("\\", r"\\").replace('"', r"\"")
+    return f'{number}verdict={int(reading.verdict)}i,raw="{raw}"{why}'
+
+
+def _refuse_beyond(readings: Sequence[Reading], times: list[int]) -> None:
+    for reading, time in zip(readings, times, strict=True):
+        if not FIRST_S <= time <= LAST_S:
+            raise UnstorableReadingError(reading, "InfluxDB holds the years 1678 to 2261 only")
 
 
 def _beginning(reading: Reading) -> str:

@@ -27,16 +27,27 @@ _LOOKS = 4
 
 @dataclass(slots=True)
 class Look:
-    """The newest reading of each series inside `span`, as it was at `made_at`."""
+    """The newest reading of each series inside `span`, as it was at `made_at` and since."""
 
     span: Span
     made_at: int
     newest: dict[Series, int]
 
-    def shows_new(self, series: Series, time: int) -> bool:
-        return self.span.first_s <= time <= self.span.last_s and time > self.newest.get(
-            series, self.span.first_s - 1
-        )
+    def take(self, series: Sequence[Series], times: Sequence[int]) -> list[int]:
+        """Note that readings are about to be written; return the positions of the doubtful ones.
+
+        Doubtful is what may be there already, and what comes twice here. To note more than will be
+        written does no harm: it makes doubtful what is new, and never the other way round.
+        """
+        first, last = self.span
+        newest, known, before = self.newest, self.newest.get, first - 1
+        doubtful = []
+        for position, (one, time) in enumerate(zip(series, times, strict=True)):
+            if first <= time <= last and time > known(one, before):
+                newest[one] = time
+            else:
+                doubtful.append(position)
+        return doubtful
 
 
 @dataclass(slots=True)
@@ -45,22 +56,15 @@ class Presence:
 
     looks: list[Look] = field(default_factory=list)
 
-    def doubtful(self, identities: Sequence[tuple[Series, int]], at: int) -> list[int]:
-        """Return the positions of those of `identities` that may be there already."""
+    def take(self, series: Sequence[Series], times: Sequence[int], at: int) -> list[int]:
+        """Note that readings are about to be written; return the positions of the doubtful ones."""
         self.looks = [look for look in self.looks if at - look.made_at < BELIEVED_NS][-_LOOKS:]
-        doubtful = list(range(len(identities)))
-        for look in self.looks:
-            doubtful = [n for n in doubtful if not look.shows_new(*identities[n])]
-        return doubtful
+        if not self.looks:
+            return list(range(len(times)))
+        # every look has to learn of all; what one of them shows to be new is new
+        first, *others = (set(look.take(series, times)) for look in self.looks)
+        return sorted(first.intersection(*others))
 
     def learn(self, span: Span, newest: Mapping[Series, int], at: int) -> None:
         """Note what a question about `span`, asked at `at`, has told."""
         self.looks.append(Look(span, at, dict(newest)))
-
-    def wrote(self, identities: Sequence[tuple[Series, int]]) -> None:
-        """Note what is there since now."""
-        for look in self.looks:
-            newest = look.newest
-            for series, time in identities:
-                if time > newest.get(series, time - 1):
-                    newest[series] = time

@@ -57,15 +57,7 @@ def encode(readings: Sequence[Reading], ids: Mapping[Series, Any]) -> list[tuple
     Raises `UnstorableReadingError` for a time that is not whole seconds of UTC and for a value
     that is no multiple of 10⁻⁴ or exceeds 64 bits; `KeyError` for a series that `ids` lacks.
     """
-    try:
-        since = [reading.time - EPOCH for reading in readings]
-        values = to_scaled_column([reading.value for reading in readings])
-    except (TypeError, ValueError):
-        since, values = [], []
-    zones = {reading.time.tzinfo for reading in readings}
-    if not since or zones != {UTC} or {s.microseconds for s in since} != {0}:
-        for reading in readings:
-            _check(reading)
+    times, values = columns(readings)
     return [
         (
             time // HOUR_S,
@@ -76,9 +68,22 @@ def encode(readings: Sequence[Reading], ids: Mapping[Series, Any]) -> list[tuple
             ",".join(reading.reasons) if reading.reasons else "",
             reading.raw,
         )
-        for reading, s, value in zip(readings, since, values, strict=True)
-        for time in [s.days * DAY_S + s.seconds]
+        for reading, time, value in zip(readings, times, values, strict=True)
     ]
+
+
+def columns(readings: Sequence[Reading]) -> tuple[list[int], list[int | None]]:
+    """Return the times in seconds since 1970 and the values in 10⁻⁴; raises as `encode` does."""
+    try:
+        since = [reading.time - EPOCH for reading in readings]
+        values = to_scaled_column([reading.value for reading in readings])
+    except (TypeError, ValueError):
+        since, values = [], []
+    zones = {reading.time.tzinfo for reading in readings}
+    if not since or zones != {UTC} or {s.microseconds for s in since} != {0}:
+        for reading in readings:
+            _check(reading)
+    return [s.days * DAY_S + s.seconds for s in since], values
 
 
 def _check(reading: Reading) -> None:

@@ -1,15 +1,15 @@
-"""Archive inserts against bare `executemany`: the same rows, batches, table and pragmas.
+"""Archive inserts against the bare way to the same store: `executemany`, and posted lines.
 
     python tests/benchmarks/bench_archive.py [READINGS]
 
-The two take turns batch by batch, so that a busy machine slows both alike. The bare side gets
-finished tuples; ours starts from readings, as the gateway's forwarder does.
+SQLite: the same rows, batches, table and pragmas. InfluxDB (a real `influxd` 1.x on loopback): the
+same lines, batches and server. The two sides take turns batch by batch, so that a busy machine
+slows both alike. The bare side gets finished tuples or bytes; ours starts from readings, as the
+gateway's forwarder does, encodes them and knows that none of them is there already.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import random
 import sqlite3
 import sys
@@ -21,8 +21,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+import httpx
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from influxdb_server import InfluxdbServer, find_influxd
+
+from meters.archive.line_protocol import Lines
+from meters.archive.open import open_archive
 from meters.archive.rows import encode
 from meters.archive.sql import SqlArchive
 from meters.reading import Reading, Series, Verdict
@@ -31,16 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BATCH = 1000
+INFLUXDB_BATCH = 5000
 SERIES = 10_000
 START = datetime(2026, 10, 1, tzinfo=UTC)
 INSERT = "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
-def arrivals(count: int) -> Iterator[list[Reading]]:
+def arrivals(count: int, batch: int) -> Iterator[list[Reading]]:
     """Yield batches of quarter-hourly readings, each meter at its own second, as they arrive."""
     seeded = random.Random(1)  # noqa: S311 - no secret
     meters = sorted((seeded.randrange(900), f"sdm120-{n:05}") for n in range(SERIES))
-    for first in range(0, count, BATCH):
+    for first in range(0, count, batch):
         yield [
             Reading(
                 Series(meter, "import_energy"),
@@ -49,7 +57,7 @@ def arrivals(count: int) -> Iterator[list[Reading]]:
                 f"{n & 0xFFFF:04x} 7521",
                 Verdict.GOOD,
             )
-            for n in range(first, min(first + BATCH, count))
+            for n in range(first, min(first + batch, count))
             for second, meter in [meters[n % SERIES]]
         ]
 
@@ -90,20 +98,69 @@ def seconds_for(folder: Path, batches: Iterator[list[Reading]]) -> tuple[float, 
     return ours, bare
 
 
+def seconds_for_influxdb(
+    executable: str, folder: Path, batches: Iterator[list[Reading]]
+) -> tuple[float, float, int]:
+    """Return how long the archive and bare posting took, and how many readings they stored."""
+    ours, bare, measured, lines = 0.0, 0.0, 0, Lines()
+    with InfluxdbServer(executable, folder) as server, closing(HTTPConnection(server)) as bare_http:
+        for name in ("ours", "bare"):
+            server.ask(f"CREATE DATABASE {name}")
+        url = f"influxdb+http://{server.host}:{server.port}/ours?version=1"
+        with closing(open_archive(url)) as archive:
+            for number, batch in enumerate(batches):
+                content = "\n".join(lines.of(batch)[0]).encode()
+                start = perf_counter()
+                done = archive.append(batch)
+                between = perf_counter()
+                bare_http.post(content)
+                after = perf_counter()
+                if done.stored != len(batch):
+                    raise RuntimeError(f"batch {number} was not stored: {done}")
+                if number >= SERIES // INFLUXDB_BATCH:
+                    ours += between - start
+                    bare += after - between
+                    measured += len(batch)
+    return ours, bare, measured
+
+
+class HTTPConnection:
+    """One connection that posts lines to the database `bare`."""
+
+    def __init__(self, server: InfluxdbServer) -> None:
+        self._http = httpx.Client(base_url=server.base_url, timeout=60)
+
+    def post(self, content: bytes) -> None:
+        parameters = {"db": "bare", "precision": "s"}
+        self._http.post("/write", params=parameters, content=content).raise_for_status()
+
+    def close(self) -> None:
+        self._http.close()
+
+
 def main(count: int) -> None:
     measured = count - SERIES
     with tempfile.TemporaryDirectory() as folder:
-        ours, bare = seconds_for(Path(folder), arrivals(count))
+        ours, bare = seconds_for(Path(folder), arrivals(count, BATCH))
     print(
         f"archive inserts, SQLite: {measured / ours:,.0f} readings/s, bare executemany"
         f" {measured / bare:,.0f} rows/s, ratio {bare / ours:.2f}"
         f" ({measured:,} readings of {SERIES:,} series in batches of {BATCH:,})"
     )
+    executable = find_influxd()
+    if executable is None:
+        print("archive inserts, InfluxDB: not measured; `apt-get install influxdb` brings it")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        ours, bare, measured = seconds_for_influxdb(
+            executable, Path(folder), arrivals(count, INFLUXDB_BATCH)
+        )
     print(
-        f"machine: {os.cpu_count()} cores, {platform.machine()},"
-        f" Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+        f"archive inserts, InfluxDB: {measured / ours:,.0f} readings/s, bare posting"
+        f" {measured / bare:,.0f} lines/s, ratio {bare / ours:.2f}"
+        f" ({measured:,} readings of {SERIES:,} series in batches of {INFLUXDB_BATCH:,})"
     )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000)

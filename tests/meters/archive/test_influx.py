@@ -281,6 +281,10 @@ def test_thousands_of_meters_are_asked_about_once_and_told_apart_all_the_same(
         done = archive.append([*changed, reading(2700, meters[0])])
         assert (done.stored, done.duplicates, len(done.conflicts)) == (1, 0, 300)
         assert archive.append(batches[2]).duplicates == 1500
+        twice = [reading(3600, one) for one in meters[:300]] * 2
+        assert archive.append(twice) == Appended(300, 300)
+        far = [reading(5 * 86_400, one) for one in meters[:300]] * 2
+        assert archive.append([*far, *twice]) == Appended(300, 900)
         found = archive.boundaries(meters, NOON + timedelta(minutes=20))
         assert {len(found), *(one.before.time.minute for one in found.values() if one.before)} == {
             1500,
