@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,12 @@ import click
 from billing.community import load_community
 from billing.pool import load_pool
 from billing.tariff import load_tariff
+from meters.checked import Checked, NothingToCheckError, definition_files, document, lines
 from meters.definition import DefinitionError, Problem, read_document
 from meters.proof import load_meter_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
 LOADERS: dict[str, Callable[[Path], object]] = {
     "meter-type": load_meter_types,
@@ -34,17 +34,15 @@ def check(as_json: bool, paths: tuple[Path, ...]) -> None:  # noqa: FBT001  clic
 
     Exit status 0 if all of them hold, 1 if any does not.
     """
-    results = [(path, problems_of(path)) for path in _files(paths)]
-    failing = [path for path, problems in results if problems]
+    try:
+        results = [Checked(path, problems_of(path)) for path in definition_files(paths)]
+    except NothingToCheckError as error:
+        raise click.ClickException(str(error)) from error
     if as_json:
-        document = [
-            {"path": str(path), "ok": not problems, "problems": [asdict(each) for each in problems]}
-            for path, problems in results
-        ]
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(document(results), ensure_ascii=False, indent=2))
     else:
-        _print(results, failing)
-    if failing:
+        click.echo("\n".join(lines(results)))
+    if any(checked.problems for checked in results):
         raise SystemExit(1)
 
 
@@ -61,20 +59,3 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
     except DefinitionError as error:
         return error.problems
     return ()
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        found = sorted(path.rglob("*.toml")) if path.is_dir() else [path]
-        if not found:
-            raise click.ClickException(f"{path} holds no .toml file")
-        yield from found
-
-
-def _print(results: Sequence[tuple[Path, tuple[Problem, ...]]], failing: Sequence[Path]) -> None:
-    for path, problems in results:
-        if not problems:
-            click.echo(f"ok    {path}")
-        for problem in problems:
-            click.echo(f"FAIL  {problem}")
-    click.echo(f"{len(results) - len(failing)} of {len(results)} definitions hold")

@@ -40,15 +40,24 @@ class ModbusConnection:
 
     `timeout_s` is how long an answer may take, its way over a serial line not counted; between an
     answer and the next request are `turnaround_s` at least. After a failure on a line without
-    transaction numbers nothing is asked until it has been quiet for `timeout_s`. One request is
-    under way at a time; the caller sees to that. Use it on one event loop.
+    transaction numbers nothing is asked until it has been quiet for `settle_s`, by default for
+    `timeout_s`. One request is under way at a time; the caller sees to that. Use it on one event
+    loop.
     """
 
-    def __init__(self, line: Line, *, timeout_s: float, turnaround_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        line: Line,
+        *,
+        timeout_s: float,
+        turnaround_s: float = 0.0,
+        settle_s: float | None = None,
+    ) -> None:
         self.interruptions = 0
         """How often the other side went away: behind it may be another device since."""
         self._line = line
         self._timeout_s = timeout_s
+        self._settle_s = timeout_s if settle_s is None else settle_s
         self._pause_s = max(turnaround_s, line.silence_s)
         self._framing: Framing = (
             TcpFraming(str(line))
@@ -167,7 +176,7 @@ class ModbusConnection:
         self._framing.give_up(at, "any more")
         self._silent += silent
         if self._framing.keeps_connection:
-            self._quiet_s = max(self._pause_s, self._timeout_s)
+            self._quiet_s = max(self._pause_s, self._settle_s)
         if not self._framing.keeps_connection or self._silent >= SILENT_BEFORE_ANEW:
             self.close()
 
