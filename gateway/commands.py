@@ -218,6 +218,8 @@ def _readable(snapshot: dict[str, Any]) -> str:
         f"  archive: last forwarded {archive['last_success'] or 'never'}"
         + (f", now away: {archive['error']}" if archive["error"] else ""),
     ]
+    if spool := snapshot["spool"]:
+        lines.append(f"  spool: {spool['used_bytes']:,} of {spool['quota_bytes']:,} bytes are used")
     if error := snapshot["broker"]["error"]:
         lines.append(f"  broker: {error}")
     lines += [

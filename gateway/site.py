@@ -159,11 +159,21 @@ def load_site(
             types |= listed_types(kept.devices, types, source)
             settings = merged(settings, kept.devices, source)
     problems = list(check(settings, types, source))
+    if environment is not None and settings.mqtt is not None:
+        problems += _missing_files(settings.mqtt, path.parent, str(path))
     secrets = _Secrets(environment, str(path))
     site = None if problems else _resolve(settings, types, path.parent, secrets)
     if site is None or secrets.problems:
         raise DefinitionError([*problems, *secrets.problems])
     return replace(site, list_tag=tag)
+
+
+def _missing_files(table: MqttTable, folder: Path, source: str) -> Iterator[Problem]:
+    """Yield the certificates and keys that are named and not there."""
+    for name in ("ca_file", "cert_file", "key_file"):
+        stated = getattr(table, name)
+        if stated is not None and not (folder / stated).is_file():
+            yield Problem(source, f"mqtt.{name}", f"{folder / stated} is no file")
 
 
 @dataclass(slots=True)

@@ -85,6 +85,9 @@ def test_a_gateway_that_stands_still_still_has_a_status(site: Path) -> None:
     StatusFile(path).write(
         {
             "updated_at": "2026-10-03T08:00:00+00:00",
+            "spool": {"used_bytes": 90_000_000, "quota_bytes": 100_000_000},
+            "alarms": [{"kind": "quota", "detail": "the spool holds 90 of 100 MB"}],
+            "unknown": [{"source": "mqtt:t/9", "messages": 3, "first": "f", "last": "l"}],
             "devices": [
                 {"meter": "b-1", "state": "backoff", "last_answer": None, "error": "no answer"}
             ],
@@ -96,6 +99,9 @@ def test_a_gateway_that_stands_still_still_has_a_status(site: Path) -> None:
     assert "received 2  stored 0  duplicate 0  quarantined 1  spooled 1" in result.output
     assert "b-1" in result.output
     assert "no answer" in result.output
+    assert "spool: 90,000,000 of 100,000,000 bytes are used" in result.output
+    assert "alarm: the spool holds 90 of 100 MB" in result.output
+    assert "unknown: mqtt:t/9, 3 messages kept, last l" in result.output
 
 
 def test_a_running_gateway_is_seen_from_outside(site: Path) -> None:

@@ -95,6 +95,37 @@ def test_secrets_do_not_show_when_a_site_is_printed(site_file: Write) -> None:
     assert "k-1" not in shown
 
 
+def test_a_certificate_that_is_not_there_is_named_where_the_gateway_runs(site_file: Write) -> None:
+    text = FULL.replace("username =", 'tls = true\nca_file = "ca.pem"\nusername =')
+    path = site_file(text)
+    assert f"mqtt.ca_file: {path.parent / 'ca.pem'} is no file" in _problems(path, SECRETS)
+    (path.parent / "ca.pem").touch()
+    broker = load_site(path, SECRETS).broker
+    assert broker is not None
+    assert broker.ca_file == path.parent / "ca.pem"
+    (path.parent / "ca.pem").unlink()
+    assert load_site(path).broker is not None, "a spool can be looked at from elsewhere"
+
+
+def test_a_topic_may_hold_the_meter_and_its_number(site_file: Write) -> None:
+    text = FULL.replace('topic = "wmbusmeters/w-101"', 'topic = "+/{meter}/{identity}/up"')
+    broker = load_site(site_file(text), SECRETS).broker
+    assert broker is not None
+    (meter,) = broker.meters
+    assert meter.topic == f"+/w-101/{meter.identity}/up"
+
+
+def test_meters_that_nothing_tells_apart_cannot_share_a_topic(site_file: Write) -> None:
+    shared = """
+[[mqtt.meter]]
+meter = "{meter}"
+type = "homie-water"
+topic = "homie/+"
+"""
+    text = FULL + "".join(shared.format(meter=meter) for meter in ("h-1", "h-2"))
+    assert "several meters share 'homie/+'" in _problems(site_file(text), SECRETS)
+
+
 def test_without_an_environment_a_site_can_still_be_looked_at(site_file: Write) -> None:
     assert load_site(site_file(FULL)).spool_path.name == "spool.sqlite"
 
