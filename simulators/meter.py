@@ -136,7 +136,8 @@ class SimulatedMeter:
         kind = condition.kind
         if kind is FaultKind.DEAD:
             return ()
-        topic, number = self.topic, self.stated_number(condition)
+        number = self.stated_number(condition)
+        topic = self.topic.replace(self.number, number)
         if kind is FaultKind.UNKNOWN_METER:
             topic, number = self._unknown()
         return tuple(

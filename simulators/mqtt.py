@@ -138,15 +138,21 @@ class Publisher:
         return acknowledged
 
     def run(self, stop: threading.Event, *, every_s: int) -> None:
-        """Publish each meter once in `every_s`, one after the other, until `stop` is set."""
+        """Publish each meter once in `every_s`, one after the other, until `stop` is set.
+
+        Where that is faster than can be, the next round begins as soon as the last has ended.
+        """
         pause_s = every_s / max(len(self._meters), 1)
+        due = time.monotonic()
         while not stop.is_set():
             for meter in self._meters.values():
                 for info in self._hand_over(meter, self._clock()):
                     if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                         log.warning("%s: dropped, %d messages wait already", meter.id, _QUEUE)
-                if stop.wait(pause_s):
+                due += pause_s
+                if stop.wait(max(due - time.monotonic(), 0)):
                     return
+            due = max(due, time.monotonic())
 
     def _hand_over(self, meter: SimulatedMeter, now: datetime) -> list[paho.MQTTMessageInfo]:
         condition = self._plan.next(meter.id, now)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from meters.catalog import shipped
 from meters.decoding import decode_payload
 from simulators.bench.meters import Bench
 from simulators.community import demo_community
 from simulators.delivery import Delivery
-from simulators.faults import Fault
+from simulators.faults import CLOCKS, MQTT_FAULTS, Fault, FaultError, FaultKind
 from simulators.fleet import Fleet, plan_for
 from simulators.history import MqttMessage, replay
 
@@ -50,15 +52,36 @@ def test_a_clock_may_be_an_hour_off() -> None:
     assert sent(2, kind="clock-off", shift_s=-3600, count=1) == [(0, -60), (1, 1)]
 
 
-def test_each_fault_of_a_message_befalls_meters_of_any_way_to_publish() -> None:
-    kinds = ["zero", "spike", "sentinel", "wrong-type", "truncated", "not-utf8", "unknown-meter"]
-    for type_id in ("homie-electricity", "axioma-qalcosonic-w1", "json-water", "dragino-sw3l"):
+@pytest.mark.parametrize(
+    "type_id", ["json-water", "wmbusmeters-water", "axioma-qalcosonic-w1", "homie-electricity"]
+)
+@pytest.mark.parametrize("kind", sorted(MQTT_FAULTS))
+def test_every_fault_changes_what_a_broker_hears(type_id: str, kind: FaultKind) -> None:
+    (meter,) = Bench(meter_type=shipped()[type_id]).meters()
+    told = Fault.model_validate({"kind": kind, "from": NOON - 9 * 60 * MINUTE})
+    has_no_time = type_id == "homie-electricity" and kind in CLOCKS
+    never_rolls_over = kind is FaultKind.ROLLOVER and meter.model.rolls_over_at is None
+    if has_no_time or never_rolls_over:
+        with pytest.raises(FaultError):
+            plan_for([meter], [told], seed=1)
+        return
+    condition = plan_for([meter], [told], seed=1).next(meter.id, NOON)
+    wrong = Delivery().of(meter.id, meter.messages(NOON, condition), condition)
+    sound = meter.messages(NOON)
+    is_retained_anyway = type_id == "homie-electricity" and kind is FaultKind.RETAINED
+    assert (wrong == sound) == is_retained_anyway
+
+
+def test_another_device_publishes_after_an_exchange_under_its_own_number() -> None:
+    told = Fault.model_validate({"kind": "exchange", "from": NOON, "first": "2"})
+    for type_id in ("wmbusmeters-water", "axioma-qalcosonic-w1"):
         (meter,) = Bench(meter_type=shipped()[type_id]).meters()
-        sound = meter.messages(NOON)
-        for kind in kinds:
-            plan = plan_for([meter], [Fault.model_validate({"kind": kind})], seed=1)
-            wrong = Delivery().of(
-                meter.id, meter.messages(NOON, plan.next(meter.id, NOON)), plan.next(meter.id, NOON)
-            )
-            assert len(wrong) == len(sound)
-            assert wrong != sound, (type_id, kind)
+        plan = plan_for([meter], [told], seed=1)
+        before, after = NOON - MINUTE, NOON
+        (old,), (new,) = (meter.messages(at, plan.next(meter.id, at)) for at in (before, after))
+        first, second = (decode_payload(meter.meter_type, each.payload) for each in (old, new))
+        assert first.identity == meter.number != second.identity
+        assert second.registers["volume"].value == 2
+        assert (old.topic == new.topic) == (meter.number not in old.topic)
+        assert second.identity is not None
+        assert meter.number not in new.topic

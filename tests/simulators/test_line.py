@@ -16,7 +16,14 @@ from meters.decoding import decode_identity, decode_image
 from meters.frame import FrameError, parse_response
 from simulators.bench.meters import Bench, on_lines
 from simulators.community import demo_community
-from simulators.faults import Fault, FaultError, FaultKind
+from simulators.faults import (
+    MODBUS_FAULTS,
+    RTU_FAULTS,
+    TCP_FAULTS,
+    Fault,
+    FaultError,
+    FaultKind,
+)
 from simulators.fleet import Fleet, plan_for
 from simulators.framing import Request, RtuFraming, TcpFraming
 from simulators.line import Absent, Line, Reply
@@ -262,3 +269,18 @@ def test_chance_is_the_same_for_the_same_seed(seed: int, requests: int) -> None:
         ]
 
     assert run() == run()
+
+
+@pytest.mark.parametrize(
+    ("framing", "kind"),
+    [
+        *((TcpFraming(), kind) for kind in sorted(MODBUS_FAULTS - RTU_FAULTS)),
+        *((RtuFraming(), kind) for kind in sorted(MODBUS_FAULTS - TCP_FAULTS)),
+    ],
+)
+def test_every_fault_changes_what_a_master_hears(
+    framing: TcpFraming | RtuFraming, kind: FaultKind
+) -> None:
+    began = {"from": NOON - 9 * HOUR, "count": None}
+    wrong = line({"kind": kind, **began}, framing=framing).reply(Request(1, UNIT, READ), NOON)
+    assert wrong != answer(line(framing=framing))
