@@ -83,7 +83,8 @@ def main() -> None:
     floor, ours = best_s(compared, polls), best_s(judged, polls)
     print(
         f"judge: {registers / ours:,.0f} registers a CPU second, "
-        f"{ours / registers * 1e6:.1f} µs each; floor {registers / floor:,.0f}; ratio {floor / ours:.2f}"
+        f"{ours / registers * 1e6:.1f} µs each; "
+        f"floor {registers / floor:,.0f}; ratio {floor / ours:.2f}"
     )
 
 
