@@ -7,6 +7,7 @@ import logging
 import math
 from collections import deque
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from gateway.backoff import Backoff
@@ -70,6 +71,12 @@ class BusWorker:
         self._backoff = Backoff()
         self._turns_taken = 0
         self._turns = [Turn(device, poll, self._days) for device in bus.devices]
+        self._queue: deque[Turn] = deque()
+        """Who is due, the first one first, and how many of them for what bills rest on."""
+        self._billed = 0
+        self._queue_until_s = -math.inf
+        self._last: Turn | None = None
+        """Who had the last turn: it is due for something else now."""
         self._seen: tuple[int, bool] | None = None
         self._wake = asyncio.Event()
 
@@ -79,11 +86,12 @@ class BusWorker:
             while True:
                 while self._retired:
                     self._retired.pop().close()
-                turn, wait_s, alone = self._next()
+                began = self._clock.look()
+                turn, wait_s, alone = self._next(began)
                 if turn is None:
                     await self._sleep(min(wait_s, LONGEST_SLEEP_S))
                 else:
-                    await self._serve(turn, alone=alone)
+                    await self._serve(turn, began, alone=alone)
         finally:
             for connection in (self._connection, *self._retired):
                 connection.close()
@@ -102,7 +110,8 @@ class BusWorker:
             raise KeyError(meter)
         future: asyncio.Future[Words] = asyncio.get_running_loop().create_future()
         turn.asked.append(future)
-        turn.changes_s = -math.inf
+        turn.look_again()
+        self._queue.clear()
         self._wake.set()
         return await future
 
@@ -122,6 +131,7 @@ class BusWorker:
             error = ModbusError(f"meter {gone.device.meter} has left bus {bus.name}")
             _disappoint(gone.asked, error)
         self._turns = turns
+        self._queue.clear()
         if _way_to(bus) != _way_to(self._bus):
             self._retired.append(self._connection)
             self._connection = self._connect(bus)
@@ -129,35 +139,51 @@ class BusWorker:
         self._bus = bus
         self._wake.set()
 
-    def _next(self) -> tuple[Turn | None, float, bool]:
+    def _next(self, moment: Moment) -> tuple[Turn | None, float, bool]:
         """Return whose turn it is, else how many seconds to wait; and whether nobody else waits."""
-        moment = self._clock.look()
-        now_s, at = moment.time.timestamp(), asyncio.get_running_loop().time()
+        now_s, at = moment.seconds, asyncio.get_running_loop().time()
         if self._seen != (moment.steps, moment.trusted):
             self._look_anew(moment)
-        first, waiting, nearest_s = None, 0, math.inf
-        for turn in self._turns:
-            if now_s >= turn.changes_s:
-                turn.look(now_s, at)
-            if turn.ready_s > now_s:
-                nearest_s = min(nearest_s, turn.ready_s)
-                continue
-            waiting += turn.priority <= Priority.BILLING
-            if first is None or turn.order < first.order:
-                first = turn
+        if self._last is not None:
+            self._last.look(now_s, at)
+            self._queue_until_s = min(self._queue_until_s, self._last.wakes_s)
+            self._last = None
+        if not self._queue or now_s >= self._queue_until_s:
+            self._line_up(now_s, at)
         bus_wait_s = self._backoff.wait_s(at)
-        if first is None:
-            return None, max(nearest_s - now_s, bus_wait_s), False
+        if not self._queue:
+            return None, max(self._queue_until_s - now_s, bus_wait_s), False
+        first = self._queue[0]
         if bus_wait_s and first.priority is not Priority.NOW:
             return None, bus_wait_s, False
-        return first, 0.0, waiting <= (first.priority <= Priority.BILLING)
+        self._queue.popleft()
+        self._billed -= first.is_billed
+        self._last = first
+        return first, 0.0, not self._billed
+
+    def _line_up(self, now_s: float, at: float) -> None:
+        """Put who is due into order; that holds until somebody else is, or more urgently."""
+        ready, until_s = [], math.inf
+        for turn in self._turns:
+            if turn.changes_s <= now_s:
+                turn.look(now_s, at)
+            if turn.ready_s <= now_s:
+                ready.append(turn)
+                until_s = min(until_s, turn.changes_s)
+            else:
+                until_s = min(until_s, turn.wakes_s)
+        ready.sort(key=attrgetter("order"))
+        self._queue = deque(ready)
+        self._queue_until_s = until_s
+        self._billed = sum(turn.is_billed for turn in ready)
 
     def _look_anew(self, moment: Moment) -> None:
         """Choose by the clock as it is now: it was set, or is to be believed again."""
         for turn in self._turns:
-            turn.changes_s = -math.inf
+            turn.look_again()
             if moment.trusted:
                 turn.believe()
+        self._queue.clear()
         self._seen = moment.steps, moment.trusted
 
     async def _sleep(self, seconds: float) -> None:
@@ -167,19 +193,15 @@ class BusWorker:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    async def _serve(self, turn: Turn, *, alone: bool) -> None:
+    async def _serve(self, turn: Turn, began: Moment, *, alone: bool) -> None:
         self._turns_taken += 1
         turn.served = self._turns_taken
-        turn.changes_s = -math.inf
-        began = self._clock.look()
-        began_s = began.time.timestamp()
-        names = turn.names(began_s, alone=alone)
-        if not names:
-            return  # the clock was set back since the turn was chosen
+        began_s = began.seconds
+        part = turn.part(alone=alone)
         asked, turn.asked = turn.asked, deque()
         conversation = Conversation(turn, self._connection, self._clock, self._deliver)
         try:
-            await conversation.hold(names)
+            await conversation.hold(part)
         except asyncio.CancelledError:
             turn.asked = asked  # they are told by who ends the worker
             raise
@@ -198,18 +220,16 @@ class BusWorker:
             _disappoint(asked, ModbusError(f"{type(error).__name__}: {error}"))
         else:
             self._bus_answered()
-            now = self._clock.look()
-            if now.steps == began.steps:
-                turn.serve(names, began_s, trusted=began.trusted)
+            turn.serve(part, began_s, trusted=began.trusted)
             if turn.backoff.succeeded():
                 log.info("bus %s: %s answers again", self._bus.name, turn.device.meter)
             remark = "; ".join(conversation.remarks) or None
-            self._health.answered(turn.device.meter, now.time, remark=remark)
-            _satisfy(asked, conversation.said)
+            self._health.answered(turn.device.meter, conversation.answered_at, remark=remark)
+            if asked:
+                _satisfy(asked, conversation.said)
 
     def _device_failed(self, turn: Turn, error: str) -> None:
         wait_s = turn.backoff.failed(asyncio.get_running_loop().time())
-        turn.changes_s = -math.inf
         self._health.failed(turn.device.meter, error)
         if turn.backoff.failures == 1:
             log.warning("bus %s: %s fails: %s", self._bus.name, turn.device.meter, error)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+EARLIEST_S = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 """A clock that shows an earlier time was never set."""
 BIG_STEP_S = 30.0
 """What nobody's oscillator gains between two looks."""
@@ -25,6 +25,8 @@ class Moment(NamedTuple):
     """What the clock shows, whether it can be believed, and how often it has jumped."""
 
     time: datetime
+    seconds: float
+    """The same, in Unix seconds."""
     trusted: bool
     steps: int
 
@@ -50,15 +52,16 @@ class WatchedClock:
         """Return what time it is. Look every few seconds, or a slow clock looks like a jump."""
         now = self._now()
         at = self._monotonic()
-        offset_s = now.timestamp() - at
-        is_set = now >= EARLIEST
+        seconds = now.timestamp()
+        offset_s = seconds - at
+        is_set = seconds >= EARLIEST_S
         if self._offset_s is not None and abs(offset_s - self._offset_s) > BIG_STEP_S:
             self._jumped(now, at, offset_s - self._offset_s, is_set=is_set)
         elif self._offset_s is None and not is_set:
             log.warning("the clock shows %s: it was never set; readings are marked", now)
         self._offset_s = offset_s
         self._was_set = is_set
-        return Moment(now, is_set and at >= self._settled_at, self._steps)
+        return Moment(now, seconds, is_set and at >= self._settled_at, self._steps)
 
     def _jumped(self, now: datetime, at: float, by_s: float, *, is_set: bool) -> None:
         self._steps += 1

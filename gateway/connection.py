@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from gateway.framing import RtuFraming, TcpFraming
 from gateway.line import NetworkLine
@@ -65,11 +65,14 @@ class ModbusConnection:
             else RtuFraming(str(line), late_s=LATEST_ANSWER_TIMEOUTS * timeout_s)
         )
         self._wire: _Wire | None = None
-        self._waiter: asyncio.Future[tuple[int, ...]] | None = None
+        self._waiter: asyncio.Future[Any] | None = None
         self._quiet_s = 0.0
         """How long the line must be quiet before the next request."""
         self._heard_at = 0.0
         self._silent = 0
+        self._deadline = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     async def read(self, unit: int, function: int, address: int, words: int) -> tuple[int, ...]:
         """Return `words` register words from `address` on, read with function 3 or 4.
@@ -79,19 +82,22 @@ class ModbusConnection:
         """
         request = Request(unit, function, address, words)
         wire = self._wire
-        if wire is not None and not wire.transport.is_closing():
-            try:
-                return await self._ask(wire, request)
-            except ConnectionLostError:
-                # the other side closes what is idle, and may do so just now: ask anew, once
-                pass
-        return await self._ask(await self._connected(), request)
+        if wire is None or wire.transport.is_closing():
+            return await self._ask(await self._connected(), request)
+        try:
+            return await self._ask(wire, request)
+        except ConnectionLostError:
+            # the other side closes what is idle, and may do so just now: ask anew, once
+            return await self._ask(await self._connected(), request)
 
     def close(self) -> None:
         """Drop the connection; the next read makes a new one."""
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.transport.close()
+        if self._timer is not None and self._waiter is None:
+            self._timer.cancel()
+            self._timer = None
 
     def __str__(self) -> str:
         return str(self._line)
@@ -103,19 +109,17 @@ class ModbusConnection:
         self.close()
 
     async def _ask(self, wire: _Wire, request: Request) -> tuple[int, ...]:
-        loop = asyncio.get_running_loop()
+        loop = self._loop or asyncio.get_running_loop()
+        self._loop = loop
         if self._quiet_s and self._heard_at + self._quiet_s > loop.time():
             await self._quiet(loop)
-        frame = self._framing.ask(request, loop.time())
-        waiter: asyncio.Future[tuple[int, ...]] = loop.create_future()
-        self._waiter = waiter
-        within_s = self._timeout_s + self._line.transfer_s(
-            REQUEST_SIZE + ANSWER_SIZE + 2 * request.words
-        )
-        timer = loop.call_later(within_s, self._timed_out)
+        at = loop.time()
+        frame = self._framing.ask(request, at)
+        self._waiter = waiter = loop.create_future()
+        self._within(loop, at + self._timeout_s + self._transfer_s(request))
         wire.transport.write(frame)
         try:
-            words = await waiter
+            words: tuple[int, ...] = await waiter
         except RefusedError:
             self._silent = 0
             self._quiet_s = self._pause_s
@@ -124,12 +128,14 @@ class ModbusConnection:
             self._spoiled(loop.time(), silent=isinstance(error, NoAnswerError))
             raise
         finally:
-            timer.cancel()
             self._waiter = None
             self._heard_at = loop.time()
         self._silent = 0
         self._quiet_s = self._pause_s
         return words
+
+    def _transfer_s(self, request: Request) -> float:
+        return self._line.transfer_s(REQUEST_SIZE + ANSWER_SIZE + 2 * request.words)
 
     async def _quiet(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait until the line is quiet; what comes meanwhile answers nothing that is still asked.
@@ -180,11 +186,23 @@ class ModbusConnection:
         if not self._framing.keeps_connection or self._silent >= SILENT_BEFORE_ANEW:
             self.close()
 
-    def _timed_out(self) -> None:
-        error = self._framing.give_up(
-            asyncio.get_running_loop().time(), f"within {self._timeout_s} s"
-        )
-        self._settle(error)
+    def _within(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        """Have the request time out; one timer serves many requests, as most are answered."""
+        self._deadline = deadline
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = loop.call_at(self._deadline, self._timed_out, loop)
+
+    def _timed_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if loop.time() < self._deadline:
+            self._timer = loop.call_at(self._deadline, self._timed_out, loop)
+            return
+        self._settle(self._framing.give_up(loop.time(), f"within {self._timeout_s} s"))
 
     def _received(self, wire: _Wire, data: bytes) -> None:
         waiter = self._waiter

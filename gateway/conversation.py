@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.committer import Words
@@ -11,9 +13,10 @@ from meters.decoding import decode_identity
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from gateway.clock import Moment, WatchedClock
-    from gateway.plan import Block
+    from gateway.plan import Block, Part
     from gateway.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -60,13 +63,14 @@ class Conversation:
         self._deliver = deliver
         self._image: dict[int, int] = {}
         self._first: Moment | None = None
+        self._first_at = 0.0
         self._delivered: list[Words] = []
         self._probed = False
         self._is_known = True
         """Whether what was read comes from the device that was identified."""
 
-    async def hold(self, names: frozenset[str]) -> None:
-        """Read and deliver the registers `names`; raise a `ModbusError` where that fails.
+    async def hold(self, part: Part) -> None:
+        """Read and deliver the registers of `part`; raise a `ModbusError` where that fails.
 
         What was answered before a failure is delivered all the same.
         """
@@ -74,12 +78,20 @@ class Conversation:
         if turn.backoff.failures:
             await self._probe()
         try:
-            await self._identify()
-            for block in turn.blocks(names):
+            if self._is_somebody_new():
+                await self._identify()
+            for block in turn.blocks(part):
                 await self._read(block)
-            await self._identify()  # once more, where the other side went away meanwhile
+            if self._is_somebody_new():  # the other side went away meanwhile
+                await self._identify()
         finally:
-            await self._pass_on()
+            if self._first is not None:
+                await self._pass_on(self._first)
+
+    @property
+    def answered_at(self) -> datetime:
+        """When the device answered last."""
+        return self._delivered[-1].time if self._delivered else self._clock.look().time
 
     @property
     def said(self) -> Words | None:
@@ -97,21 +109,26 @@ class Conversation:
     async def _probe(self) -> None:
         """Ask what costs least of a device that did not answer; a refusal is a sign of life."""
         try:
-            await self._ask(self._turn.probe)
+            await self._ask(self._turn.plan.probe)
         except RefusedError as error:
             log.debug("%s answers its probe with %s", self._turn.device.meter, error)
         self._probed = True
         self._turn.forget_identity()
 
-    async def _identify(self) -> None:
-        turn, block = self._turn, self._turn.identity_block
+    def _is_somebody_new(self) -> bool:
+        """Return whether the device must say who it is before its words count."""
+        turn = self._turn
         if turn.interruptions != self._connection.interruptions:
+            turn.interruptions = self._connection.interruptions
             turn.forget_identity()
-        turn.interruptions = self._connection.interruptions
-        self._is_known = True
-        at_s = self._clock.look().time.timestamp()
-        if block is None or not turn.wants_identity(at_s):
+            self._is_known = True
+        return turn.plan.identity is not None and turn.wants_identity(self._clock.look().seconds)
+
+    async def _identify(self) -> None:
+        turn, block = self._turn, self._turn.plan.identity
+        if block is None:
             return
+        at_s = self._clock.look().seconds
         try:
             words = await self._ask(block)
         except RefusedError as error:
@@ -144,25 +161,28 @@ class Conversation:
                 turn.split(block)
             raise
         self._is_known = turn.interruptions == self._connection.interruptions
-        moment = self._clock.look()
+        at = asyncio.get_running_loop().time()
+        if self._first is not None and at - self._first_at > TOGETHER_S:
+            await self._pass_on(self._first)
+            self._first = None
         if self._first is None:
-            self._first = moment
-        elif (moment.time - self._first.time).total_seconds() > TOGETHER_S:
-            await self._pass_on()
-            self._first = moment
-        turn.not_before_s = int(moment.time.timestamp()) + 1.0
-        self._image.update(zip(range(block.start, block.start + block.words), words, strict=True))
+            self._first, self._first_at = self._clock.look(), at
+            turn.not_before_s = int(self._first.seconds) + 1.0
+        self._image.update(zip(_addresses(block.start, block.words), words, strict=True))
 
-    async def _pass_on(self) -> None:
-        if self._first is None:
-            return
+    async def _pass_on(self, moment: Moment) -> None:
         words = Words(
             self._turn.device.meter,
-            self._first.time,
+            moment.time,
             self._image,
             identity=self._turn.identity if self._is_known else NOT_STATED,
-            trusted=self._first.trusted,
+            trusted=moment.trusted,
         )
-        self._image, self._first = {}, None
+        self._image = {}
         self._delivered.append(words)
         await self._deliver(words)
+
+
+@lru_cache(maxsize=4096)
+def _addresses(start: int, words: int) -> tuple[int, ...]:
+    return tuple(range(start, start + words))

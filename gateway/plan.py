@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,6 +28,41 @@ class _Span(NamedTuple):
     start: int
     after: int
     name: str
+
+
+class Part(Enum):
+    """Which of a device's registers are read in a turn."""
+
+    BILLING = "billing"
+    GAUGES = "gauges"
+    ALL = "all"
+
+
+class TypePlan:
+    """Everything that the devices of one type are asked, planned once for all of them."""
+
+    def __init__(self, meter_type: MeterType) -> None:
+        self.has_gauges = bool(gauge_names(meter_type))
+        self.probe = probe(meter_type)
+        self.identity = identity_block(meter_type)
+        self.blocks = {
+            Part.BILLING: plan(meter_type, billing_names(meter_type)),
+            Part.GAUGES: plan(meter_type, gauge_names(meter_type)),
+            Part.ALL: plan(meter_type, meter_type.registers),
+        }
+
+
+def plan_of(meter_type: MeterType) -> TypePlan:
+    """Return the plan of `meter_type`, made when it is wanted first."""
+    key = id(meter_type)
+    found = _PLANS.get(key)
+    if found is None:
+        found = _PLANS[key] = TypePlan(meter_type)
+        weakref.finalize(meter_type, _PLANS.pop, key)
+    return found
+
+
+_PLANS: dict[int, TypePlan] = {}
 
 
 def plan(meter_type: MeterType, names: Collection[str]) -> tuple[Block, ...]:

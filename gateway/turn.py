@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.backoff import Backoff
 from gateway.cadence import Cadence, jitter_s
-from gateway.plan import billing_names, gauge_names, halves, identity_block, plan, probe
+from gateway.plan import Part, halves, plan_of
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -53,45 +53,49 @@ class Turn:
         """From when on it may have its turn."""
         self.changes_s = -math.inf
         """From when on `look` may find something else."""
+        self.wakes_s = -math.inf
+        """The earlier of the two: until then it need not be looked at."""
+        self.is_billed = True
+        """Whether it is due for what bills rest on."""
         self.order: tuple[int, bool, int] = (0, False, 0)
         """Who comes first of those that are ready: the more urgent, then who waited longest."""
         self.identity: str | None = None
         """The number that it stated last; None where it was not asked."""
         self.interruptions = 0
         """How often the other side of the line had gone away when it was identified."""
-        self.probe = probe(device.type)
-        self.identity_block = identity_block(device.type)
+        self.plan = plan_of(device.type)
         self._identity_at_s = -math.inf
         self._days = days
-        self._billing_names = billing_names(device.type)
-        self._gauge_names = gauge_names(device.type)
-        self._all_names = self._billing_names | self._gauge_names
         self._billing = Cadence(poll.billing_s, days)
         # a type without gauges would be due for ever, for nothing
-        self._gauges = Cadence(poll.gauges_s, days) if poll.gauges_s and self._gauge_names else None
+        self._gauges = (
+            Cadence(poll.gauges_s, days) if poll.gauges_s and self.plan.has_gauges else None
+        )
+        self._billing_due = self._gauges_due = False
         self._jitter_s = jitter_s(
             device.meter, min(poll.billing_s, poll.gauges_s or poll.billing_s)
         )
         self._doubtful = False
         """Whether what was read last has a time that nobody believes."""
         self._refused: set[Block] = set()
-        self._planned: dict[frozenset[str], tuple[Block, ...]] = {}
 
     def look(self, now_s: float, at: float) -> None:
         """Say anew how urgently it is due, at `now_s` by the wall clock and `at` by the other."""
         slot_s = now_s - self._jitter_s
         billing_s = self._billing.due_at(slot_s)
         gauges_s = math.inf if self._gauges is None else self._gauges.due_at(slot_s)
-        if billing_s <= slot_s:
+        self._billing_due, self._gauges_due = billing_s <= slot_s, gauges_s <= slot_s
+        self.priority = Priority.GAUGES
+        changes_s = billing_s
+        if self._billing_due:
             owes = self._billing.owes_boundary(slot_s)
             self.priority = Priority.BOUNDARY if owes else Priority.BILLING
-            _, self.changes_s = self._days.around(slot_s)
-        else:
-            self.priority = Priority.GAUGES
-            self.changes_s = billing_s
-        self.changes_s += self._jitter_s
+            _, changes_s = self._days.around(slot_s)
+        if not self._gauges_due:
+            changes_s = min(changes_s, gauges_s)
+        self.changes_s = changes_s + self._jitter_s
         # at most a second ahead, or a clock that was set back silences the device
-        ready_s = min(self.not_before_s, now_s + 1.0)
+        ready_s = self.not_before_s = min(self.not_before_s, now_s + 1.0)
         if self.asked:
             self.priority = Priority.NOW
         else:
@@ -101,32 +105,33 @@ class Turn:
         self.ready_s = ready_s
         # what is dead does not hold up the day's first readings of the others
         holds_up = self.priority is Priority.BOUNDARY and self.backoff.failures > 0
-        self.order = (self.priority, holds_up, self.served)
+        self.order = (int(self.priority), holds_up, self.served)
+        self.is_billed = self.priority is not Priority.GAUGES
+        self.wakes_s = min(ready_s, self.changes_s)
 
-    def names(self, now_s: float, *, alone: bool) -> frozenset[str]:
-        """Return the registers that are due at `now_s`; for who asks now, all.
+    def look_again(self) -> None:
+        """Have it looked at anew, whenever that is next."""
+        self.changes_s = self.wakes_s = -math.inf
+
+    def part(self, *, alone: bool) -> Part:
+        """Return which registers were due when it was looked at last; for who asks now, all.
 
         What bills rest on goes without the gauges unless the device is `alone`: others wait for
         the bus.
         """
         if self.asked:
-            return self._all_names
-        slot_s = now_s - self._jitter_s
-        billing = self._billing.is_due(slot_s)
-        gauges = self._gauges is not None and self._gauges.is_due(slot_s)
-        if billing and not (gauges and alone):
-            return self._billing_names
-        if gauges:
-            return self._all_names if billing else self._gauge_names
-        return frozenset()
+            return Part.ALL
+        if not self._billing_due:
+            return Part.GAUGES
+        return Part.ALL if self._gauges_due and alone else Part.BILLING
 
-    def serve(self, names: frozenset[str], began_s: float, *, trusted: bool) -> None:
-        """Note that `names` were read in a turn that began at `began_s`."""
+    def serve(self, part: Part, began_s: float, *, trusted: bool) -> None:
+        """Note that `part` was read in a turn that began at `began_s`."""
         slot_s = began_s - self._jitter_s
-        if names >= self._billing_names:
+        if part is not Part.GAUGES:
             self._billing.serve(slot_s)
             self._doubtful = not trusted
-        if self._gauges is not None and names >= self._gauge_names:
+        if self._gauges is not None and part is not Part.BILLING:
             self._gauges.serve(slot_s)
 
     def believe(self) -> None:
@@ -137,7 +142,7 @@ class Turn:
 
     def wants_identity(self, now_s: float) -> bool:
         """Return whether it must say who it is before its registers count."""
-        if self.identity_block is None:
+        if self.plan.identity is None:
             return False
         midnight, next_midnight = self._days.around(now_s)
         check_s = next_midnight - IDENTITY_BEFORE_MIDNIGHT_S
@@ -155,17 +160,16 @@ class Turn:
         self.identity = None
         self._identity_at_s = -math.inf
 
-    def blocks(self, names: frozenset[str]) -> tuple[Block, ...]:
-        """Return the requests that read `names`: smaller ones for what was refused whole."""
-        if names not in self._planned:
-            planned = plan(self.device.type, names)
-            self._planned[names] = tuple(each for block in planned for each in self._parts(block))
-        return self._planned[names]
+    def blocks(self, part: Part) -> tuple[Block, ...]:
+        """Return the requests that read `part`: smaller ones for what was refused whole."""
+        blocks = self.plan.blocks[part]
+        if not self._refused:
+            return blocks
+        return tuple(part for block in blocks for part in self._parts(block))
 
     def split(self, block: Block) -> tuple[Block, Block]:
         """Note that the device refuses `block`; return what to ask for instead, now and later."""
         self._refused.add(block)
-        self._planned.clear()
         return halves(self.device.type, block)
 
     def _parts(self, block: Block) -> tuple[Block, ...]:
