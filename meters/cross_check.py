@@ -24,10 +24,19 @@ def violated(meter_type: MeterType, values: Mapping[str, Decimal]) -> tuple[Chec
         check
         for check in meter_type.check
         if all(name in values for name in (check.total, *check.parts))
-        and abs(off_by(check, values)) > check.tolerance
+        and _is_off(meter_type, check, values)
     )
 
 
 def off_by(check: Check, values: Mapping[str, Decimal]) -> Decimal:
     """Return the total less the sum of its parts; `values` holds all of them."""
     return values[check.total] - sum(values[name] for name in check.parts)
+
+
+def _is_off(meter_type: MeterType, check: Check, values: Mapping[str, Decimal]) -> bool:
+    """Return whether the sum is off by more than the tolerance, and not by whole turns."""
+    off = abs(off_by(check, values))
+    modulus = meter_type.registers[check.total].modulus
+    if off > check.tolerance and modulus is not None:
+        off = min(off % modulus, modulus - off % modulus)
+    return off > check.tolerance

@@ -87,3 +87,24 @@ def test_a_check_that_cannot_be_meant_is_refused(check: dict[str, Any], message:
     with pytest.raises(DefinitionError) as caught:
         meter_type(check)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("total", "imported", "sound"),
+    [
+        ("0.005", "999.5", True),  # the total wrapped at 1,000 kWh; its parts did not yet
+        ("999.97", "999.5", False),
+        ("500", "999.5", False),
+        ("0.05", "999.5", False),
+    ],
+)
+def test_a_total_that_wrapped_before_its_parts_still_adds_up(
+    total: str, imported: str, *, sound: bool
+) -> None:
+    made = meter_type(SUM)
+    counter = made.registers["total"].model_copy(update={"digits": 6})  # watt-hours
+    wrapping = made.model_copy(update={"register_": {**made.registers, "total": counter}})
+
+    found = violated(wrapping, values(total=total, imported=imported, exported="0.51"))
+
+    assert (found == ()) == sound
