@@ -60,13 +60,14 @@ class SerialMeters:
         self.device = os.ttyname(self._theirs)
         if self._link is not None:
             try:
-                self._link.unlink(missing_ok=True)
+                if self._link.is_symlink():
+                    self._link.unlink()  # left by a process that was killed
                 self._link.symlink_to(self.device)
             except OSError as error:
                 self._close()
                 raise LinkError(
                     f"{self._link} cannot be a link to the serial port: {error.strerror}; choose "
-                    "a name in a folder of your own"
+                    "a name in a folder of your own that nothing bears"
                 ) from error
         self._conversation = self._converse()
         asyncio.get_running_loop().add_reader(self._ours, self._receive)
@@ -81,8 +82,8 @@ class SerialMeters:
         asyncio.get_running_loop().remove_reader(self._ours)
         if self._conversation is not None:
             self._conversation.end()
-        if self._link is not None:
-            self._link.unlink(missing_ok=True)
+        if self._link is not None and self._link.is_symlink():
+            self._link.unlink()
         self._close()
 
     def _close(self) -> None:

@@ -126,6 +126,14 @@ def test_a_name_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         with_port(lambda _: None, link=tmp_path / "missing" / "meters")
 
 
+def test_a_file_that_bears_the_name_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine", "utf-8")
+    with pytest.raises(LinkError, match="File exists; choose a name"):
+        with_port(lambda _: None, link=file)
+    assert file.read_text("utf-8") == "mine"
+
+
 def test_meters_that_speak_modbus_tcp_have_no_serial_port() -> None:
     with pytest.raises(ValueError, match="speaks Modbus TCP"):
         SerialMeters(Line("line", {5: METER}), clock=lambda: NOON)
