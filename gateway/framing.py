@@ -177,6 +177,8 @@ class RtuFraming:
         self._request: Request | None = None
         self._owed: list[_Owed] = []
         self._held = b""
+        self._start = b"\0\0\0"
+        """How the answer begins; nothing begins with function 0."""
         self._strangers: list[_Frame] = []
 
     def ask(self, request: Request, at: float) -> bytes:
@@ -196,6 +198,7 @@ class RtuFraming:
         self._request = request
         self._held = b""
         self._strangers = []
+        self._start = bytes([request.unit, request.function, 2 * request.words])
         body = bytes([request.unit]) + request_pdu(*request[1:])
         return body + crc16(body)
 
@@ -246,6 +249,8 @@ class RtuFraming:
         while at + 5 <= len(held):
             function = held[at + 1]
             size = {3: 5 + held[at + 2], 4: 5 + held[at + 2], 0x83: 5, 0x84: 5}.get(function, 0)
+            if at + size > len(held) and held.startswith(self._start, at):
+                break  # it may be the answer; what looks like a frame inside of it is none
             body = held[at : at + size - 2]
             if size and at + size <= len(held) and held[at + size - 2 : at + size] == crc16(body):
                 found.append(_Frame(body[0], function, _data(body)))

@@ -97,6 +97,17 @@ def test_an_answer_is_found_in_noise_however_it_comes_in_pieces(
     assert next((w for w in map(framing.take, pieces) if w), None) == _expected(request)
 
 
+def test_what_looks_like_a_frame_inside_of_the_answer_is_part_of_it() -> None:
+    inside = b"\x02\x03\x02\x00\x05"
+    inside += crc16(inside) + b"\x00"
+    body = b"\x01\x04\x08" + inside
+    framing = RtuFraming("line", late_s=LATE_S)
+    framing.ask(Request(1, 4, 0, 4), 0.0)
+    taken = [framing.take(bytes([byte])) for byte in body + crc16(body)]
+    assert taken[:-1] == [None] * 12
+    assert taken[-1] == tuple(int.from_bytes(inside[i : i + 2], "big") for i in range(0, 8, 2))
+
+
 def test_an_echo_of_the_request_is_not_its_answer() -> None:
     # the echo begins like an answer: unit, function, and 4, which is half of the address here
     request = Request(1, 4, 0x0400, 2)
