@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from meters.catalog import load_folder, shipped
+from meters.catalog.choice import UnknownTypeError, chosen_type
 from meters.definition import DefinitionError
 from meters.quantity import plain
 from meters.reading import Reason, Series, Verdict
@@ -105,14 +104,9 @@ def usage(
 
 def _type(type_id: str, folder: Path | None) -> MeterType:
     try:
-        types = {**shipped(), **({} if folder is None else load_folder(folder))}
-    except DefinitionError as error:
+        return chosen_type(type_id, folder)
+    except (DefinitionError, UnknownTypeError) as error:
         raise click.ClickException(str(error)) from error
-    if type_id not in types:
-        near = difflib.get_close_matches(type_id, types, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "name one of `tallygate meters`"
-        raise click.ClickException(f"no meter type is called {type_id!r}; {hint}")
-    return types[type_id]
 
 
 def _register(meter_type: MeterType, name: str) -> Register:

@@ -35,6 +35,7 @@ from meters.catalog.commands import (
     list_types,
     meter_type_of,
     new,
+    redecode,
     types_in,
 )
 from meters.catalog.data_sheet import data_sheet, way_in
@@ -69,7 +70,7 @@ def meters() -> None:
     """Look up, make and prove meter types, and read meters on a line with them."""
 
 
-for _command in (list_types, new, check, decode):
+for _command in (list_types, new, check, decode, redecode):
     meters.add_command(_command)
 
 

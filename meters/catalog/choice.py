@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,9 @@ def chosen_type(wanted: str, folder: Path | None = None) -> MeterType:
         known = known_types(folder)
     if wanted in known:
         return known[wanted]
-    alike = sorted(each for each in known if wanted.lower() in each)
+    alike = sorted(each for each in known if wanted.lower() in each) or get_close_matches(
+        wanted, known
+    )
     raise UnknownTypeError(
         f"there is no meter type {wanted!r}; "
         + (f"known are {', '.join(alike)}" if alike else "`tallygate meters list` shows them")

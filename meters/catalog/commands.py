@@ -1,8 +1,9 @@
-"""`tallygate meters list`, `new`, `check` and `decode`: meter types without a meter at hand."""
+"""`tallygate meters list`, `new`, `check`, `decode`, `redecode`: types without a meter at hand."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,16 @@ from meters.catalog.answer import (
 from meters.catalog.choice import UnknownTypeError, chosen_type, known_types
 from meters.catalog.data_sheet import WAYS, found, listing, proven, proven_facts, summary
 from meters.catalog.draft import check_register, draft, parse_register
+from meters.catalog.overlay import overlay_document, overlay_lines, redecoded
 from meters.checked import Checked, NothingToCheckError, definition_files, document, lines
 from meters.decoding import decode_payload
 from meters.definition import DefinitionError
 from meters.frame import FrameError
+from meters.interval import Interval
 from meters.meter_type import Kind
 from meters.payload import PayloadError
 from meters.proof import load_meter_types
+from meters.redecoding import RedecodingError
 from meters.words import WordOrder, from_hex, wire_from_hex
 
 if TYPE_CHECKING:
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from meters.decoding import Telegram
     from meters.meter_type import MeterType
 
+FIRST, AFTER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+TIME = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"])
 MEDIA = ("electricity", "water")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 TYPES = click.option(
@@ -177,6 +183,73 @@ def _answer(
     if meter_type.modbus is not None:
         raise AnswerError(f"{meter_type.id} is on Modbus; give --words or --frame")
     return decode_payload(meter_type, payload.read(), subtopic=subtopic)
+
+
+@click.command()
+@click.argument("archive_url", envvar="TALLYGATE_ARCHIVE_URL")
+@click.option("--meter", required=True, help="The meter whose readings are read again.")
+@click.option("--type", "type_", metavar="TYPE", required=True, help="The corrected type.")
+@click.option(
+    "--was",
+    metavar="TYPE",
+    help="The type by which they were stored; by default the shipped one of the same id.",
+)
+@click.option("--from", "since", type=TIME, help="First time (UTC).")
+@click.option("--to", "until", type=TIME, help="First time (UTC) that is left out.")
+@TYPES
+@AS_JSON
+def redecode(
+    archive_url: str,
+    meter: str,
+    type_: str,
+    was: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    folder: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Read the raw words again that the archive keeps of a meter, and show what would change.
+
+    The archive is not changed: what is shown is for a person to enter as a correction. Verdicts
+    are given from --from on, as if nothing had been read before.
+    """
+    # the archive's libraries are large: the other commands do without them
+    from meters.archive.open import open_archive  # noqa: PLC0415 - see above
+    from meters.archive.protocol import (  # noqa: PLC0415 - see above
+        ArchiveUnavailableError,
+        ArchiveUrlError,
+    )
+    from meters.archive.tables import ArchiveSchemaError  # noqa: PLC0415 - see above
+
+    corrected = meter_type_of(type_, folder)
+    stored_by = meter_type_of(was or corrected.id, folder if was else None)
+    start = FIRST if since is None else since.replace(tzinfo=UTC)
+    after = AFTER if until is None else until.replace(tzinfo=UTC)
+    if start >= after:
+        raise click.ClickException(f"--from {start:%Y-%m-%d} is not before --to {after:%Y-%m-%d}")
+    try:
+        archive = open_archive(archive_url)
+        try:
+            span = Interval(start, after)
+            found = redecoded(archive, meter, span, stored_by=stored_by, corrected=corrected)
+        finally:
+            archive.close()
+    except (
+        ArchiveSchemaError,
+        ArchiveUnavailableError,
+        ArchiveUrlError,
+        RedecodingError,
+    ) as error:
+        raise click.ClickException(str(error)) from error
+    if not (found.overlays or found.untold or found.unchanged):
+        raise click.ClickException(
+            f"the archive holds no reading of {meter!r} from {start:%Y-%m-%d} to {after:%Y-%m-%d}"
+        )
+    if as_json:
+        click.echo(json.dumps(overlay_document(found), ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(overlay_lines(found, stored_by, corrected)))
 
 
 @click.command()

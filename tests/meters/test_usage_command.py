@@ -248,8 +248,8 @@ def test_what_spreadsheets_write_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "status", "what"),
     [
-        (("--type", "eastron-sdm12", "--register", "import_energy"), 1, "did you mean"),
-        (("--type", "zzz", "--register", "import_energy"), 1, "no meter type is called 'zzz'"),
+        (("--type", "eastron-sdm12", "--register", "import_energy"), 1, "known are "),
+        (("--type", "zzz", "--register", "import_energy"), 1, "there is no meter type 'zzz'"),
         (("--type", "eastron-sdm120", "--register", "energy"), 1, "import_energy, export_energy"),
         ((*SDM, "--multiplier", "0"), 2, "no number above zero"),
         ((*SDM, "--multiplier", "NaN"), 2, "no number above zero"),

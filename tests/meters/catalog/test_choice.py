@@ -37,6 +37,7 @@ def test_a_folder_adds_to_the_shipped_types(tmp_path: Path) -> None:
     ("wanted", "said"),
     [
         ("eastron", "known are eastron-sdm120, "),
+        ("eastron-smd120", "known are eastron-sdm120"),
         ("nothing-like-it", "`tallygate meters list` shows them"),
         (str(FOLDER / "eastron-sdm120.toml#v9"), "'eastron-sdm120-v9'"),
     ],
