@@ -15,6 +15,7 @@ from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
 from api.pages import catalogue as catalogue_pages
 from api.pages import engineering as engineering_pages
+from api.pages import exchange as exchange_pages
 from api.pages import gateways as gateway_pages
 from api.pages import portal as portal_pages
 from api.pages import questions as question_pages
@@ -91,6 +92,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
         portal_pages,
         staff_pages,
         engineering_pages,
+        exchange_pages,
         gateway_pages,
         question_pages,
         catalogue_pages,

@@ -72,12 +72,12 @@ def completeness(
     for zone, members in by_zone.items():
         for instant in instants(span, zone=ZoneInfo(zone), now=now):
             # an instant before the meter stood there is nobody's duty
-            due = [e for e in members if series[e.meter] and e.start <= instant - window]
-            wanted = [one for each in due for one in series[each.meter]]
+            due = [at for at in members if series[at.meter] and at.start <= instant - window]
+            wanted = [one for at in due for one in series[at.meter]]
             found = archive.boundaries(wanted, instant, window=window) if wanted else {}
-            for each in due:
-                expected[each.meter] += 1
-                good[each.meter] += all(_has_one(found[one], span) for one in series[each.meter])
+            for at in due:
+                expected[at.meter] += 1
+                good[at.meter] += all(_has_one(found[one], span) for one in series[at.meter])
     return [Completeness(good[e.standing.meter], expected[e.standing.meter]) for e in states]
 
 

@@ -24,6 +24,7 @@ from api.store.device_lists import (
 )
 from api.store.questions import NoSuchQuestionError
 from billing.lifecycle import FourEyesError, PeriodError, StateError
+from billing.store.exchange import ExchangeError
 from billing.store.registry import UnknownCommunityError
 from billing.store.runs import PeriodTakenError, UnknownRunError
 from meters.archive.protocol import ArchiveUnavailableError
@@ -46,6 +47,7 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     ArchiveUnavailableError: problems.ARCHIVE_AWAY,
     CannotAskError: problems.CANNOT_ASK,
     DefinitionError: problems.NOT_TAKEN,
+    ExchangeError: problems.NO_EXCHANGE,
     GatewayExistsError: problems.GATEWAY_EXISTS,
     MeterListedError: problems.METER_LISTED,
     NoSuchQuestionError: problems.NO_QUESTION,

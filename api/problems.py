@@ -222,6 +222,12 @@ NO_QUESTION = ProblemType(
     _("Nobody asks this any more"),
     _("The meter may count on, or somebody else has answered. Load the page again."),
 )
+NO_EXCHANGE = ProblemType(
+    "exchange-refused",
+    422,
+    _("The exchange cannot be as it is told"),
+    _("Correct what is said; nothing was recorded."),
+)
 NO_REASON = ProblemType(
     "no-reason",
     422,

@@ -64,7 +64,7 @@ class ApiLink:
 
     async def waiting(self, list_tag: str) -> Waiting:
         """Wait for something to do, or for a list of another tag; return what there is."""
-        query = {"devices": list_tag, "wait_s": WAIT_S}
+        query: dict[str, str | int] = {"devices": list_tag, "wait_s": WAIT_S}
         document = _json(await self._client.get("/gateway/requests", params=query))
         try:
             requests = tuple(

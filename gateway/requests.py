@@ -98,11 +98,15 @@ class Requests:
                 await self._site.take_list(*found)
         for request in waiting.requests:
             if request.id not in self._under_way:
-                task = asyncio.create_task(self._do(link, request))
-                self._under_way[request.id] = task
-                task.add_done_callback(lambda _, done=request.id: self._under_way.pop(done, None))
+                self._under_way[request.id] = asyncio.create_task(self._do(link, request))
 
     async def _do(self, link: ApiLink, request: Request) -> None:
+        try:
+            await self._answer(link, request)
+        finally:
+            del self._under_way[request.id]
+
+    async def _answer(self, link: ApiLink, request: Request) -> None:
         try:
             body = await self._outcome(request)
         except Exception as error:

@@ -77,8 +77,7 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
     wanted = [
         each
         for each in sorted(standing, key=lambda each: each.meter)
-        if (not gateway or read_by.get(each.meter) == gateway)
-        and q.casefold() in f"{each.meter} {each.unit or ''} {each.point}".casefold()
+        if (not gateway or read_by.get(each.meter) == gateway) and _is_about(each, q)
     ]
 
     def ask() -> tuple[list[MeterState], list[MeterState], list[Completeness]]:
@@ -204,6 +203,11 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _is_about(standing: Standing, text: str) -> bool:
+    told = f"{standing.meter} {standing.unit or ''} {standing.point}"
+    return text.casefold() in told.casefold()
 
 
 def _matches(found: MeterState, state: str) -> bool:

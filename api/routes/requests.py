@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from api import asking, idempotency, problems
+from api import asking, exchanging, idempotency, problems
 from api.paging import Page
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing
+from api.schemas.exchanges import Exchanged, NewExchange
 from api.schemas.requests import AnswerKept, QuestionAnswer, QuestionShown, ReadRequest
 from api.security import Requires
 from api.store import gateway_requests, questions
@@ -77,6 +78,43 @@ async def get_read_request(
     if found is None or found.kind != "read":
         raise ProblemError(problems.NOT_FOUND)
     return ReadRequest.of(found, now=resources.now())
+
+
+@router.post(
+    "/meters/{meter}/exchange",
+    operation_id="recordExchange",
+    summary="Record that a meter was exchanged",
+    status_code=201,
+    response_model=Exchanged,
+    responses=failing(*CHANGING, problems.NO_EXCHANGE, problems.NOT_TAKEN),
+)
+async def record_exchange(
+    request: Request,
+    caller: Answerer,
+    meter: Annotated[str, Path(max_length=200)],
+    body: NewExchange,
+    key: idempotency.Key = None,
+) -> Response:
+    """Use is counted to the old meter's last register and from the new one's first.
+
+    On a gateway's list the new meter takes the old one's place.
+    """
+    resources = of(request)
+    now = resources.now()
+
+    def work(database: Database) -> tuple[int, Exchanged]:
+        with database.transaction() as connection:
+            exchanging.record(
+                connection,
+                resources.catalogue.known(connection),
+                body.exchange(meter),
+                identity=body.identity,
+                actor=caller.name,
+                now=now,
+            )
+        return 201, Exchanged(old=meter, new=body.new, at=body.at)
+
+    return await idempotency.once(request, caller, key, work)
 
 
 @router.get(

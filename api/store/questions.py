@@ -156,18 +156,15 @@ def answer(
     ).first()
     if row is None:
         raise NoSuchQuestionError(f"no gateway asks about register {register!r} of {meter!r}")
-    asked = _read(row.document)
     request = None
     if cause.rebases:
+        asked = _read(row.document)
+        time, value = asked.time.isoformat(), plain(asked.value)
         request = gateway_requests.ask_to_rebase(
             connection,
             gateway=row.gateway,
             meter=meter,
-            detail={
-                "register": register,
-                "time": asked.time.isoformat(),
-                "value": plain(asked.value),
-            },
+            detail={"register": register, "time": time, "value": value},
             actor=actor,
             now=now,
         )

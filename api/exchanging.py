@@ -1,0 +1,63 @@
+"""An exchange as an engineer records it: in the registry, and on the gateway's list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.store import device_lists
+from api.store.device_lists import Way
+from billing.store import exchange as exchanges
+from billing.store.exchange import Exchange, ExchangeError
+from billing.store.views import meters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from meters.meter_type import MeterType
+
+
+def record(
+    connection: Connection,
+    types: Mapping[str, MeterType],
+    exchange: Exchange,
+    *,
+    identity: str | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Record the exchange; where the old meter is on a gateway's list, put the new one there.
+
+    `identity` is the number that the new meter states. Raises `ExchangeError`, and
+    `DefinitionError` where the gateway would refuse the new meter.
+    """
+    _check_registers(connection, types, exchange)
+    exchanges.record(connection, exchange, actor=actor, now=now)
+    way = device_lists.way_of(connection, exchange.old)
+    if way is None:
+        return
+    settings = {**way.settings, "type": exchange.new_type}
+    settings.pop("identity", None)
+    if identity:
+        settings["identity"] = identity
+    new = Way(meter=exchange.new, gateway=way.gateway, bus=way.bus, settings=settings)
+    device_lists.drop_meter(connection, way.gateway, exchange.old, actor=actor, now=now)
+    device_lists.put_meter(connection, new, actor=actor, now=now)
+
+
+def _check_registers(
+    connection: Connection, types: Mapping[str, MeterType], exchange: Exchange
+) -> None:
+    standing = meters.standing(connection, meter=exchange.old)
+    old = types.get(standing[-1].meter_type) if standing else None
+    new = types.get(exchange.new_type)
+    if new is None:
+        raise ExchangeError(f"the type {exchange.new_type!r} is not known; add it first")
+    for known, registers in ((old, exchange.last), (new, exchange.first)):
+        if known is not None and (unknown := registers.keys() - known.billing_registers.keys()):
+            raise ExchangeError(
+                f"the type {known.id!r} has no counter {min(unknown)!r}; it has "
+                f"{', '.join(known.billing_registers)}"
+            )

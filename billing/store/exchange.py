@@ -1,0 +1,168 @@
+"""The exchange of a meter: what the old one showed last, the new one first, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select, update
+
+from billing import tables
+from billing.canonical import canonical_json
+from billing.store import audit
+from billing.store.ids import insert
+from billing.store.registry import lock
+from meters.interval import Period
+from meters.quantity import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+    from typing import Any
+
+    from sqlalchemy import Row
+
+
+class ExchangeError(ValueError):
+    """An exchange cannot be as it is told; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """Meter `new` took the place of meter `old` at `at`.
+
+    `last` and `first` are the registers that a person read off, by name in canonical units; the
+    photos refer to pictures of them. `multiplier` is the new installation's ratio.
+    """
+
+    old: str
+    new: str
+    new_type: str
+    at: datetime
+    last: Mapping[str, Decimal]
+    first: Mapping[str, Decimal]
+    multiplier: Decimal = field(default=Decimal(1))
+    last_photo: str | None = None
+    first_photo: str | None = None
+    verified_until: date | None = None
+
+
+def record(connection: Connection, exchange: Exchange, *, actor: str, now: datetime) -> None:
+    """End the old meter's installation and begin the new one's, in the caller's transaction.
+
+    Raises `ExchangeError`; then nothing has changed.
+    """
+    table = tables.installation
+    standing = _standing(connection, exchange.old)
+    # two at once, or a run of the community, wait for each other
+    lock(connection, [standing.community_id])
+    standing = _standing(connection, exchange.old)
+    _check(connection, exchange, standing, now)
+    connection.execute(
+        update(table)
+        .where(table.c.id == standing.id)
+        .values(end=exchange.at, last=_registers(exchange.last), last_photo=exchange.last_photo)
+    )
+    insert(
+        connection,
+        table,
+        point_id=standing.point_id,
+        meter=exchange.new,
+        meter_type=exchange.new_type,
+        start=exchange.at,
+        multiplier=plain(exchange.multiplier),
+        first=_registers(exchange.first),
+        last=_registers({}),
+        first_photo=exchange.first_photo,
+        verified_until=exchange.verified_until,
+    )
+    until = exchange.verified_until
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="meter.exchange",
+        subject=exchange.old,
+        detail={
+            "new": exchange.new,
+            "new_type": exchange.new_type,
+            "at": exchange.at.isoformat(),
+            "last": _texts(exchange.last),
+            "first": _texts(exchange.first),
+            "multiplier": plain(exchange.multiplier),
+            "last_photo": exchange.last_photo,
+            "first_photo": exchange.first_photo,
+            "verified_until": None if until is None else until.isoformat(),
+        },
+    )
+
+
+def _standing(connection: Connection, meter: str) -> Row[Any]:
+    """Return the installation of `meter` that has not ended, with its community."""
+    table, point, community = tables.installation, tables.point, tables.community
+    row = connection.execute(
+        select(table, point.c.community_id, community.c.zone)
+        .join(point, point.c.id == table.c.point_id)
+        .join(community, community.c.id == point.c.community_id)
+        .where(table.c.meter == meter, table.c.end.is_(None))
+    ).one_or_none()
+    if row is None:
+        raise ExchangeError(f"meter {meter!r} stands nowhere now; look up which meter does")
+    return row
+
+
+def _check(connection: Connection, exchange: Exchange, standing: Row[Any], now: datetime) -> None:
+    if not standing.start < exchange.at <= now:
+        raise ExchangeError(
+            f"meter {exchange.old!r} stands since {standing.start.isoformat()}, and it is "
+            f"{now.isoformat()}; date the exchange between the two, not {exchange.at.isoformat()}"
+        )
+    billed = _billed_until(connection, standing)
+    if billed is not None and exchange.at < billed:
+        raise ExchangeError(
+            f"bills are issued up to {billed.isoformat()} with meter {exchange.old!r}; date the "
+            "exchange after that, and correct the issued bills with a credit"
+        )
+    if exchange.multiplier <= 0 or not exchange.multiplier.is_finite():
+        raise ExchangeError(f"the multiplier must be above 0, not {exchange.multiplier}")
+    for which, registers in (("old", exchange.last), ("new", exchange.first)):
+        if not registers:
+            raise ExchangeError(f"say what the {which} meter showed: at least one register")
+        for name, value in registers.items():
+            if not value.is_finite() or value < 0:
+                raise ExchangeError(f"{name} of the {which} meter cannot show {value}")
+    table = tables.installation
+    elsewhere = connection.scalar(
+        select(tables.point.c.code)
+        .join(table, table.c.point_id == tables.point.c.id)
+        .where(
+            table.c.meter == exchange.new,
+            table.c.end.is_(None) | (table.c.end > exchange.at),
+        )
+    )
+    if elsewhere is not None:
+        raise ExchangeError(
+            f"meter {exchange.new!r} stands at point {elsewhere} already; correct its code, or "
+            "record first that it left there"
+        )
+
+
+def _billed_until(connection: Connection, standing: Row[Any]) -> datetime | None:
+    """Return the end of the last month that is issued for the meter's community."""
+    run, part = tables.bill_run, tables.community_run
+    last = connection.scalar(
+        select(func.max(run.c.period))
+        .join(part, part.c.bill_run_id == run.c.id)
+        .where(part.c.community_id == standing.community_id, run.c.state == "issued")
+    )
+    return None if last is None else Period.month(last, ZoneInfo(standing.zone)).interval.end
+
+
+def _registers(registers: Mapping[str, Decimal]) -> str:
+    return canonical_json(_texts(registers))
+
+
+def _texts(registers: Mapping[str, Decimal]) -> dict[str, str]:
+    return {name: plain(value) for name, value in registers.items()}
