@@ -152,4 +152,7 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         self._conversation.end()
-        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()  # it does not listen, and would keep the port
+        else:
+            self._transport.close()
