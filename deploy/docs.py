@@ -12,6 +12,7 @@ import click
 from api.app import create_app
 from api.settings import ApiSettings
 from deploy.catalogue_page import catalogue_page
+from deploy.guide import guide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,22 +29,24 @@ if TYPE_CHECKING:
     help="Where the documents are.",
 )
 def docs(*, check_only: bool, folder: Path) -> None:
-    """Write the generated documents: meter types, commands, API."""
-    stale = [path for path, text in _documents(folder) if not _is_fresh(path, text)]
+    """Write the generated documents: meter types, guides, commands, API."""
+    documents = dict(_documents(folder))
+    stale = [path for path, text in documents.items() if not _is_fresh(path, text)]
     if check_only and stale:
         raise click.ClickException(
             f"{', '.join(map(str, stale))} is stale; run `tallygate docs` and commit what it writes"
         )
-    for path, text in _documents(folder):
-        if path in stale:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            click.echo(f"wrote {path}")
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(documents[path], encoding="utf-8")
+        click.echo(f"wrote {path}")
 
 
 def _documents(folder: Path) -> Iterator[tuple[Path, str]]:
     yield folder / "meters.md", catalogue_page("en")
     yield folder / "meters.zh-CN.md", catalogue_page("zh")
+    for name in ("add-a-meter-type.md", "add-a-meter-type.zh-CN.md"):
+        yield folder / name, guide(name)
     yield folder / "commands.md", _commands()
     yield folder / "openapi.json", _openapi()
 
