@@ -129,14 +129,20 @@ def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
 
 @contextmanager
 def at_the_page(
-    browser: Browser, site: Site, name: str, *, locale: str, size: dict[str, int]
+    browser: Browser,
+    site: Site,
+    name: str,
+    *,
+    locale: str,
+    size: dict[str, int],
+    scripts: bool = True,
 ) -> Iterator[Page]:
     """Sign `name` in and give the page where the login led to; nothing may fail on the way."""
     context = browser.new_context(
         base_url=site.url,
         locale=locale,
         viewport={"width": size["width"], "height": size["height"]},
-        java_script_enabled=True,
+        java_script_enabled=scripts,
     )
     page = context.new_page()
     failures: list[str] = []
@@ -273,6 +279,40 @@ def test_an_engineer_sees_what_the_meters_say(browser: Browser, site: Site, loca
         looked_at(page, f"engineer-meter-{locale}")
         page.click("text=Quarantine" if locale == "en-GB" else "text=隔离区")
         looked_at(page, f"engineer-quarantine-{locale}")
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_an_engineer_manages_gateways_without_a_script(
+    browser: Browser, site: Site, locale: str, size: dict[str, int]
+) -> None:
+    width = f"{locale}-{size['width']}"
+    with at_the_page(browser, site, "engineer", locale=locale, size=size, scripts=False) as page:
+        page.goto("/engineering/gateways")
+        page.fill("input[name=gateway]", "north-1")
+        page.click("main button.main")
+        assert page.url.endswith("/engineering/gateways/north-1")
+        page.fill("form[action$='/buses'] input[name=name]", "b1")
+        page.fill("form[action$='/buses'] input[name=host]", "10.0.0.7")
+        page.click("form[action$='/buses'] button")
+        on_bus = page.locator("form[action$='/meters']", has=page.locator("select[name=bus]"))
+        on_bus.locator("input[name=meter]").fill("E-1-201")
+        on_bus.locator("select[name=type]").select_option("eastron-sdm120")
+        on_bus.locator("input[name=unit]").fill("7")
+        on_bus.locator("button").click()
+        assert "E-1-201" in page.inner_text("#list")
+        page.click("form[action$='/enrolment'] button")
+        assert "tg_enrol_" in page.inner_text("main")
+        page.goto("/engineering/gateways/north-1")
+        looked_at(page, f"engineer-gateway-{width}")
+        page.goto("/engineering/meters/E-1-201")
+        page.click("#now button")
+        assert page.locator("meta[http-equiv=refresh]").count() == 1
+        for name in ("meters/E-1-201/exchange", "unknown", "questions", "types"):
+            page.goto(f"/engineering/{name}")
+            looked_at(page, f"engineer-{name.replace('/', '-')}-{width}")
+        page.goto("/engineering/types/eastron-sdm630")
+        looked_at(page, f"engineer-type-{width}")
 
 
 def test_a_wrong_password_is_said_so(browser: Browser, site: Site) -> None:
