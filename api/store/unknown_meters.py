@@ -49,17 +49,21 @@ def unknown_meters(connection: Connection, *, limit: int = 500) -> list[Unknown]
         .join(table, table.c.id == grouped.c.last)
         .order_by(table.c.id.desc())
     )
-    listed = {
-        (way.gateway, str(way.settings["topic"]))
+    listed = [
+        (way.gateway, str(way.settings["topic"]).split("/"))
         for way in device_lists.ways(connection)
         if way.bus is None
-    }
+    ]
 
     def is_listed(each: Unknown) -> bool:
         """Return whether the topic, or one above it, is a meter's by now."""
         levels = each.topic.split("/")
-        above = ("/".join(levels[:count]) for count in range(1, len(levels) + 1))
-        return any((each.gateway, topic) in listed for topic in above)
+        return any(
+            gateway == each.gateway
+            and len(stated) <= len(levels)
+            and all(map(_covers, stated, levels))
+            for gateway, stated in listed
+        )
 
     found = [
         Unknown(
@@ -73,3 +77,8 @@ def unknown_meters(connection: Connection, *, limit: int = 500) -> list[Unknown]
         for row in rows
     ]
     return [each for each in found if not is_listed(each)][:limit]
+
+
+def _covers(stated: str, level: str) -> bool:
+    """Return whether a level of a listed topic is `level`: `+` and `{identity}` are any."""
+    return stated in ("+", level) or stated.startswith("{")

@@ -189,6 +189,16 @@ def test_a_topic_below_a_meters_topic_is_its_own(listed: House) -> None:
     assert listed.caller("engineer").get("/v1/unknown-meters").json()["items"] == []
 
 
+def test_a_topic_that_a_listed_pattern_covers_is_known(listed: House) -> None:
+    unknown(listed, TELEGRAM, topic="lora/a8404/up")
+    unknown(listed, TELEGRAM, topic="lora/a8404", number=2)
+    way = {"type": "wmbusmeters-water", "topic": "lora/+/up", "identity": "71234567"}
+    answer = listed.change("PUT", "/v1/gateways/gw-1/meters/W-9", **way)
+    assert answer.is_success, answer.text
+    items = listed.caller("engineer").get("/v1/unknown-meters").json()["items"]
+    assert [each["topic"] for each in items] == ["lora/a8404"]
+
+
 # questions
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.commands import gateway
+from gateway.commands import _load_to_run, gateway
+from gateway.credential import Credential, CredentialFile
+from gateway.device_list import DeviceListFile
 from gateway.health import StatusFile
 from gateway.quarantine import Fault, quarantined
 from gateway.spool import Spool
@@ -141,3 +143,60 @@ def test_a_broken_spool_is_named(site: Path) -> None:
     result = _run("run", site)
     assert result.exit_code == 1
     assert "cannot be used: file is not a database" in result.output
+
+
+FROM_API = """
+gateway = "north-1"
+[archive]
+url = "sqlite:///archive.sqlite"
+[report]
+url = "{url}"
+[devices]
+from = "api"
+"""
+
+
+def test_enrolment_stores_the_key_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(FROM_API.format(url="https://tallygate.example"))
+
+    def given(url: str, token: str, *, gateway: str) -> Credential:
+        assert (token, gateway) == ("tg_enrol_1", "north-1")
+        return Credential(url, "tg_key_secret")
+
+    monkeypatch.setattr("gateway.commands.enrol_gateway", given)
+    result = CliRunner().invoke(
+        gateway, ["enrol", str(path), "--token-stdin"], input="tg_enrol_1\n"
+    )
+    assert result.exit_code == 0, result.output
+    assert "tg_key_secret" not in result.output
+    found = CredentialFile(tmp_path / "spool.sqlite").read()
+    assert found == Credential("https://tallygate.example", "tg_key_secret")
+    assert _run("check", path).exit_code == 0
+
+
+def test_enrolment_says_why_it_fails(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(FROM_API.format(url=f"http://127.0.0.1:{free_port()}"))
+    result = CliRunner().invoke(gateway, ["enrol", str(path)], input="tg_enrol_1\n")
+    assert result.exit_code == 1
+    assert "cannot be reached" in result.output
+    assert "use the token again" in result.output
+    path.write_text(SITE)
+    result = CliRunner().invoke(gateway, ["enrol", str(path)], input="tg_enrol_1\n")
+    assert "has no [report]" in result.output
+
+
+def test_a_damaged_list_keeps_no_gateway_from_its_work(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(FROM_API.format(url="https://tallygate.example"))
+    spool = tmp_path / "spool.sqlite"
+    CredentialFile(spool).write(Credential("https://tallygate.example", "tg_key_1"))
+    DeviceListFile(spool).path.write_text("{")
+    site = _load_to_run(path)
+    assert (site.buses, site.list_tag) == ((), "")
+    path.write_text(FROM_API.format(url="https://tallygate.example") + "\nnonsense = 1")
+    with pytest.raises(SystemExit):
+        _load_to_run(path)
