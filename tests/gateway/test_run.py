@@ -188,6 +188,38 @@ def test_a_signal_stops_it_cleanly(peer: Any, site_file: Any, signum: signal.Sig
     asyncio.run(scenario())
 
 
+def test_a_hangup_makes_it_read_its_settings_anew(peer: Any, site_file: Any) -> None:
+    more = '[[bus.device]]\nmeter = "b-2"\nunit = 2\ntype = "bove-ultrasonic"\n'
+
+    async def scenario() -> None:
+        async with peer(_zero) as line:
+            path = site_file(SITE.format(port=line.port))
+            site = load_site(path, {})
+            program = "from gateway.commands import gateway; gateway()"
+            gateway = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-W", "error", "-c", program, "run", str(path)),
+                cwd=ROOT,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            await _until(lambda: _stored(site) > 0)
+            path.write_text(SITE.format(port=line.port) + "nonsense = 1")
+            gateway.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.5)
+            path.write_text(SITE.format(port=line.port) + more)
+            gateway.send_signal(signal.SIGHUP)
+            await _until(lambda: any(request.unit == 2 for request in line.requests))
+            gateway.terminate()
+            _, log = await asyncio.wait_for(gateway.communicate(), 20)
+        text = log.decode()
+        assert gateway.returncode == 0, text
+        assert "the settings are refused, everything goes on as it is" in text
+        assert "reads 2 meters on 1 buses" in text
+        with Spool(site.spool_path) as spool:
+            assert spool.conservation().spooled == 0
+
+    asyncio.run(scenario())
+
+
 def test_the_wall_clock_that_is_passed_in_is_the_one_that_counts(peer: Any, site_file: Any) -> None:
     then = datetime(2031, 1, 1, 12, tzinfo=UTC)
 
