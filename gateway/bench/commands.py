@@ -24,7 +24,7 @@ from gateway.bench.report import (
 from gateway.bench.scan import scan as scan_line
 from gateway.bench.visit import visit
 from gateway.connection import ModbusConnection
-from gateway.modbus import ModbusError
+from gateway.modbus import ModbusError, NoAnswerError
 from gateway.plan import plan
 from meters.catalog.commands import (
     AS_JSON,
@@ -79,8 +79,9 @@ for _command in (list_types, new, check, decode, redecode):
 @TYPES
 @AS_JSON
 def show(type_: str, folder: Path | None, *, as_json: bool) -> None:
-    """Show what meters of TYPE say, how they are reached, and how far that is proven.
+    """Show what is known of a meter type.
 
+    What its meters say, how they are reached, and how far that is proven.
     TYPE is an id of the catalogue, a file (own.toml), or a variant in it (own.toml#v2).
     """
     meter_type = meter_type_of(type_, folder)
@@ -126,7 +127,7 @@ def read(
     *,
     as_json: bool,
 ) -> None:
-    """Read everything that the meter at ADDRESS says, and judge it.
+    """Read and judge what a meter says.
 
     Exit status 1 where it does not answer, bears another number, or what bills rest on cannot be
     trusted.
@@ -181,7 +182,10 @@ def dump(
     *,
     as_json: bool,
 ) -> None:
-    """Print words of the meter at ADDRESS, read in several ways, and a proof to fill in."""
+    """Print words of a meter, and a proof to fill in.
+
+    Each address is shown as several kinds of number that may begin there.
+    """
     span = range(start, start + words)
     if not words or span.stop > 0x10000:
         raise click.ClickException(
@@ -231,7 +235,7 @@ def scan(
     *,
     as_json: bool,
 ) -> None:
-    """Say which units on the line at ADDRESS answer, and of which type each may be.
+    """Say which units of a line answer, and like what.
 
     Types that share a map cannot be told apart: what is named is a guess with its reasons, not a
     proof. Exit status 1 where nobody answers.
@@ -327,5 +331,10 @@ def _line(address: str, line: str | None, meter_type: MeterType | None = None) -
 def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
+    except NoAnswerError as error:
+        raise click.ClickException(
+            f"{error}; check the unit id and the line's settings (--line), and whether a serial "
+            "server passes on the bytes as they are (rtu://)"
+        ) from error
     except ModbusError as error:
         raise click.ClickException(str(error)) from error

@@ -91,7 +91,10 @@ def types_in(folder: Path | None) -> Mapping[str, MeterType]:
 def list_types(
     text: str, medium: str | None, way: str | None, folder: Path | None, *, as_json: bool
 ) -> None:
-    """List the meter types whose id, name, maker or other name holds TEXT; all without it."""
+    """List the meter types that are known.
+
+    With TEXT those whose id, name, maker or other name holds it.
+    """
     types = found(types_in(folder).values(), text, medium=medium, way=way)
     if as_json:
         click.echo(json.dumps([summary(each) for each in types], ensure_ascii=False, indent=2))
@@ -108,10 +111,10 @@ def list_types(
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @AS_JSON
 def check(paths: tuple[Path, ...], *, as_json: bool) -> None:
-    """Run the proofs of the meter types at PATHS, files or folders.
+    """Run the proofs of meter types.
 
-    Says of each register what shows that it is read rightly, or what is wrong. Exit status 1 if
-    any does not hold.
+    PATHS are files or folders. Says of each register what shows that it is read rightly, or what
+    is wrong. Exit status 1 if any does not hold.
     """
     try:
         results = [_checked(path) for path in definition_files(paths)]
@@ -147,7 +150,10 @@ def _checked(path: Path) -> Checked:
 @TYPES
 @AS_JSON
 def decode(type_: str, folder: Path | None, *, as_json: bool, **given: Any) -> None:
-    """Say what an answer means that a meter of TYPE gave: give one of --words to --bytes."""
+    """Say what an answer of a meter means.
+
+    Give what a meter of TYPE answered or sent as one of --words, --frame, --payload and --bytes.
+    """
     meter_type = meter_type_of(type_, folder)
     if sum(given[name] is not None for name in ("words", "frame", "payload", "binary")) != 1:
         raise click.UsageError("give one of --words, --frame, --payload and --bytes")
@@ -209,8 +215,9 @@ def redecode(
     *,
     as_json: bool,
 ) -> None:
-    """Read the raw words again that the archive keeps of a meter, and show what would change.
+    """Show what stored words say by another type.
 
+    Reads the raw words again that the archive at ARCHIVE_URL keeps of a meter.
     The archive is not changed: what is shown is for a person to enter as a correction. Verdicts
     are given from --from on, as if nothing had been read before.
     """
@@ -274,9 +281,10 @@ def redecode(
     "resolution, digits, max_rate.",
 )
 def new(file: Path, **told: Any) -> None:
-    """Begin a meter type in FILE, with proofs to fill in; asks for what no option tells.
+    """Begin a meter type in FILE.
 
-    Where --register tells a register, none is asked for. An existing file is left alone.
+    Asks for what no option tells, and leaves proofs to fill in. Where --register tells a register,
+    none is asked for. An existing file is left alone.
     """
     if file.suffix != ".toml":
         raise click.ClickException(f"{file}: a meter type is a .toml file; call it {file}.toml")
