@@ -134,7 +134,7 @@ def _print_summary(summary: Summary, console: Console) -> None:
         f"{summary.meters} meters, {summary.live_readings} readings over their sockets\n"
         f"readings: {readings['received']} received = {readings['stored']} stored + "
         f"{readings['duplicate']} duplicate + {readings['quarantined']} quarantined + "
-        f"{readings['spooled']} spooled\n"
+        f"{readings['dropped']} dropped + {readings['spooled']} spooled\n"
         f"{summary.period}: {summary.bills} bills, ¥{summary.total} in all, "
         f"{summary.lines_recomputed} lines recomputed from their evidence"
     )

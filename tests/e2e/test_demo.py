@@ -59,7 +59,11 @@ def test_what_was_received_is_stored_duplicate_quarantined_or_spooled(
         tally = summary["readings"]
         assert tally["received"] > 50_000
         assert tally["received"] == (
-            tally["stored"] + tally["duplicate"] + tally["quarantined"] + tally["spooled"]
+            tally["stored"]
+            + tally["duplicate"]
+            + tally["quarantined"]
+            + tally["dropped"]
+            + tally["spooled"]
         )
 
 
