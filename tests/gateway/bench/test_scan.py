@@ -81,15 +81,18 @@ def scanned(line: Any, units: Iterable[int], types: Any = ALL) -> list[FoundUnit
     return asyncio.run(_all())
 
 
-@pytest.mark.parametrize(
-    "type_id", ["eastron-sdm120", "hiking-dds238", "abb-b23", "schneider-iem3155", "orno-we516"]
-)
-def test_the_likeliest_type_is_the_meters(type_id: str) -> None:
-    (found,) = scanned(Line(unit7=meter(type_id)), range(1, 10))
+@pytest.mark.parametrize("type_id", sorted(each.id for each in ALL))
+def test_no_type_is_likelier_than_the_meters_own(type_id: str) -> None:
+    (found,) = scanned(Line(unit7=meter(type_id)), range(6, 9))
 
     assert found.unit == 7
     best = [each.meter_type.id for each in found.guesses if each.score == found.guesses[0].score]
     assert type_id in best
+    assert {maker_of(each) for each in best} == {maker_of(type_id)}
+
+
+def maker_of(type_id: str) -> str:
+    return TYPES[type_id].manufacturer
 
 
 def test_a_silent_unit_costs_one_request() -> None:
