@@ -102,7 +102,7 @@ def test_a_bus_goes_with_its_meters(listed: House) -> None:
         ("meters/E-2", {**POWER, "unit": 2, "type": "sdm-120"}, "unknown meter type"),
         ("meters/E-2", {**POWER, "unit": 2, "topic": "t"}, "unknown key"),
         ("meters/E-2", {"type": "eastron-sdm120", "topic": "t"}, "does not report over MQTT"),
-        ("meters/W-2", {"type": "wmbusmeters-water", "topic": "a/#"}, "filter"),
+        ("meters/W-2", {"type": "wmbusmeters-water", "topic": "a/#"}, "# is not used"),
         ("meters/W-2", WATER, "several meters share 'wm/kitchen'"),
         ("buses/b2", {"host": "10.0.0.8", "prot": 502}, "did you mean 'port'"),
         ("buses/b1", {"host": "10.0.0.8", "port": 70_000}, "65535"),

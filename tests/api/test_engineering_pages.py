@@ -212,7 +212,7 @@ def test_a_gateway_is_added_listed_and_enrolled_by_forms(house: House) -> None:
         ("meters", {"meter": "E-9", "type": "eastron-sdm120", "bus": "b1", "unit": "1"}, "twice"),
         ("meters", {"meter": " ", "type": "eastron-sdm120", "bus": "b1"}, "cannot be used"),
         ("meters", {"meter": "E-9", "type": "eastron-sdm120", "bus": "b9", "unit": "2"}, "no bus"),
-        ("meters", {"meter": "W-9", "type": "wmbusmeters-water", "topic": "a/#"}, "filter"),
+        ("meters", {"meter": "W-9", "type": "wmbusmeters-water", "topic": "a/#"}, "# is not used"),
         ("buses", {"name": "b9", "host": "h", "port": "x"}, "integer"),
         ("buses", {"name": "b9"}, "would refuse"),
     ],
