@@ -125,6 +125,14 @@ def test_fewer_than_two_readings_give_no_usage(tmp_path: Path, values: tuple[str
     assert "fewer than two readings stand" in run(path, *SDM).output
 
 
+def test_the_history_that_the_documents_name_is_the_one_that_others_bill_wrongly() -> None:
+    """Two zeros between counters became 81,250 kWh in a week elsewhere."""
+    document = told(FOLDER.parents[1] / "docs" / "examples" / "glitches.csv")
+
+    assert document["quantity"] == "1.69"
+    assert verdicts(document).count("suspect") == 2
+
+
 # --- for people -----------------------------------------------------------------------------------
 
 
