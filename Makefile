@@ -19,7 +19,7 @@ demo: $(RUNTIME) ## start a demo community and stay up (ARGS="--once" does not s
 
 test: $(DEV) ## run all tests, installing the servers they need where that is allowed
 	@sh tests/install-services
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(DEV) ## check style and format
 	$(BIN)/ruff check .

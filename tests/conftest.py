@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import loopback
 import pytest
@@ -148,6 +148,17 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     missing.report(terminalreporter)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Hear from a process that ran a part of the tests what it missed."""
+    del error
+    missing.parts.update(getattr(node, "workeroutput", {}).get("missing", {}))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["missing"] = missing.parts
+        return
     if missing.parts and in_ci() and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -21,12 +21,12 @@ shutil.which = lambda *arguments, **keywords: None
 """
 
 
-def run_without_programs(folder: Path, ci: str) -> tuple[int, str]:
+def run_without_programs(folder: Path, ci: str, *options: str) -> tuple[int, str]:
     """Run two tests, one of which needs a browser, on a machine that has no programs."""
     (folder / "no_programs.py").write_text(NO_PROGRAMS, "utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no_programs", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        [*command, NEEDS_CHROMIUM, NEEDS_NOTHING],
+        [*command, *options, NEEDS_CHROMIUM, NEEDS_NOTHING],
         cwd=CHECKOUT,
         env={**os.environ, "CI": ci, "PYTHONPATH": str(folder)},
         capture_output=True,
@@ -48,3 +48,9 @@ def test_in_ci_the_same_run_fails(tmp_path: Path) -> None:
     status, output = run_without_programs(tmp_path, ci="true")
     assert status == 1
     assert "a skip of a required part fails the run" in output
+
+
+def test_in_ci_it_fails_whichever_process_ran_the_test(tmp_path: Path) -> None:
+    status, output = run_without_programs(tmp_path, "true", "--numprocesses", "1")
+    assert status == 1
+    assert "Chromium: every test with it was skipped; apt-get install chromium" in output
