@@ -6,7 +6,7 @@ So the readings of all meters align, and each local day begins with one, which b
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -59,19 +59,21 @@ class Cadence:
     days: Days
     served: float | None = None
     """The beginning of the slot that was read last."""
+    _slot_s: float = field(default=0.0, init=False)
+    _next_s: float = field(default=0.0, init=False)
+    """Where the slot that was looked at last begins and ends."""
 
     def due_at(self, now_s: float) -> float:
         """Return the time from which on the device is due, as seen at `now_s`."""
         if self.served is None:
             return 0.0  # before all that were read already, or they might never let it in
         slot = self._slot(now_s)
-        # where the clock was set back, a slot that is to come was served: count from this one on,
-        # or the device were silent until the clock has caught up
-        self.served = min(self.served, slot)
         if self.served < slot:
             return slot
-        _, next_midnight = self.days.around(now_s)
-        return min(slot + self.every_s, next_midnight)
+        # where the clock was set back, a slot that is to come was served: count from this one on,
+        # or the device were silent until the clock has caught up
+        self.served = slot
+        return self._next_s
 
     def is_due(self, now_s: float) -> bool:
         return self.due_at(now_s) <= now_s
@@ -90,5 +92,8 @@ class Cadence:
         self.served = None
 
     def _slot(self, at_s: float) -> float:
-        midnight, _ = self.days.around(at_s)
-        return midnight + (at_s - midnight) // self.every_s * self.every_s
+        if not self._slot_s <= at_s < self._next_s:
+            midnight, next_midnight = self.days.around(at_s)
+            self._slot_s = midnight + (at_s - midnight) // self.every_s * self.every_s
+            self._next_s = min(self._slot_s + self.every_s, next_midnight)
+        return self._slot_s

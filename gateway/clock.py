@@ -43,7 +43,8 @@ class WatchedClock:
     ) -> None:
         self._now = now
         self._monotonic = monotonic
-        self._offset_s: float | None = None
+        self._offset_s = math.nan
+        """Unknown before the first look."""
         self._was_set = True
         self._settled_at = -math.inf
         self._steps = 0
@@ -55,15 +56,18 @@ class WatchedClock:
         seconds = now.timestamp()
         offset_s = seconds - at
         is_set = seconds >= EARLIEST_S
-        if self._offset_s is not None and abs(offset_s - self._offset_s) > BIG_STEP_S:
-            self._jumped(now, at, offset_s - self._offset_s, is_set=is_set)
-        elif self._offset_s is None and not is_set:
-            log.warning("the clock shows %s: it was never set; readings are marked", now)
+        by_s = offset_s - self._offset_s
+        if not -BIG_STEP_S <= by_s <= BIG_STEP_S:
+            self._jumped(now, at, by_s, is_set=is_set)
         self._offset_s = offset_s
         self._was_set = is_set
         return Moment(now, seconds, is_set and at >= self._settled_at, self._steps)
 
     def _jumped(self, now: datetime, at: float, by_s: float, *, is_set: bool) -> None:
+        if math.isnan(by_s):
+            if not is_set:
+                log.warning("the clock shows %s: it was never set; readings are marked", now)
+            return
         self._steps += 1
         if is_set and not self._was_set:
             log.warning("the clock has been set: it is %s", now)

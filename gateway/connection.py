@@ -59,6 +59,7 @@ class ModbusConnection:
         self._timeout_s = timeout_s
         self._settle_s = timeout_s if settle_s is None else settle_s
         self._pause_s = max(turnaround_s, line.silence_s)
+        self._byte_s = line.transfer_s(1)
         self._framing: Framing = (
             TcpFraming(str(line))
             if line.framing == "tcp"
@@ -71,8 +72,8 @@ class ModbusConnection:
         self._heard_at = 0.0
         self._silent = 0
         self._deadline = 0.0
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     async def read(self, unit: int, function: int, address: int, words: int) -> tuple[int, ...]:
         """Return `words` register words from `address` on, read with function 3 or 4.
@@ -109,33 +110,33 @@ class ModbusConnection:
         self.close()
 
     async def _ask(self, wire: _Wire, request: Request) -> tuple[int, ...]:
-        loop = self._loop or asyncio.get_running_loop()
-        self._loop = loop
-        if self._quiet_s and self._heard_at + self._quiet_s > loop.time():
+        loop = wire.loop
+        if self._quiet_s:
             await self._quiet(loop)
         at = loop.time()
         frame = self._framing.ask(request, at)
         self._waiter = waiter = loop.create_future()
-        self._within(loop, at + self._timeout_s + self._transfer_s(request))
+        transfer_s = (REQUEST_SIZE + ANSWER_SIZE + 2 * request.words) * self._byte_s
+        self._within(loop, at + self._timeout_s + transfer_s)
         wire.transport.write(frame)
         try:
             words: tuple[int, ...] = await waiter
         except RefusedError:
-            self._silent = 0
-            self._quiet_s = self._pause_s
+            self._answered(loop)
             raise
         except (ModbusError, asyncio.CancelledError) as error:
             self._spoiled(loop.time(), silent=isinstance(error, NoAnswerError))
             raise
         finally:
             self._waiter = None
-            self._heard_at = loop.time()
-        self._silent = 0
-        self._quiet_s = self._pause_s
+        self._answered(loop)
         return words
 
-    def _transfer_s(self, request: Request) -> float:
-        return self._line.transfer_s(REQUEST_SIZE + ANSWER_SIZE + 2 * request.words)
+    def _answered(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._silent = 0
+        self._quiet_s = self._pause_s
+        if self._pause_s:
+            self._heard_at = loop.time()
 
     async def _quiet(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait until the line is quiet; what comes meanwhile answers nothing that is still asked.
@@ -152,12 +153,12 @@ class ModbusConnection:
 
     async def _connected(self) -> _Wire:
         self.close()
-        wire = _Wire(self._received, self._lost)
+        loop = asyncio.get_running_loop()
+        wire = _Wire(loop, self._received, self._lost)
         line = self._line
         try:
             async with asyncio.timeout(self._timeout_s):
                 if isinstance(line, NetworkLine):
-                    loop = asyncio.get_running_loop()
                     await loop.create_connection(lambda: wire, line.host, line.port)
                 else:
                     await open_serial(lambda: wire, line.path, line.line)
@@ -179,6 +180,7 @@ class ModbusConnection:
 
     def _spoiled(self, at: float, *, silent: bool) -> None:
         """Take care that an answer that still comes is nobody's."""
+        self._heard_at = at
         self._framing.give_up(at, "any more")
         self._silent += silent
         if self._framing.keeps_connection:
@@ -189,18 +191,22 @@ class ModbusConnection:
     def _within(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
         """Have the request time out; one timer serves many requests, as most are answered."""
         self._deadline = deadline
-        if self._timer is not None and self._timer.when() > self._deadline:
+        if self._timer is not None and self._timer_at > deadline:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
-            self._timer = loop.call_at(self._deadline, self._timed_out, loop)
+            self._set_timer(loop)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer_at = self._deadline
+        self._timer = loop.call_at(self._deadline, self._timed_out, loop)
 
     def _timed_out(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         if self._waiter is None:
             return
         if loop.time() < self._deadline:
-            self._timer = loop.call_at(self._deadline, self._timed_out, loop)
+            self._set_timer(loop)
             return
         self._settle(self._framing.give_up(loop.time(), f"within {self._timeout_s} s"))
 
@@ -209,7 +215,7 @@ class ModbusConnection:
         if wire is not self._wire:
             return
         if waiter is None or waiter.done():
-            self._heard_at = asyncio.get_running_loop().time()
+            self._heard_at = wire.loop.time()
             self._framing.overhear(data)
             return
         try:
@@ -235,8 +241,12 @@ class _Wire(asyncio.Protocol):
     """One connection: what comes on an earlier one is nobody's answer."""
 
     def __init__(
-        self, received: Callable[[_Wire, bytes], None], lost: Callable[[_Wire], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        received: Callable[[_Wire, bytes], None],
+        lost: Callable[[_Wire], None],
     ) -> None:
+        self.loop = loop
         self.made = asyncio.Event()
         self.transport: asyncio.Transport
         self._received = received

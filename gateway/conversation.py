@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.committer import Words
 from gateway.modbus import NoAnswerError, RefusedError
 from meters.decoding import decode_identity
+from meters.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.clock import Moment, WatchedClock
     from gateway.plan import Block, Part
     from gateway.turn import Turn
+    from meters.image import Run
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Conversation:
         self._connection = connection
         self._clock = clock
         self._deliver = deliver
-        self._image: dict[int, int] = {}
+        self._runs: list[Run] = []
         self._first: Moment | None = None
         self._first_at = 0.0
         self._delivered: list[Words] = []
@@ -98,8 +99,8 @@ class Conversation:
         """Everything that was delivered, as one; None for nothing."""
         if not self._delivered:
             return None
-        whole = {address: word for each in self._delivered for address, word in each.image.items()}
-        return self._delivered[0]._replace(image=whole)
+        runs = (run for each in self._delivered for run in Image.of(each.image).runs)
+        return self._delivered[0]._replace(image=Image(runs))
 
     async def _ask(self, block: Block) -> tuple[int, ...]:
         return await self._connection.read(
@@ -141,23 +142,25 @@ class Conversation:
 
     async def _read(self, block: Block) -> None:
         """Read `block`; in halves where the device refuses it whole."""
-        turn, meter = self._turn, self._turn.device.meter
+        turn = self._turn
         try:
-            words = await self._ask(block)
+            words = await self._connection.read(
+                turn.device.unit, block.function, block.start, block.words
+            )
         except RefusedError as error:
             if not error.is_about_the_request:
                 raise
             if len(block.names) == 1:
                 self.remarks.append(f"register {block.names[0]} is refused: {error}")
                 return
-            log.warning("%s refuses a block, reading it in halves: %s", meter, error)
+            log.warning("%s refuses a block, halving it: %s", turn.device.meter, error)
             for half in turn.split(block):
                 await self._read(half)
             return
         except NoAnswerError as error:
             if self._probed and len(block.names) > 1:
                 # it lives, and is silent to this: next time it is asked for less at once
-                log.warning("%s is silent to a block, halving it: %s", meter, error)
+                log.warning("%s is silent to a block, halving it: %s", turn.device.meter, error)
                 turn.split(block)
             raise
         self._is_known = turn.interruptions == self._connection.interruptions
@@ -168,21 +171,16 @@ class Conversation:
         if self._first is None:
             self._first, self._first_at = self._clock.look(), at
             turn.not_before_s = int(self._first.seconds) + 1.0
-        self._image.update(zip(_addresses(block.start, block.words), words, strict=True))
+        self._runs.append((block.start, words))
 
     async def _pass_on(self, moment: Moment) -> None:
         words = Words(
             self._turn.device.meter,
             moment.time,
-            self._image,
+            Image(self._runs),
             identity=self._turn.identity if self._is_known else NOT_STATED,
             trusted=moment.trusted,
         )
-        self._image = {}
+        self._runs = []
         self._delivered.append(words)
         await self._deliver(words)
-
-
-@lru_cache(maxsize=4096)
-def _addresses(start: int, words: int) -> tuple[int, ...]:
-    return tuple(range(start, start + words))

@@ -12,6 +12,7 @@ Sources: "MODBUS Messaging on TCP/IP Implementation Guide" V1.0b, section 3.1.3 
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from gateway.modbus import (
@@ -27,8 +28,10 @@ from gateway.modbus import (
 )
 
 _HEADER = struct.Struct(">HHHBB")
-_START = struct.Struct(">HHHB")
-_FIRST_BYTES = struct.Struct(">HHHBBB")
+_NUMBER = struct.Struct(">HH")
+"""The transaction, and protocol 0."""
+_FRAME = struct.Struct(">HB")
+_ANSWER = struct.Struct(">HBBB")
 _MOST_KEPT = 1024
 """More than any answer and its echo: what comes beyond is noise."""
 
@@ -71,15 +74,13 @@ class TcpFraming:
         self._held = b""
 
     def ask(self, request: Request, at: float) -> bytes:  # noqa: ARG002 - time tells nothing here
-        self._transaction = transaction = self._transaction % 0xFFFF + 1
-        unit, function, address, words = request
-        pdu = request_pdu(function, address, words)
+        self._transaction = self._transaction % 0xFFFF + 1
         self._request = request
-        self._start = _FIRST_BYTES.pack(transaction, 0, 3 + 2 * words, unit, function, 2 * words)
-        self._size = len(self._start) + 2 * words
-        self._words = _words(words)
         self._held = b""
-        return _START.pack(transaction, 0, len(pdu) + 1, unit) + pdu
+        number = _NUMBER.pack(self._transaction, 0)
+        question, answer, self._size, self._words = _tcp_frames(request)
+        self._start = number + answer
+        return number + question
 
     def take(self, data: bytes) -> tuple[int, ...] | None:
         if self._held:
@@ -274,6 +275,19 @@ def _said(frame: _Frame) -> str:
 def _refused(name: str, request: Request, code: int, *, is_certain: bool = True) -> RefusedError:
     said = f"exception {code}, {EXCEPTIONS.get(code, 'unknown')}"
     return RefusedError(f"{name}: {said} ({request})", code, is_certain=is_certain)
+
+
+@lru_cache(maxsize=8192)
+def _tcp_frames(request: Request) -> tuple[bytes, bytes, int, struct.Struct]:
+    """Return what asks `request` and how its answer begins, both behind the transaction's number.
+
+    Then follow how many bytes the answer has as a whole, and how its words are laid out.
+    """
+    unit, function, address, words = request
+    pdu = request_pdu(function, address, words)
+    question = _FRAME.pack(len(pdu) + 1, unit) + pdu
+    answer = _ANSWER.pack(3 + 2 * words, unit, function, 2 * words)
+    return question, answer, _NUMBER.size + len(answer) + 2 * words, _words(words)
 
 
 def _words(count: int) -> struct.Struct:

@@ -82,32 +82,36 @@ class Turn:
     def look(self, now_s: float, at: float) -> None:
         """Say anew how urgently it is due, at `now_s` by the wall clock and `at` by the other."""
         slot_s = now_s - self._jitter_s
-        billing_s = self._billing.due_at(slot_s)
-        gauges_s = math.inf if self._gauges is None else self._gauges.due_at(slot_s)
-        self._billing_due, self._gauges_due = billing_s <= slot_s, gauges_s <= slot_s
-        self.priority = Priority.GAUGES
-        changes_s = billing_s
+        changes_s = due_s = self._billing.due_at(slot_s)
+        priority = Priority.GAUGES
+        self._billing_due = due_s <= slot_s
         if self._billing_due:
             owes = self._billing.owes_boundary(slot_s)
-            self.priority = Priority.BOUNDARY if owes else Priority.BILLING
+            priority = Priority.BOUNDARY if owes else Priority.BILLING
             _, changes_s = self._days.around(slot_s)
-        if not self._gauges_due:
-            changes_s = min(changes_s, gauges_s)
-        self.changes_s = changes_s + self._jitter_s
+        if self._gauges is not None:
+            gauges_s = self._gauges.due_at(slot_s)
+            self._gauges_due = gauges_s <= slot_s
+            due_s = min(due_s, gauges_s)
+            if not self._gauges_due:
+                changes_s = min(changes_s, gauges_s)
         # at most a second ahead, or a clock that was set back silences the device
         ready_s = self.not_before_s = min(self.not_before_s, now_s + 1.0)
+        due_s += self._jitter_s
+        is_dead = self.backoff.failures > 0
         if self.asked:
-            self.priority = Priority.NOW
+            priority = Priority.NOW
+        elif is_dead:
+            ready_s = max(ready_s, due_s, now_s + self.backoff.wait_s(at))
         else:
-            ready_s = max(ready_s, min(billing_s, gauges_s) + self._jitter_s)
-            if self.backoff.failures:
-                ready_s = max(ready_s, now_s + self.backoff.wait_s(at))
+            ready_s = max(ready_s, due_s)
         self.ready_s = ready_s
+        self.priority = priority
         # what is dead does not hold up the day's first readings of the others
-        holds_up = self.priority is Priority.BOUNDARY and self.backoff.failures > 0
-        self.order = (int(self.priority), holds_up, self.served)
-        self.is_billed = self.priority is not Priority.GAUGES
-        self.wakes_s = min(ready_s, self.changes_s)
+        self.order = priority, is_dead and priority is Priority.BOUNDARY, self.served
+        self.is_billed = priority is not Priority.GAUGES
+        self.changes_s = changes_s = changes_s + self._jitter_s
+        self.wakes_s = min(ready_s, changes_s)
 
     def look_again(self) -> None:
         """Have it looked at anew, whenever that is next."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from meters.image import Image
 from meters.payload import PayloadError, document_in, text_at, time_at, value_in
 from meters.pointer import PointerError, resolve
 from meters.reading import Observation, Reason, Series
@@ -51,11 +52,15 @@ def decode_register(meter_type: MeterType, name: str, words: Sequence[int]) -> D
 
 
 def decode_image(
-    meter_type: MeterType, image: Mapping[int, int], names: Iterable[str] | None = None
+    meter_type: MeterType, words: Mapping[int, int], names: Iterable[str] | None = None
 ) -> dict[str, Decoded]:
-    """Return every register (or those of `names`) whose words `image`, address → word, holds."""
+    """Return every register (or those of `names`) that `words`, address → word, hold whole.
+
+    `words` are best an `Image`; anything else is made one first.
+    """
     if meter_type.modbus is None:
         return {}
+    image = Image.of(words)
     decoders = meter_type.wire_decoders
     decoded = {}
     for name in decoders if names is None else names:

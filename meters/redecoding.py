@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from meters.baseline import rebase
 from meters.decoding import observations
+from meters.image import Image
 from meters.judge import judge_together
 from meters.reading import Observation, Reading, Reason, Series, Verdict
 from meters.words import wire_from_hex
@@ -182,10 +183,11 @@ class _Stored:
     def decode(self, corrected: MeterType) -> dict[str, Decoded]:
         """Return every register of `corrected` of which all was read."""
         decoded = {}
+        image = Image.of(self.words)
         for name, decoder in corrected.wire_decoders.items():
             register = corrected.registers[name]
             found = (
-                decoder.in_image(self.words)
+                decoder.in_image(image)
                 if register.address is not None
                 else self._in_payload(corrected, name)
             )

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from meters.quantity import INT64_MAX, UNITS, from_scaled, number_in
 from meters.reading import Reason
-from meters.words import decoder, wire_from_hex, wire_hex, wire_packer
+from meters.words import decoder, wire_from_hex, wire_hex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from meters.image import Image
     from meters.meter_type import Register
     from meters.words import WordOrder, WordType
 
@@ -44,8 +44,6 @@ class WireDecoder:
         "_convert",
         "_read",
         "_sentinels",
-        "_to_wire",
-        "_words_in",
         "first",
         "is_billing",
         "size",
@@ -59,8 +57,6 @@ class WireDecoder:
         self._read = decoder(word_type, order)
         self._convert = conversion(register)
         self._sentinels = frozenset(map(wire_from_hex, register.sentinels))
-        self._to_wire = wire_packer(word_type.words)
-        self._words_in = itemgetter(*range(self.first, self.first + word_type.words))
 
     def decode(self, wire: bytes) -> Decoded:
         """Return what `wire`, the register's bytes, says; raise `ValueError` for another number."""
@@ -78,15 +74,10 @@ class WireDecoder:
         value = self._convert(number)
         return Decoded(value, raw, Reason.OUT_OF_RANGE if value is None else None)
 
-    def in_image(self, image: Mapping[int, int]) -> Decoded | None:
-        """Return what the register's words in `image`, address → word, say; None if not whole."""
-        if self.first not in image:
-            return None
-        try:
-            words = self._words_in(image)
-        except KeyError:
-            return None
-        return self._decode(self._to_wire(words) if self.size == 2 else self._to_wire(*words))
+    def in_image(self, image: Image) -> Decoded | None:
+        """Return what the register's words in `image` say; None where it is not whole."""
+        wire = image.wire(self.first, self.size)
+        return None if wire is None else self._decode(wire)
 
     def in_payload(self, payload: bytes) -> Decoded | None:
         """Return what the register's bytes in `payload` say; None where it is too short."""

@@ -192,11 +192,6 @@ def to_wire(words: Sequence[int]) -> bytes:
     return _words(">", len(words)).pack(*words)
 
 
-def wire_packer(count: int) -> Callable[..., bytes]:
-    """Return the function that makes the wire's bytes of `count` words, one argument each."""
-    return _words(">", count).pack
-
-
 def in_order(words: Sequence[int], order: WordOrder) -> bytes:
     """Return the bytes of `words`, the first or most significant one first."""
     wire = to_wire(words)

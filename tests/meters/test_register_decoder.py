@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meters.image import Image
 from meters.meter_type import Register
 from meters.reading import Reason
 from meters.register_decoder import Decoded, JsonDecoder, WireDecoder, conversion
@@ -36,7 +37,7 @@ def in_json(*sentinels: str, **keys: Any) -> JsonDecoder:
 
 def test_a_register_reads_its_words_among_others() -> None:
     decoder = on_wire(address=10, scale="0.01")
-    image = dict(enumerate(from_hex("ffff 0001 0000 ffff"), start=9))
+    image = Image([(9, from_hex("ffff 0001 0000 ffff"))])
 
     assert decoder.in_image(image) == Decoded(Decimal("655.36"), "0001 0000")
     assert on_wire(address=9, type="uint16").in_image(image) == Decoded(Decimal(65535), "ffff")
@@ -44,7 +45,7 @@ def test_a_register_reads_its_words_among_others() -> None:
 
 @pytest.mark.parametrize("missing", [10, 11])
 def test_a_register_that_is_not_whole_is_not_read(missing: int) -> None:
-    image = dict.fromkeys({9, 10, 11, 12} - {missing}, 0)
+    image = Image.of(dict.fromkeys({9, 10, 11, 12} - {missing}, 0))
 
     assert on_wire(address=10).in_image(image) is None
 
