@@ -8,6 +8,7 @@ import math
 from collections import deque
 from contextlib import suppress
 from operator import attrgetter
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateway.backoff import Backoff
@@ -141,7 +142,7 @@ class BusWorker:
 
     def _next(self, moment: Moment) -> tuple[Turn | None, float, bool]:
         """Return whose turn it is, else how many seconds to wait; and whether nobody else waits."""
-        now_s, at = moment.seconds, asyncio.get_running_loop().time()
+        now_s, at = moment.seconds, monotonic()
         if self._seen != (moment.steps, moment.trusted):
             self._look_anew(moment)
         if self._last is not None:
@@ -229,7 +230,7 @@ class BusWorker:
                 _satisfy(asked, conversation.said)
 
     def _device_failed(self, turn: Turn, error: str) -> None:
-        wait_s = turn.backoff.failed(asyncio.get_running_loop().time())
+        wait_s = turn.backoff.failed(monotonic())
         self._health.failed(turn.device.meter, error)
         if turn.backoff.failures == 1:
             log.warning("bus %s: %s fails: %s", self._bus.name, turn.device.meter, error)
@@ -243,7 +244,7 @@ class BusWorker:
             )
 
     def _bus_failed(self, error: UnreachableError) -> None:
-        wait_s = self._backoff.failed(asyncio.get_running_loop().time())
+        wait_s = self._backoff.failed(monotonic())
         log.warning("bus %s: next try in %.0f s: %s", self._bus.name, wait_s, error)
         for turn in self._turns:
             self._health.failed(turn.device.meter, str(error))

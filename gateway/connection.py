@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from gateway.framing import RtuFraming, TcpFraming
@@ -33,6 +34,8 @@ SILENT_BEFORE_ANEW = 2
 REQUEST_SIZE = 8
 ANSWER_SIZE = 5
 """Bytes of an answer on a serial line, its words apart."""
+_request = lru_cache(maxsize=8192)(Request)
+"""The same few requests are made again and again."""
 
 
 class ModbusConnection:
@@ -81,7 +84,7 @@ class ModbusConnection:
         Raises `UnreachableError`, `ConnectionLostError`, `NoAnswerError`, `WrongAnswerError`,
         `LateAnswerError` or `RefusedError`.
         """
-        request = Request(unit, function, address, words)
+        request = _request(unit, function, address, words)
         wire = self._wire
         if wire is None or wire.transport.is_closing():
             return await self._ask(await self._connected(), request)

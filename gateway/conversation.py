@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.committer import Words
@@ -164,7 +164,7 @@ class Conversation:
                 turn.split(block)
             raise
         self._is_known = turn.interruptions == self._connection.interruptions
-        at = asyncio.get_running_loop().time()
+        at = monotonic()
         if self._first is not None and at - self._first_at > TOGETHER_S:
             await self._pass_on(self._first)
             self._first = None
