@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, text
 
-from meters.archive.chunk import Chunk, pack
-from meters.archive.rows import DAY_S, HOUR_S, Row, day_number
-from meters.archive.tables import CHUNK, READING
+from meters.archive.chunk import Chunks, pack
+from meters.archive.rows import DAY_S, HOUR_S, day_number
+from meters.archive.tables import CHUNK, READING, SERIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
     from sqlalchemy import Connection
 
+    from meters.archive.chunk import Packed
+    from meters.archive.rows import Row
     from meters.archive.sql import SqlArchive
 
 _DAY_H = DAY_S // HOUR_S
@@ -95,9 +95,20 @@ def _days(archive: SqlArchive, before: int) -> Iterator[int]:
 
 
 def _series_of(connection: Connection, day: int) -> list[int]:
-    hours = range(day * _DAY_H, (day + 1) * _DAY_H)
-    question = select(READING.c.series).where(READING.c.hour.between(hours[0], hours[-1]))
-    return sorted(set(connection.execute(question.distinct()).scalars()))
+    """Return the ids between the least and the greatest that has rows on `day`."""
+    ends = [
+        end
+        for hour in range(day * _DAY_H, (day + 1) * _DAY_H)
+        for pick in (func.min, func.max)  # each a seek; all hours at once would be a scan
+        for end in connection.execute(
+            select(pick(READING.c.series)).where(READING.c.hour == hour)
+        ).scalars()
+        if end is not None
+    ]
+    between = SERIES.c.id.between(min(ends), max(ends))
+    return list(
+        connection.execute(select(SERIES.c.id).where(between).order_by(SERIES.c.id)).scalars()
+    )
 
 
 def _move(connection: Connection, day: int, first: int, last: int) -> Compacted:
@@ -108,42 +119,35 @@ def _move(connection: Connection, day: int, first: int, last: int) -> Compacted:
         READING.c.hour.in_(range(day * _DAY_H, (day + 1) * _DAY_H)),  # seeks, where BETWEEN scans
         READING.c.series.between(first, last),
     )
-    rows = map(Row._make, connection.execute(select(READING).where(*within)))
-    kept = _chunks(connection, day, first, last)
-    by_time = attrgetter("series", "time")
-    fresh, moved = [], 0
-    for series, members in groupby(sorted(rows, key=by_time), key=attrgetter("series")):
-        added = list(members)
-        moved += len(added)
-        old = kept[series].rows() if series in kept else []
-        whole = sorted([*old, *added], key=by_time) if old else added
-        fresh.append((series, len(whole), pack(whole)))
-    again = [series for series, _, _ in fresh if series in kept]
+    rows: list[Sequence[Any]] = [*connection.execute(select(READING).where(*within)).all()]
+    if not rows:
+        return Compacted()
+    again = _chunked(connection, day, sorted({row[1] for row in rows}))
+    packed = pack([*rows, *again])
     if again:
-        connection.execute(delete(CHUNK).where(CHUNK.c.day == day, CHUNK.c.series.in_(again)))
-    if fresh:
-        _insert(connection, day, fresh)
+        known = sorted({row.series for row in again})
+        connection.execute(delete(CHUNK).where(CHUNK.c.day == day, CHUNK.c.series.in_(known)))
+    _insert(connection, day, packed)
     gone = connection.execute(delete(READING).where(*within)).rowcount
-    if gone != moved:
+    if gone != len(rows):
         raise RuntimeError(
-            f"{moved} readings were packed, but {gone} would go; the transaction is undone"
+            f"{len(rows)} readings were packed, but {gone} would go; the transaction is undone"
         )
-    return Compacted(chunks=len(fresh), readings=moved)
+    return Compacted(chunks=len(packed), readings=len(rows))
 
 
-def _chunks(connection: Connection, day: int, first: int, last: int) -> dict[int, Chunk]:
+def _chunked(connection: Connection, day: int, ids: list[int]) -> list[Row]:
+    """Return what the day's chunks of these series hold already."""
     question = select(CHUNK.c.series, CHUNK.c.body).where(
-        CHUNK.c.day == day, CHUNK.c.series.between(first, last)
+        CHUNK.c.day == day, CHUNK.c.series.in_(ids)
     )
-    return {series: Chunk(series, body) for series, body in connection.execute(question)}
+    found = connection.execute(question).all()
+    return Chunks(*zip(*found, strict=True)).rows() if found else []
 
 
-def _insert(connection: Connection, day: int, fresh: list[tuple[int, int, bytes]]) -> None:
+def _insert(connection: Connection, day: int, fresh: list[Packed]) -> None:
     if connection.dialect.name == "sqlite":
-        rows = [
-            {"day": day, "series": series, "readings": readings, "body": body}
-            for series, readings, body in fresh
-        ]
+        rows = [{"day": day, **one._asdict()} for one in fresh]
         connection.execute(insert(CHUNK), rows)
         return
     columns = {

@@ -12,7 +12,7 @@ from meters.archive import chunk_queries, queries
 from meters.archive.rows import DAY_S, HOUR_S, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from sqlalchemy import Connection
 
@@ -44,7 +44,7 @@ def span(connection: Connection, series_id: int, first_s: int, last_s: int) -> l
 
 def nearest(
     connection: Connection,
-    ids: Iterable[int],
+    ids: Collection[int],
     *,
     first_s: int,
     last_s: int,
@@ -56,12 +56,62 @@ def nearest(
     The look begins at the wanted end and widens for the series that it has not found: one
     statement for any number of series where all of them report regularly.
     """
+    found = _in_rows(
+        connection, ids, first_s=first_s, last_s=last_s, newest=newest, only_good=only_good
+    )
+    if clipped := _clipped(connection, first_s, last_s):
+        chunked = chunk_queries.nearest(
+            connection,
+            _open(ids, found, clipped, newest=newest),
+            first_s=clipped[0],
+            last_s=clipped[1],
+            newest=newest,
+            only_good=only_good,
+        )
+        _merge(found, chunked, newest=newest)
+    return found
+
+
+def around(
+    connection: Connection, ids: Collection[int], *, first_s: int, at_s: int, last_s: int
+) -> tuple[dict[int, Row], dict[int, Row]]:
+    """Return each series' good rows next to an instant: the last at or before it, the first after.
+
+    Nothing before `first_s` or after `last_s` counts.
+    """
+    before = _in_rows(connection, ids, first_s=first_s, last_s=at_s, newest=True, only_good=True)
+    after = _in_rows(connection, ids, first_s=at_s + 1, last_s=last_s, newest=False, only_good=True)
+    if clipped := _clipped(connection, first_s, last_s):
+        ids_open = _open(ids, before, clipped, newest=True) | _open(
+            ids, after, clipped, newest=False
+        )
+        early, late = chunk_queries.around(
+            connection, ids_open, first_s=clipped[0], at_s=at_s, last_s=clipped[1]
+        )
+        _merge(before, early, newest=True)
+        _merge(after, late, newest=False)
+    return before, after
+
+
+def _in_rows(
+    connection: Connection,
+    ids: Collection[int],
+    *,
+    first_s: int,
+    last_s: int,
+    newest: bool,
+    only_good: bool,
+) -> dict[int, Row]:
+    ends = queries.first_and_last_hour(connection)
+    if ends is None:
+        return {}
+    first_s, last_s = max(first_s, ends[0] * HOUR_S), min(last_s, (ends[1] + 1) * HOUR_S - 1)
     found: dict[int, Row] = {}
     missing = set(ids)
     for begin_s, end_s in _looks(first_s, last_s, backwards=newest):
         if not missing:
             break
-        in_rows = queries.nearest(
+        found |= queries.nearest(
             connection,
             missing,
             first_s=begin_s,
@@ -69,21 +119,24 @@ def nearest(
             newest=newest,
             only_good=only_good,
         )
-        found |= in_rows
-        if clipped := _clipped(connection, begin_s, end_s):
-            for number, row in chunk_queries.nearest(
-                connection,
-                missing,
-                first_s=clipped[0],
-                last_s=clipped[1],
-                newest=newest,
-                only_good=only_good,
-            ).items():
-                rival = found.get(number)
-                if rival is None or (row.time >= rival.time) is newest:
-                    found[number] = row
         missing -= found.keys()
     return found
+
+
+def _open(
+    ids: Collection[int], found: Mapping[int, Row], chunked: tuple[int, int], *, newest: bool
+) -> set[int]:
+    """Return the series of which the span with chunks may hold something nearer than `found`."""
+    if newest:
+        return {one for one in ids if one not in found or found[one].time <= chunked[1]}
+    return {one for one in ids if one not in found or found[one].time >= chunked[0]}
+
+
+def _merge(found: dict[int, Row], chunked: Mapping[int, Row], *, newest: bool) -> None:
+    for number, row in chunked.items():
+        rival = found.get(number)
+        if rival is None or (row.time >= rival.time) is newest:
+            found[number] = row
 
 
 def _clipped(connection: Connection, first_s: int, last_s: int) -> tuple[int, int] | None:

@@ -133,21 +133,12 @@ class SqlArchive:
         at_s = floor_seconds(instant)
         with self.transaction() as connection:
             ids = self._known(connection, series)
-            before = history.nearest(
+            before, after = history.around(
                 connection,
                 ids.values(),
                 first_s=ceil_seconds(instant - window),
-                last_s=at_s,
-                newest=True,
-                only_good=True,
-            )
-            after = history.nearest(
-                connection,
-                ids.values(),
-                first_s=at_s + 1,
+                at_s=at_s,
                 last_s=floor_seconds(instant + window),
-                newest=False,
-                only_good=True,
             )
         at = utc(instant)
         return {

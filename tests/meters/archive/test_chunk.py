@@ -5,15 +5,18 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meters.archive.chunk import Chunk, CorruptChunkError, pack
+from meters.archive.chunk import Chunks, CorruptChunkError, pack
 from meters.archive.rows import HOUR_S, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 DAY = 20_000 * 86_400
 SERIES = 7
@@ -29,6 +32,12 @@ def day_of(raw: Callable[[int], str], *, quarters: int = 96) -> list[Row]:
     """A counter of 0.01 kWh that household use moves, as one kind of meter shows it."""
     values = [109_092_800 + 100 * (7 * n + n * n % 13) for n in range(quarters)]
     return [row(DAY + 900 * n + 17, value, raw(value)) for n, value in enumerate(values)]
+
+
+def body_of(rows: list[Row]) -> bytes:
+    (packed,) = pack(rows)
+    assert packed[:2] == (rows[0].series, len(rows))
+    return packed.body
 
 
 def words(packed: bytes) -> str:
@@ -71,7 +80,7 @@ def test_whatever_is_packed_comes_out_as_it_went_in(
         row(DAY + second, value, raw, verdict=verdict, reasons=reasons)
         for second, value, raw, verdict, reasons in sorted(held)
     ]
-    assert Chunk(SERIES, pack(rows)).rows() == rows
+    assert Chunks([SERIES], [body_of(rows)]).rows() == rows
 
 
 @pytest.mark.parametrize(
@@ -92,46 +101,78 @@ def test_what_meters_show_in_a_day_takes_hardly_more_than_a_byte_a_reading(
     name: str, raw: Callable[[int], str], bytes_a_reading: float
 ) -> None:
     rows = day_of(raw)
-    body = pack(rows)
-    assert Chunk(SERIES, body).rows() == rows
+    body = body_of(rows)
+    assert Chunks([SERIES], [body]).rows() == rows
     assert len(body) <= bytes_a_reading * len(rows), name
 
 
 def test_a_part_of_a_chunk_is_what_the_whole_holds_there() -> None:
     rows = day_of(lambda value: words(struct.pack(">f", value / 10_000)))
-    chunk = Chunk(SERIES, pack(rows))
+    chunks = Chunks([SERIES], [body_of(rows)])
     for first in (0, 1, 17, 95):
-        for last in (0, 17, 94, 95):
-            found = chunk.rows(rows[first].time, rows[last].time)
-            assert found == rows[first : last + 1]
-    assert chunk.rows(rows[3].time + 1, rows[4].time - 1) == []
-    assert chunk.rows(rows[-1].time + 1, rows[-1].time + 9999) == []
+        for after in (0, 17, 95, 96):
+            assert chunks.rows(np.arange(first, after)) == rows[first:after]
 
 
-def test_the_nearest_good_reading_is_found_on_either_side() -> None:
-    rows = [row(DAY + n, n, f"{n}", verdict=n % 3) for n in range(20)]
-    chunk = Chunk(SERIES, pack(rows))
+def test_days_of_many_series_and_shapes_are_unpacked_together() -> None:
+    shown: list[Callable[[int], str]] = [
+        lambda value: words(struct.pack(">f", value / 10_000)),
+        lambda value: words(swapped(struct.pack(">f", value / 10))),
+        lambda value: words(struct.pack(">H", value // 100 % 65536)),
+        lambda value: f"{value / 10_000:.2f}",
+        lambda _: "462a 7521",
+        lambda value: f"about {value}",
+        lambda value: "ffff" if value % 3 else "ffff ffff",
+    ]
+    days = [
+        [one._replace(series=n) for one in day_of(raw, quarters=96 - n % 2)]
+        for n, raw in enumerate(shown)
+    ]
+    days.append([row(DAY, 5, "0005", verdict=2, reasons="late")._replace(series=len(days))])
+    days[2][0] = days[2][0]._replace(value=None, verdict=1, reasons="sentinel")
+    whole = [one for day in days for one in day]
+    packed = pack(whole)
+    assert [(one.series, one.readings) for one in packed] == [
+        (n, len(day)) for n, day in enumerate(days)
+    ]
+    chunks = Chunks([one.series for one in packed], [one.body for one in packed])
+    assert chunks.rows() == whole
+    assert chunks.rows(np.arange(0, len(whole), 7)) == whole[::7]
+    only_even = [(n, days[n]) for n in range(0, len(days), 2)]
+    some = Chunks([n for n, _ in only_even], [packed[n].body for n, _ in only_even])
+    assert some.rows() == [one for _, day in only_even for one in day]
 
-    def nearest(first: int, last: int, *, newest: bool, only_good: bool = True) -> int | None:
-        found = chunk.nearest(DAY + first, DAY + last, newest=newest, only_good=only_good)
-        return None if found is None else found.time - DAY
 
-    assert nearest(0, 11, newest=True) == 9
-    assert nearest(0, 11, newest=True, only_good=False) == 11
-    assert nearest(10, 19, newest=False) == 12
-    assert nearest(10, 11, newest=False) is None
-    assert nearest(30, 40, newest=False, only_good=False) is None
+def test_the_nearest_good_reading_is_found_in_each_chunk() -> None:
+    one = [row(DAY + n, n, f"{n}", verdict=n % 3) for n in range(20)]
+    two = [row(DAY + n, n, f"{n}")._replace(series=8) for n in range(5, 9)]
+    chunks = Chunks([SERIES, 8], [body_of(one), body_of(two)])
+
+    def seconds(positions: NDArray[np.int64]) -> list[tuple[int, int]]:
+        return [(found.series, found.time - DAY) for found in chunks.rows(positions)]
+
+    early = chunks.times <= DAY + 11
+    assert seconds(chunks.last_in_each(early & chunks.good)) == [(7, 9), (8, 8)]
+    assert seconds(chunks.last_in_each(early)) == [(7, 11), (8, 8)]
+    assert seconds(chunks.first_in_each(~early & chunks.good)) == [(7, 12)]
+    assert seconds(chunks.first_in_each(chunks.times > DAY + 30)) == []
 
 
 def test_rows_that_make_no_chunk_are_refused() -> None:
-    for rows in ([], [row(DAY), row(DAY)], [row(DAY + 1), row(DAY)]):
-        with pytest.raises(ValueError, match="in the order of their times"):
+    for rows in ([], [row(DAY), row(DAY)], [row(DAY), row(DAY + 1), row(DAY, 1)]):
+        with pytest.raises(ValueError, match="a chunk holds"):
             pack(rows)
 
 
+def test_rows_may_come_in_any_order() -> None:
+    rows = day_of(str)
+    (packed,) = pack(rows[::-1])
+    assert Chunks([SERIES], [packed.body]).rows() == rows
+
+
 def test_a_damaged_chunk_is_said_and_never_guessed_at() -> None:
-    body = pack(day_of(str))
+    body = body_of(day_of(str))
     with pytest.raises(CorruptChunkError, match="series 7 is damaged"):
-        Chunk(SERIES, b"\xff" + body[1:])
+        Chunks([SERIES], [b"\xff" + body[1:]])
     with pytest.raises(CorruptChunkError, match="damaged"):
-        Chunk(SERIES, body[: len(body) // 2])
+        Chunks([SERIES], [body[: len(body) // 2]])
