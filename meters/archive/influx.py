@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,11 +52,12 @@ if TYPE_CHECKING:
     from meters.reading import Reading, Series
 
     Identity = tuple[Series, int]
+    _Part = tuple[Sequence[Reading], list[str], list[int], list[Refused]]
 
 _Item = TypeVar("_Item")
 
-LINES_MAX = 5000
-"""Of one write, as InfluxDB recommends."""
+LINES_MAX = 2500
+"""Of one write. InfluxDB recommends up to 5000; parts let lines be made while others are posted."""
 _QUESTIONS_MAX = 100
 """Of one request."""
 
@@ -69,23 +71,40 @@ class InfluxArchive:
         self._lines = Lines()
         self._presence = Presence()
         self._writing = threading.Lock()
+        self._poster = ThreadPoolExecutor(1, thread_name_prefix="influxdb")
         self._proven: str | None = None
 
     def append(self, readings: Sequence[Reading]) -> Appended:
-        """Store what is new: see `Archive.append`, and the race that this module describes."""
-        held, lines, times, refused = self._encoded(readings)
+        """Store what is new: see `Archive.append`, and the race that this module describes.
+
+        While one part of the batch is being posted, the lines of the next are made. Parts are
+        stored in their order; after one that fails none is sent.
+        """
+        first, *others = _parts(readings, LINES_MAX) if readings else ([],)
         with self._writing:
-            doubtful = self._doubtful(held, times)
-            if not doubtful:
-                fresh: Sequence[int] = range(len(held))
-                kept, firsts = {}, {}
-            else:
-                kept = self._kept({(held[p].series, times[p]) for p in doubtful})
-                # of equals in the batch the first one counts
-                firsts = {(held[p].series, times[p]): p for p in reversed(range(len(held)))}
-                fresh = sorted(p for identity, p in firsts.items() if identity not in kept)
-            bad = self._write([lines[p] for p in fresh])
-        bad = {fresh[n]: why for n, why in bad.items()}
+            part, done = self._encoded(first), Appended(stored=0, duplicates=0)
+            for following in others:
+                storing = self._poster.submit(self._store, part)
+                try:
+                    part = self._encoded(following)
+                finally:
+                    wait([storing])
+                done = _both(done, storing.result())
+            return _both(done, self._store(part))
+
+    def _store(self, part: _Part) -> Appended:
+        held, lines, times, refused = part
+        offered_count = len(held) + len(refused)
+        doubtful = self._doubtful(held, times)
+        if not doubtful:
+            fresh: Sequence[int] = range(len(held))
+            kept, firsts = {}, {}
+        else:
+            kept = self._kept({(held[p].series, times[p]) for p in doubtful})
+            # of equals in the part the first one counts
+            firsts = {(held[p].series, times[p]): p for p in reversed(range(len(held)))}
+            fresh = sorted(p for identity, p in firsts.items() if identity not in kept)
+        bad = {fresh[n]: why for n, why in self._write([lines[p] for p in fresh]).items()}
         stored, conflicts = len(fresh) - len(bad), []
         for position in range(len(held)) if stored < len(held) else ():
             offered = held[position]
@@ -96,7 +115,7 @@ class InfluxArchive:
                 refused.append(Refused(offered, bad[first]))
             elif (standing.value, standing.raw) != (offered.value, offered.raw):
                 conflicts.append(Conflict(offered, standing))
-        duplicates = len(readings) - stored - len(conflicts) - len(refused)
+        duplicates = offered_count - stored - len(conflicts) - len(refused)
         return Appended(stored, duplicates, tuple(conflicts), tuple(refused))
 
     def boundaries(
@@ -138,6 +157,7 @@ class InfluxArchive:
 
     def close(self) -> None:
         """Release connections."""
+        self._poster.shutdown()
         self._server.close()
 
     # what is asked
@@ -206,9 +226,7 @@ class InfluxArchive:
 
     # what is written
 
-    def _encoded(
-        self, readings: Sequence[Reading]
-    ) -> tuple[Sequence[Reading], list[str], list[int], list[Refused]]:
+    def _encoded(self, readings: Sequence[Reading]) -> _Part:
         """Return the readings that can be held, their lines and times, and what is refused."""
         try:
             return readings, *self._lines.of(readings), []
@@ -225,20 +243,25 @@ class InfluxArchive:
 
     def _write(self, lines: Sequence[str]) -> dict[int, str]:
         """Write `lines`; return position → why for what the server refuses."""
-        bad: dict[int, str] = {}
-        for start in range(0, len(lines), LINES_MAX):
-            sent = lines[start : start + LINES_MAX]
-            try:
-                refused = refused_lines(sent, self._server.write, proven=self._proven)
-            except EveryLineRefusedError as error:
-                raise ArchiveUnavailableError(
-                    f"the archive takes no line at all now: {error}; try again later"
-                ) from error
-            bad |= {start + position: why for position, why in refused.items()}
-            self._proven = next(
-                (line for n, line in enumerate(sent) if n not in refused), self._proven
-            )
+        if not lines:
+            return {}
+        try:
+            bad = refused_lines(lines, self._server.write, proven=self._proven)
+        except EveryLineRefusedError as error:
+            raise ArchiveUnavailableError(
+                f"the archive takes no line at all now: {error}; try again later"
+            ) from error
+        self._proven = next((line for n, line in enumerate(lines) if n not in bad), self._proven)
         return bad
+
+
+def _both(one: Appended, other: Appended) -> Appended:
+    return Appended(
+        one.stored + other.stored,
+        one.duplicates + other.duplicates,
+        one.conflicts + other.conflicts,
+        one.refused + other.refused,
+    )
 
 
 def _parts(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:

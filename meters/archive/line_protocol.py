@@ -27,8 +27,8 @@ FIRST_S, LAST_S = -9_223_372_036, 9_223_372_035
 """Times are kept in nanoseconds of 64 bits: the years 1677 to 2262."""
 
 _ESCAPED = re.compile(r"([,= ])")
-_PLAIN = re.compile(r'[^"\\]*').fullmatch
-_GOOD = Verdict.GOOD  # looked up once: on an enumeration it is slow
+_ESCAPED_IN_TEXT = frozenset('"\\')
+_ALL_GOOD = frozenset({Verdict.GOOD})
 _UNTAGGABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -46,16 +46,24 @@ class Lines:
         times, values = columns(readings)
         if times and not FIRST_S <= min(times) <= max(times) <= LAST_S:
             _refuse_beyond(readings, times)
+        if not readings:
+            return [], []
+        series, _, _, raws, verdicts, reasons = zip(*readings, strict=True)
         beginnings = self._beginnings
-        for reading in readings:
-            if reading.series not in beginnings:
-                beginnings[reading.series] = _beginning(reading)
-        lines = [
-            f'{beginnings[r.series]}value={value}i,verdict=0i,raw="{r.raw}" {time}'
-            if r.verdict is _GOOD and value is not None and not r.reasons and _PLAIN(r.raw)
-            else f"{beginnings[r.series]}{_fields(r, value)} {time}"
-            for r, time, value in zip(readings, times, values, strict=True)
-        ]
+        if not beginnings.keys() >= set(series):
+            beginnings |= {r.series: _beginning(r) for r in readings if r.series not in beginnings}
+        starts = map(beginnings.__getitem__, series)
+        plain = _ALL_GOOD.issuperset(verdicts) and not any(reasons) and None not in values
+        if plain and _ESCAPED_IN_TEXT.isdisjoint("".join(raws)):
+            lines = [
+                f'{start}value={value}i,verdict=0i,raw="{raw}" {time}'
+                for start, value, raw, time in zip(starts, values, raws, times, strict=True)
+            ]
+        else:
+            lines = [
+                f"{start}{_fields(reading, value)} {time}"
+                for start, reading, value, time in zip(starts, readings, values, times, strict=True)
+            ]
         return lines, times
 
 

@@ -74,12 +74,13 @@ def encode(readings: Sequence[Reading], ids: Mapping[Series, Any]) -> list[tuple
 
 def columns(readings: Sequence[Reading]) -> tuple[list[int], list[int | None]]:
     """Return the times in seconds since 1970 and the values in 10⁻⁴; raises as `encode` does."""
+    moments = [reading.time for reading in readings]
     try:
-        since = [reading.time - EPOCH for reading in readings]
+        since = [moment - EPOCH for moment in moments]
         values = to_scaled_column([reading.value for reading in readings])
     except (TypeError, ValueError):
         since, values = [], []
-    zones = {reading.time.tzinfo for reading in readings}
+    zones = {moment.tzinfo for moment in moments}
     if not since or zones != {UTC} or {s.microseconds for s in since} != {0}:
         for reading in readings:
             _check(reading)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from scripted_server import Asked, ScriptedServer
 
-from meters.archive import influx_server
+from meters.archive import influx, influx_server
 from meters.archive.circuit import SECOND_NS, Circuit
 from meters.archive.influx_server import QuestionRefusedError
 from meters.archive.open import open_archive
@@ -123,6 +123,29 @@ def test_a_line_that_the_server_refuses_alone_is_refused_and_the_others_are_stor
     assert "bad line" in refused.why
     stored = {line for lines in script.written for line in lines}
     assert len(stored) == 49
+
+
+def test_the_parts_of_a_large_batch_are_stored_in_their_order_and_counted_together(
+    influxdb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(influx, "LINES_MAX", 100)
+    readings = [reading(number) for number in range(450)]
+    other, odd = reading(7, value="999"), reading(451, value="0.00001")
+    with closing(open_archive(influxdb_url)) as archive:
+        done = archive.append([*readings, readings[3], other, odd])
+        assert (done.stored, done.duplicates, len(done.refused)) == (450, 1, 1)
+        assert done.conflicts == (Conflict(other, readings[7]),)
+        assert archive.readings(ENERGY, DAY) == readings
+
+
+def test_after_a_part_that_fails_none_is_sent(
+    url: str, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(influx, "LINES_MAX", 10)
+    script.refuses = lambda lines: (503, "away") if "value=150000i" in "".join(lines) else None
+    with closing(open_archive(url)) as archive, pytest.raises(ArchiveUnavailableError):
+        archive.append([reading(number) for number in range(50)])
+    assert [len(lines) for lines in script.written] == [10]
 
 
 def test_a_batch_that_is_too_large_is_sent_in_halves(url: str, script: Script) -> None:
