@@ -233,7 +233,9 @@ def test_thousands_of_series_are_answered_by_one_statement_a_side(
             asked.append(statement)
 
     found = sqlite_archive.boundaries(meters, NOON + timedelta(minutes=15))
-    assert len(asked) == 2
+    of_hours = [each for each in asked if each.startswith(("SELECT min(", "SELECT max("))]
+    assert len(asked) - len(of_hours) == 2
+    assert len(of_hours) <= 4, "the first and the last hour that there are, on either side"
     assert {(b.before, b.after) for b in found.values()} == {
         (reading(900, one), reading(1800, one)) for one in meters
     }
