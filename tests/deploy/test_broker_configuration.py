@@ -60,7 +60,7 @@ class Member:
         self._answered = threading.Event()
         self._subscribed = threading.Event()
         self.reason: ReasonCode | None = None
-        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client = Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
         context = ssl.create_default_context(cafile=str(tls / "ca.crt"))
         if certificate is not None:
             context.load_cert_chain(tls / f"{certificate}.crt", tls / f"{certificate}.key")
