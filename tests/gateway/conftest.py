@@ -105,8 +105,9 @@ class Peer:
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
+        await asyncio.sleep(0.01)  # who was accepted just now gets a wire of its own
         for wire in self.wires:
-            wire.writer.close()
+            wire.writer.transport.abort()
         await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
