@@ -172,14 +172,6 @@ class LoadPlan:
             yield WindowedCounter(drawn, _burst_pipes(*key), inside=PERMILLE, outside=0)
 
 
-def load_named(name: str) -> Load:
-    """Return the load `name`; raise `LoadError` where there is none."""
-    try:
-        return Load(name)
-    except ValueError:
-        raise LoadError(f"there is no load {name!r}; choose one of {', '.join(Load)}") from None
-
-
 def _drawn(possible: tuple[Load, ...], *key: int | str) -> Load:
     lot = between(1, 100, *key, "mixed")
     for upto, load in ((12, Load.VACANT), (22, Load.AWAY), (26, Load.LEAK), (34, Load.SOLAR)):

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from billing import tables
-from billing.canonical import canonical_json
-from billing.store import audit
+from billing.store import audit, runs
 from billing.store.ids import insert
+from billing.store.installations import register_texts, registers_json
 from billing.store.registry import lock
 from meters.interval import Period
 from meters.quantity import plain
@@ -63,7 +63,7 @@ def record(connection: Connection, exchange: Exchange, *, actor: str, now: datet
     connection.execute(
         update(table)
         .where(table.c.id == standing.id)
-        .values(end=exchange.at, last=_registers(exchange.last), last_photo=exchange.last_photo)
+        .values(end=exchange.at, last=registers_json(exchange.last), last_photo=exchange.last_photo)
     )
     insert(
         connection,
@@ -73,8 +73,8 @@ def record(connection: Connection, exchange: Exchange, *, actor: str, now: datet
         meter_type=exchange.new_type,
         start=exchange.at,
         multiplier=plain(exchange.multiplier),
-        first=_registers(exchange.first),
-        last=_registers({}),
+        first=registers_json(exchange.first),
+        last=registers_json({}),
         first_photo=exchange.first_photo,
         verified_until=exchange.verified_until,
     )
@@ -89,8 +89,8 @@ def record(connection: Connection, exchange: Exchange, *, actor: str, now: datet
             "new": exchange.new,
             "new_type": exchange.new_type,
             "at": exchange.at.isoformat(),
-            "last": _texts(exchange.last),
-            "first": _texts(exchange.first),
+            "last": register_texts(exchange.last),
+            "first": register_texts(exchange.first),
             "multiplier": plain(exchange.multiplier),
             "last_photo": exchange.last_photo,
             "first_photo": exchange.first_photo,
@@ -151,18 +151,5 @@ def _check(connection: Connection, exchange: Exchange, standing: Row[Any], now: 
 
 def _billed_until(connection: Connection, standing: Row[Any]) -> datetime | None:
     """Return the end of the last month that is issued for the meter's community."""
-    run, part = tables.bill_run, tables.community_run
-    last = connection.scalar(
-        select(func.max(run.c.period))
-        .join(part, part.c.bill_run_id == run.c.id)
-        .where(part.c.community_id == standing.community_id, run.c.state == "issued")
-    )
+    last = runs.last_issued_period(connection, standing.community_id)
     return None if last is None else Period.month(last, ZoneInfo(standing.zone)).interval.end
-
-
-def _registers(registers: Mapping[str, Decimal]) -> str:
-    return canonical_json(_texts(registers))
-
-
-def _texts(registers: Mapping[str, Decimal]) -> dict[str, str]:
-    return {name: plain(value) for name, value in registers.items()}

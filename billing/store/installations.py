@@ -48,8 +48,8 @@ def row(meter: MeterAt) -> tuple[Any, ...]:
         meter.start,
         meter.end,
         plain(meter.multiplier),
-        _registers_json(meter.first),
-        _registers_json(meter.last),
+        registers_json(meter.first),
+        registers_json(meter.last),
         _ratios_json(meter.ratio) if meter.ratio else None,
         meter.first_photo,
         meter.last_photo,
@@ -74,6 +74,16 @@ def read(
     return found
 
 
+def registers_json(registers: Mapping[str, Decimal]) -> str:
+    """Return registers as `first` and `last` hold them."""
+    return canonical_json(register_texts(registers))
+
+
+def register_texts(registers: Mapping[str, Decimal]) -> dict[str, str]:
+    """Return registers with their values as JSON holds them, exactly."""
+    return {name: plain(value) for name, value in registers.items()}
+
+
 def _installation(row: Row[Any], zone: ZoneInfo) -> Installation:
     return Installation(
         point=row.code,
@@ -95,17 +105,13 @@ def _end_of(last_day: date | None, zone: ZoneInfo) -> datetime | None:
     return None if last_day is None else local_midnight(last_day + timedelta(days=1), zone)
 
 
-def _registers_json(registers: Mapping[str, Decimal]) -> str:
-    return canonical_json(_texts(registers))
-
-
 def _ratios_json(ratios: Sequence[RatioFrom]) -> str:
     return canonical_json(
         [
             {
                 "since": each.since.isoformat(),
                 "multiplier": plain(each.multiplier),
-                "shown": _texts(each.shown),
+                "shown": register_texts(each.shown),
                 "photo": each.photo,
             }
             for each in ratios
@@ -123,10 +129,6 @@ def _ratios(document: list[dict[str, Any]]) -> list[Ratio]:
         )
         for each in document
     ]
-
-
-def _texts(registers: Mapping[str, Decimal]) -> dict[str, str]:
-    return {name: plain(value) for name, value in registers.items()}
 
 
 def _registers(document: Mapping[str, str]) -> dict[str, Decimal]:
