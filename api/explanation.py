@@ -80,7 +80,7 @@ def used_before(line: LineView) -> Decimal:
     charge = charge_of(line)
     if not isinstance(charge, Steps) or charge.per != "year":
         return Decimal(0)
-    return Decimal(line.evidence["inputs"]["before"].get(charge.register_name, "0"))
+    return Decimal(line.evidence["inputs"]["before_year"].get(charge.register_name, "0"))
 
 
 def share_working(share: ShareOfLine) -> ShareWorking:

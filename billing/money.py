@@ -33,7 +33,8 @@ Number = TypeVar("Number", int, Column)
 
 MONEY_SCALE = 2
 PRICE_SCALE = 6
-UNROUNDED_PER_FEN = 10 ** (SCALE + PRICE_SCALE - MONEY_SCALE)
+UNROUNDED_PER_UNIT: int = 10 ** (SCALE + PRICE_SCALE)
+UNROUNDED_PER_FEN: int = UNROUNDED_PER_UNIT // 10**MONEY_SCALE
 
 
 class OverflowInMoneyError(ArithmeticError):
@@ -115,24 +116,28 @@ class Rounding(Definition):
     def unit_fen(self) -> int:
         return to_fen(Decimal(self.unit))
 
-    def amount(self, unrounded: Number) -> Number:
-        """Return unrounded amounts (10⁻¹⁰ of the currency) in fen, as multiples of the unit."""
-        divisor = UNROUNDED_PER_FEN * self.unit_fen
-        return round_quotient(unrounded, divisor, self.direction) * self.unit_fen
+    def amount(self, unrounded: Number, divisor: Number | None = None) -> Number:
+        """Return unrounded amounts (10⁻¹⁰ of the currency) in fen, as multiples of the unit.
+
+        `divisor`: what the amounts are still to be divided by; rounding happens once, after it.
+        """
+        per_unit = UNROUNDED_PER_FEN * self.unit_fen
+        whole = per_unit if divisor is None else multiply(divisor, per_unit)
+        return round_quotient(unrounded, whole, self.direction) * self.unit_fen
 
     def to_fen_only(self) -> Rounding:
         """Return this rounding with its unit narrowed to one fen."""
         return self.model_copy(update={"unit": "0.01"})
 
 
-def round_quotient(value: Number, divisor: int, direction: Direction) -> Number:
-    """Return `value / divisor` as integers, rounded by size whatever the sign.
+def round_quotient(value: Number, divisor: Number | int, direction: Direction) -> Number:
+    """Return `value / divisor` as integers, rounded by size whatever the sign; `divisor` > 0.
 
     One definition for a Python integer of any size and for a column, where it raises
     `OverflowInMoneyError` for values within `divisor` of the ends of 64 bits.
     """
     if not isinstance(value, int):
-        _assert_fits(largest(value) + divisor, "rounding")
+        _assert_fits(largest(value) + largest(divisor), "rounding")
     size = abs(value)
     match direction:
         case Direction.DOWN:
@@ -142,7 +147,8 @@ def round_quotient(value: Number, divisor: int, direction: Direction) -> Number:
         case Direction.HALF_UP:
             rounded = (size + divisor // 2) // divisor
         case Direction.HALF_EVEN:
-            tie = (2 * (size % divisor) == divisor) * 1
+            rest = size % divisor
+            tie = (rest == divisor - rest) * 1
             rounded = (size + divisor // 2) // divisor
             rounded = rounded - tie * (rounded % 2)
         case _:
@@ -150,8 +156,10 @@ def round_quotient(value: Number, divisor: int, direction: Direction) -> Number:
     return rounded * (1 - 2 * (value < 0))
 
 
-def largest(column: Column) -> int:
+def largest(column: Column | int) -> int:
     """Return the largest size in `column` as a Python integer, 0 for an empty one."""
+    if isinstance(column, int):
+        return abs(column)
     if column.size == 0:
         return 0
     return max(int(column.max()), -int(column.min()))
@@ -177,11 +185,12 @@ def subtract(left: Column, right: Column) -> Column:
     return left - right
 
 
-def multiply(column: Column, factor: int) -> Column:
-    """Return `column × factor`; raise `OverflowInMoneyError` where it does not fit."""
-    _assert_fits(largest(column) * abs(factor), f"a product with {factor}")
-    _assert_fits(abs(factor), "a factor")
-    return column * factor
+def multiply(number: Number, factor: Number | int) -> Number:
+    """Return `number × factor`; a column raises `OverflowInMoneyError` where it does not fit."""
+    if not isinstance(number, int):
+        _assert_fits(largest(number) * largest(factor), "a product")
+        _assert_fits(largest(factor), "a factor")
+    return number * factor
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from billing.apportionment import Statement, Supply, apportion
-from billing.charging import parts
 from billing.money import from_fen
+from billing.rating.evidence import parts, read_inputs
 from billing.rating.rate import rate, total
-from billing.rating.subjects import Subjects
 from billing.sharing import read_participants
 from meters.quantity import from_scaled, plain, to_scaled
 
@@ -63,7 +62,7 @@ def recompute_charge(
 
     `usage` is the evidence of the usage that the line counts, None for a line that counts none.
     """
-    lines = {each.charge: each for each in rate(tariff, subjects(evidence["inputs"]))}
+    lines = {each.charge: each for each in rate(tariff, read_inputs(evidence["inputs"]))}
     line = lines[charge]
     found = _compare("quantity", claim.quantity, int(line.quantity[0]))
     found += _compare_money("amount", claim.amount, int(line.amount[0]))
@@ -130,7 +129,7 @@ def _statement(
     pool: Pool, tariff: Tariff, period: str, evidence: Mapping[str, Any]
 ) -> Statement | Difference:
     """Share the supply in `evidence` again; a difference if it does not rest on its meters."""
-    charges = rate(tariff, subjects(evidence["inputs"]))
+    charges = rate(tariff, read_inputs(evidence["inputs"]))
     use = sum(to_scaled(Decimal(each)) for each in evidence["inputs"]["use"].values())
     if differing := _compare("use", use, sum(added_up(each) for each in evidence["sources"])):
         return differing[0]
@@ -139,16 +138,6 @@ def _statement(
     if not isinstance(result, Statement):
         return Difference("statement", "shared", "; ".join(map(str, result.obstacles)))
     return result
-
-
-def subjects(inputs: Mapping[str, Any]) -> Subjects:
-    """Return what a tariff was rated with, read back from evidence."""
-    area = inputs["area"]
-    return Subjects.one(
-        use={name: to_scaled(Decimal(value)) for name, value in inputs["use"].items()},
-        before={name: to_scaled(Decimal(value)) for name, value in inputs["before"].items()},
-        area=None if area is None else to_scaled(Decimal(area)),
-    )
 
 
 def added_up(usage: Mapping[str, Any]) -> int:

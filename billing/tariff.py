@@ -24,9 +24,10 @@ from billing.rating.fixed import Fixed
 from billing.rating.per_area import PerArea
 from billing.rating.per_unit import PerUnit
 from billing.rating.percentage import Percentage
+from billing.rating.proration import NOMINAL_DAYS, Proration
 from billing.rating.rate import ROUNDING, rate, total
 from billing.rating.steps import Steps
-from billing.rating.subjects import Needs, Subjects
+from billing.rating.subjects import AREA, Needs, Subjects
 from meters.definition import Definition, DefinitionError, Problem, read_document, validate
 from meters.quantity import to_scaled
 
@@ -88,6 +89,8 @@ class Tariff(Definition):
     currency: Literal["CNY"]
     valid_from: Day
     rounding: Rounding = Rounding()
+    proration: Proration | None = None
+    """How a part of a month is counted; by its days unless said."""
     charges: Annotated[tuple[AnyCharge, ...], Field(alias="charge"), NotEmpty]
     examples: Annotated[tuple[Example, ...], Field(alias="example"), NotEmpty]
 
@@ -98,6 +101,10 @@ class Tariff(Definition):
         for charge in self.charges:
             needs |= charge.needs
         return needs
+
+    @property
+    def counts_months_by(self) -> Proration:
+        return self.proration or Proration.DAYS
 
     @property
     def digest(self) -> str:
@@ -151,7 +158,7 @@ def _contradictions(tariff: Tariff, source: str) -> Iterator[Problem]:
         if len(set(charge.of_charges)) < len(charge.of_charges):
             yield Problem(source, f"{where}.of", "names a charge twice")
         earlier.append(charge.name)
-    if tariff.needs.use and tariff.medium is None:
+    if tariff.needs.metered and tariff.medium is None:
         yield Problem(
             source, "medium", "is missing: a charge reads a register, so say of which medium"
         )
@@ -183,8 +190,9 @@ def _misfits(tariff: Tariff, example: Example, source: str, where: str) -> Itera
         yield Problem(
             source, f"{where}.before", f"no yearly steps read {excess[0] or 'a register'!r}"
         )
-    if needs.area != (example.area is not None):
-        what = "is missing: a charge is per m²" if needs.area else "no charge is per m²"
+    reads_area = AREA in needs.attributes
+    if reads_area != (example.area is not None):
+        what = "is missing: a charge is per m²" if reads_area else "no charge is per m²"
         yield Problem(source, f"{where}.area", what)
 
 
@@ -218,9 +226,10 @@ def _subject(example: Example, needs: Needs) -> Subjects:
     before = dict.fromkeys(needs.year_to_date, 0)
     before |= _registers(example.before, needs.registers)
     return Subjects.one(
+        period_days=NOMINAL_DAYS,
         use=_registers(example.usage, needs.registers),
-        before=before,
-        area=None if example.area is None else to_scaled(example.area),
+        before_year=before,
+        attributes={} if example.area is None else {AREA: to_scaled(example.area)},
     )
 
 

@@ -10,13 +10,15 @@ import numpy as np
 from pydantic import model_validator
 
 from billing.fields import Name, Title
-from billing.money import Column, add, multiply
+from billing.money import Column, Direction, add, multiply, round_quotient
+from billing.rating.proration import Proration
 from billing.rating.subjects import Needs
 from meters.definition import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from billing.rating.proration import Months
     from billing.rating.subjects import Subjects
 
 
@@ -31,29 +33,43 @@ class Counts(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """What a charge may read: the subjects, and the earlier charges' amounts in fen, by name."""
+    """What a charge may read: the subjects, and the earlier charges' amounts in fen, by name.
+
+    `proration`: how the tariff counts a part of a month.
+    """
 
     subjects: Subjects
     billed: Mapping[str, Column]
+    proration: Proration = Proration.DAYS
+
+    def months(self) -> Months:
+        """Return how much of a month each subject is billed for."""
+        subjects = self.subjects
+        return self.proration.months(subjects.days_before, subjects.days, subjects.period_days)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """Quantities at prices: what every charge comes down to.
 
-    `quantity`: int64[n, k], 10⁻⁴ of the unit; `price`: int64[k], 10⁻⁶ of the currency.
+    `quantity`: int64[n, k], 10⁻⁴ of the unit; `price`: int64[k], 10⁻⁶ of the currency. They come
+    to Σ quantity × price, 10⁻¹⁰ of the currency, divided by `divisor`, int64[n] (None: by 1): of
+    15.00 a month, 12 days of 29 cost 12 × 15.00 ÷ 29.
     """
 
     quantity: Column
     price: Column
+    divisor: Column | None = None
 
     @classmethod
-    def of(cls, quantities: Sequence[Column], prices: Sequence[int]) -> Parts:
+    def of(
+        cls, quantities: Sequence[Column], prices: Sequence[int], divisor: Column | None = None
+    ) -> Parts:
         """Return k columns of n quantities at k prices."""
         stacked = np.empty((len(quantities[0]), len(quantities)), dtype=np.int64, order="F")
         for step, column in enumerate(quantities):
             stacked[:, step] = column
-        return cls(stacked, np.array(prices, dtype=np.int64))
+        return cls(stacked, np.array(prices, dtype=np.int64), divisor)
 
     @classmethod
     def none(cls, count: int) -> Parts:
@@ -61,17 +77,21 @@ class Parts:
         return cls(np.empty((count, 0), dtype=np.int64), np.empty(0, dtype=np.int64))
 
     def total_quantity(self) -> Column:
-        """Return int64[n], the sum over the parts."""
-        return _sum([self.quantity[:, step] for step in range(len(self.price))], len(self.quantity))
+        """Return int64[n], the sum over the parts, divided, half-up to 10⁻⁴."""
+        columns = [self.quantity[:, step] for step in range(len(self.price))]
+        total = _sum(columns, len(self.quantity))
+        if self.divisor is None:
+            return total
+        return round_quotient(total, self.divisor, Direction.HALF_UP)
 
     def unrounded(self) -> list[Column]:
-        """Return the k columns of exact amounts, 10⁻¹⁰ of the currency."""
+        """Return the k columns of exact amounts, 10⁻¹⁰ of the currency, not yet divided."""
         return [
             multiply(self.quantity[:, step], int(price)) for step, price in enumerate(self.price)
         ]
 
     def total_unrounded(self) -> Column:
-        """Return int64[n], the exact amounts over all parts, 10⁻¹⁰ of the currency."""
+        """Return int64[n], the exact amounts over all parts, 10⁻¹⁰, not yet divided."""
         return _sum(self.unrounded(), len(self.quantity))
 
 

@@ -1,13 +1,11 @@
-"""A fixed amount per period (one month), whatever the use."""
+"""A fixed amount a month, whatever the use; part of it for part of a month."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-
 from billing.fields import UnitPrice  # noqa: TC001 - pydantic reads it at run time
-from billing.money import to_price
+from billing.money import multiply, to_price
 from billing.rating.charge import Charge, Counts, Parts
 from meters.quantity import PER_UNIT
 
@@ -24,5 +22,7 @@ class Fixed(Charge):
     amount: UnitPrice
 
     def parts(self, inputs: Inputs) -> Parts:
-        one_month = np.full(inputs.subjects.count, PER_UNIT, dtype=np.int64)
-        return Parts.of([one_month], [to_price(self.amount)])
+        months = inputs.months()
+        return Parts.of(
+            [multiply(months.numerator, PER_UNIT)], [to_price(self.amount)], months.divisor
+        )

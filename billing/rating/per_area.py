@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from billing.fields import NotNegative, UnitPrice
-from billing.money import to_price
+from billing.money import multiply, to_price
 from billing.rating.charge import Charge, Counts, Parts
-from billing.rating.subjects import Needs
+from billing.rating.subjects import AREA, Needs
 
 if TYPE_CHECKING:
     from billing.rating.charge import Inputs
@@ -23,7 +23,9 @@ class PerArea(Charge):
 
     @property
     def needs(self) -> Needs:
-        return Needs(area=True)
+        return Needs(attributes=frozenset({AREA}))
 
     def parts(self, inputs: Inputs) -> Parts:
-        return Parts.of([inputs.subjects.areas()], [to_price(self.price)])
+        months = inputs.months()
+        area = multiply(inputs.subjects.attribute(AREA), months.numerator)
+        return Parts.of([area], [to_price(self.price)], months.divisor)

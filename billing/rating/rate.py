@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from billing.money import Column, Place, Rounding, add, subtract
+from billing.money import MONEY_SCALE, UNROUNDED_PER_FEN, Column, Place, add, multiply, subtract
 from billing.rating.charge import Inputs, Parts
+from billing.rating.exact import Exact
 
 if TYPE_CHECKING:
+    from billing.money import Rounding
     from billing.rating.subjects import Subjects
     from billing.tariff import Tariff
 
@@ -23,7 +26,8 @@ class ChargeColumns:
     """One charge over n subjects.
 
     `quantity`: int64[n], 10⁻⁴ of `unit` (`kWh`, `m3`, `m2`, `month` or the currency);
-    `amount`: int64[n], fen; `parts`: quantity int64[n, k] at price int64[k], one column a step.
+    `amount`: int64[n], fen; `parts`: quantity int64[n, k] at price int64[k], one column a step;
+    `exact`: what was rounded.
     """
 
     charge: str
@@ -32,6 +36,15 @@ class ChargeColumns:
     quantity: Column
     amount: Column
     parts: Parts
+    exact: Exact
+
+    def left_over(self, row: int) -> Fraction:
+        """Return what rounding left over of a row, in the currency: exact minus billed.
+
+        The next span of the same thing carries it (`Subjects.carried`), so that splitting a period
+        changes no total. Where steps are rounded one by one, nothing is.
+        """
+        return self.exact.row(row) - Fraction(int(self.amount[row]), 10**MONEY_SCALE)
 
 
 def rate(tariff: Tariff, subjects: Subjects) -> tuple[ChargeColumns, ...]:
@@ -45,8 +58,9 @@ def rate(tariff: Tariff, subjects: Subjects) -> tuple[ChargeColumns, ...]:
     lines: list[ChargeColumns] = []
     billed: dict[str, Column] = {}
     for charge in tariff.charges:
-        parts = charge.parts(Inputs(subjects, billed))
-        billed[charge.name] = amount = _line_amount(parts, tariff.rounding)
+        parts = charge.parts(Inputs(subjects, billed, tariff.counts_months_by))
+        exact, amount = _rounded(parts, tariff.rounding, subjects, charge.name)
+        billed[charge.name] = amount
         lines.append(
             ChargeColumns(
                 charge=charge.name,
@@ -55,10 +69,11 @@ def rate(tariff: Tariff, subjects: Subjects) -> tuple[ChargeColumns, ...]:
                 quantity=parts.total_quantity(),
                 amount=amount,
                 parts=parts,
+                exact=exact,
             )
         )
     if tariff.rounding.place is Place.BILL:
-        lines.append(_rounding_line(tariff, subjects.count, lines))
+        lines.append(_rounding_line(tariff, subjects, lines))
     return tuple(lines)
 
 
@@ -70,29 +85,33 @@ def total(lines: tuple[ChargeColumns, ...]) -> Column:
     return amount
 
 
-def _line_amount(parts: Parts, rounding: Rounding) -> Column:
-    match rounding.place:
-        case Place.STEP:
-            steps = [rounding.amount(column) for column in parts.unrounded()]
-            amount = steps[0]
-            for step in steps[1:]:
-                amount = add(amount, step)
-            return amount
-        case Place.LINE:
-            return rounding.amount(parts.total_unrounded())
-        case Place.BILL:
-            return rounding.to_fen_only().amount(parts.total_unrounded())
+def _rounded(
+    parts: Parts, rounding: Rounding, subjects: Subjects, charge: str
+) -> tuple[Exact, Column]:
+    """Return what a line costs exactly, and its amount in fen."""
+    if rounding.place is Place.STEP:
+        amount = np.zeros(subjects.count, dtype=np.int64)
+        for column in parts.unrounded():
+            amount = add(amount, rounding.amount(column, parts.divisor))
+        return Exact(multiply(amount, UNROUNDED_PER_FEN)), amount
+    if rounding.place is Place.BILL:
+        rounding = rounding.to_fen_only()
+    exact = Exact(parts.total_unrounded(), parts.divisor, subjects.carried.get(charge))
+    return exact, exact.rounded(rounding)
 
 
-def _rounding_line(tariff: Tariff, count: int, lines: list[ChargeColumns]) -> ChargeColumns:
-    exact = lines[0].parts.total_unrounded()
-    for line in lines[1:]:
-        exact = add(exact, line.parts.total_unrounded())
+def _rounding_line(tariff: Tariff, subjects: Subjects, lines: list[ChargeColumns]) -> ChargeColumns:
+    exact = Exact(np.zeros(subjects.count, dtype=np.int64))
+    for line in lines:
+        exact += Exact(line.parts.total_unrounded(), line.parts.divisor)
+    exact = Exact(exact.numerator, exact.divisor, subjects.carried.get(ROUNDING))
+    billed = total(tuple(lines))
     return ChargeColumns(
         charge=ROUNDING,
         revenue=ROUNDING,
         unit=tariff.currency,
-        quantity=np.zeros(count, dtype=np.int64),
-        amount=subtract(tariff.rounding.amount(exact), total(tuple(lines))),
-        parts=Parts.none(count),
+        quantity=np.zeros(subjects.count, dtype=np.int64),
+        amount=subtract(exact.rounded(tariff.rounding), billed),
+        parts=Parts.none(subjects.count),
+        exact=exact.less(billed),
     )

@@ -84,7 +84,7 @@ class Steps(Charge):
     def parts(self, inputs: Inputs) -> Parts:
         use = inputs.subjects.use_of(self.register_name)
         start = (
-            inputs.subjects.before_of(self.register_name)
+            inputs.subjects.before_year_of(self.register_name)
             if self.per == "year"
             else np.zeros_like(use)
         )

@@ -15,7 +15,7 @@ import numpy as np
 from billing.apportionment import Participant, Statement, Supply, apportion
 from billing.pool import Pool
 from billing.rating.rate import ChargeColumns, rate
-from billing.rating.subjects import Subjects
+from billing.rating.subjects import AREA, Subjects
 from billing.tariff import Tariff, parse_tariff
 
 UNITS = 1_000_000
@@ -64,9 +64,12 @@ def community() -> Subjects:
     random = np.random.default_rng(20_260_101)
     return Subjects(
         count=UNITS,
+        period_days=30,
+        days=np.full(UNITS, 30),
+        days_before=np.zeros(UNITS, dtype=np.int64),
         use={"import_energy": random.integers(0, 6_000_000, UNITS)},
-        before={"import_energy": random.integers(0, 60_000_000, UNITS)},
-        area=random.integers(300_000, 2_000_000, UNITS),
+        before_year={"import_energy": random.integers(0, 60_000_000, UNITS)},
+        attributes={AREA: random.integers(300_000, 2_000_000, UNITS)},
     )
 
 
@@ -76,9 +79,9 @@ def by_decimals(subjects: Subjects) -> list[tuple[Decimal, Decimal]]:
         *(
             [Decimal(value).scaleb(-4) for value in column[:SAMPLE].tolist()]
             for column in (
-                subjects.before_of("import_energy"),
+                subjects.before_year_of("import_energy"),
                 subjects.use_of("import_energy"),
-                subjects.areas(),
+                subjects.attribute(AREA),
             )
         ),
         strict=True,

@@ -172,7 +172,7 @@ def test_a_tariff_holds_what_its_file_says() -> None:
     assert [tariff.unit(item) for item in tariff.charges] == ["m3", "m3", "m2", "month", "CNY"]
     assert tariff.needs.registers == {"volume"}
     assert tariff.needs.year_to_date == {"volume"}
-    assert tariff.needs.area
+    assert tariff.needs.attributes == {"area"}
 
 
 @pytest.mark.parametrize("text", [ZHEJIANG, BEIJING, WATER_AND_FEES])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing.money import Column, from_fen
 from billing.rating.rate import ChargeColumns, rate
-from billing.rating.subjects import Subjects
+from billing.rating.subjects import AREA, Subjects
 from billing.tariff import Tariff
 
 if TYPE_CHECKING:
@@ -134,9 +134,12 @@ def rated(tariff: Tariff, rows: Sequence[tuple[int, int, int]]) -> tuple[ChargeC
         tariff,
         Subjects(
             count=len(rows),
+            period_days=30,
+            days=np.full_like(use, 30),
+            days_before=np.zeros_like(use),
             use=dict.fromkeys(tariff.needs.registers, use),
-            before=dict.fromkeys(tariff.needs.year_to_date, before),
-            area=area,
+            before_year=dict.fromkeys(tariff.needs.year_to_date, before),
+            attributes={AREA: area},
         ),
     )
 

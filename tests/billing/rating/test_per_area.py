@@ -37,5 +37,5 @@ def test_a_property_fee_is_area_times_price() -> None:
 
 
 def test_an_area_that_is_not_given_is_no_area_of_zero() -> None:
-    with pytest.raises(SubjectsError, match="needs the area"):
-        rate(tariff_of([property_fee("2.8")]), Subjects(count=2))
+    with pytest.raises(SubjectsError, match="needs the attribute 'area'"):
+        rate(tariff_of([property_fee("2.8")]), Subjects.one(period_days=30))

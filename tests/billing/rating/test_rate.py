@@ -102,18 +102,19 @@ def test_lines_come_in_the_tariffs_order_with_their_revenue() -> None:
 def test_a_tariff_says_what_it_needs() -> None:
     register = frozenset({"import_energy"})
 
-    assert tariff_of(CHARGES).needs == Needs(register, register, area=True)
+    assert tariff_of(CHARGES).needs == Needs(register, register, attributes=frozenset({"area"}))
     assert tariff_of(CHARGES[1:2]).needs == Needs(register)
-    assert not tariff_of(CHARGES[3:4]).needs.use
+    assert not tariff_of(CHARGES[3:4]).needs.metered
 
 
 def test_a_register_that_is_not_given_is_no_use_of_zero() -> None:
-    use = {"import_energy": np.zeros(1, dtype=np.int64)}
+    other = Subjects.one(period_days=30, use={"volume": 0})
+    no_year = Subjects.one(period_days=30, use={"import_energy": 0})
 
     with pytest.raises(SubjectsError, match="use of register 'import_energy'; given: \\['volume'"):
-        rate(tariff_of(CHARGES), Subjects(count=1, use={"volume": use["import_energy"]}))
-    with pytest.raises(SubjectsError, match="in the year before the period"):
-        rate(tariff_of(CHARGES), Subjects(count=1, use=use))
+        rate(tariff_of(CHARGES), other)
+    with pytest.raises(SubjectsError, match="in the year before the span"):
+        rate(tariff_of(CHARGES), no_year)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +122,25 @@ def test_a_register_that_is_not_given_is_no_use_of_zero() -> None:
     [np.zeros(3, dtype=np.int64), np.zeros(2, dtype=np.int32), np.zeros((2, 1), dtype=np.int64)],
 )
 def test_a_column_of_another_length_or_type_is_refused(column: np.ndarray) -> None:
-    for columns in ({"use": {"volume": column}}, {"before": {"volume": column}}, {"area": column}):
+    two = np.zeros(2, dtype=np.int64)
+    given = {"days": two, "days_before": two}
+    for columns in (
+        {"days": column},
+        {"use": {"volume": column}},
+        {"before_year": {"volume": column}},
+        {"attributes": {"area": column}},
+    ):
         with pytest.raises(SubjectsError, match=r"must be int64 of shape \(2,\)"):
-            Subjects(count=2, **columns)
+            Subjects(count=2, period_days=30, **{**given, **columns})
 
 
 def test_an_absurd_use_raises_instead_of_wrapping() -> None:
-    subject = Subjects.one(use={"import_energy": 2**60}, before={"import_energy": 0}, area=10**6)
+    subject = Subjects.one(
+        period_days=30,
+        use={"import_energy": 2**60},
+        before_year={"import_energy": 0},
+        attributes={"area": 10**6},
+    )
 
     with pytest.raises(OverflowInMoneyError, match="look for a wrong reading"):
         rate(tariff_of(CHARGES), subject)
