@@ -8,22 +8,19 @@ each month opens with what the month before has issued.
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from billing import ledger
-from billing.apportionment import ConservationError
+from billing.backend import InLine
+from billing.computing import COMPUTABLE, Given, Sources, Workers, compute_communities
 from billing.digest import run_digest
-from billing.money import OverflowInMoneyError
-from billing.problem import Problem
-from billing.rating.subjects import SubjectsError
-from billing.run import Computed, Parked, UnbalancedError, compute
+from billing.run import UnbalancedError
 from billing.store import audit, records, registry, results, runs
 from billing.store import ledger as journal
+from billing.store.runs import StateError
 from meters.interval import Period
-from meters.quantity import InexactQuantityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,31 +29,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from billing.database import Database
-    from billing.registry import Registry
     from billing.store.runs import CommunityRun, Run
     from meters.archive.protocol import Archive
     from meters.meter_type import MeterType
 
-_LOG = logging.getLogger(__name__)
-
-_COMPUTABLE = ("draft", "computed", "blocked")
-
-_VIOLATIONS = (
-    ConservationError,
-    InexactQuantityError,
-    OverflowInMoneyError,
-    SubjectsError,
-    UnbalancedError,
-)
-"""What the core raises rather than make a wrong bill."""
-
 
 class PeriodError(ValueError):
     """A period cannot be billed now: it has not ended, or it is not the next one."""
-
-
-class StateError(ValueError):
-    """A run is not in the state that a step starts from."""
 
 
 class ChangedRunError(StateError):
@@ -98,19 +77,21 @@ def compute_run(
     run_id: int,
     actor: str,
     now: datetime,
+    workers: Workers | None = None,
 ) -> Run:
     """Compute every community of a run, again if need be, and return the run.
 
-    A community with problems is parked and the others go on; then the run is blocked.
+    A community with problems is parked and the others go on; then the run is blocked. It is
+    computed here, from `archive` and `types`, unless `workers` elsewhere are to do it.
     """
     with database.snapshot() as connection:
         run = runs.read(connection, run_id)
-    _assert_state(run, "compute", *_COMPUTABLE)
-    for part in run.communities:
-        _compute_community(database, archive, types, run, part)
+    _assert_state(run, "compute", *COMPUTABLE)
+    workers = workers or Workers(InLine(), Given(Sources(database, archive, types)))
+    compute_communities(run, workers)
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        _assert_state(run, "compute", *_COMPUTABLE)
+        _assert_state(run, "compute", *COMPUTABLE)
         blocked = any(part.state == "blocked" for part in run.communities)
         digest = run_digest((part.community, str(part.digest)) for part in run.communities)
         state = "blocked" if blocked else "computed"
@@ -145,42 +126,6 @@ def issue_run(database: Database, *, run_id: int, actor: str, now: datetime) -> 
         runs.advance(connection, run_id, "issued", actor=actor, now=now, digest=run.digest)
         _log(connection, "run.issue", run_id, actor, now, digest=run.digest)
         return runs.read(connection, run_id)
-
-
-def _compute_community(
-    database: Database,
-    archive: Archive,
-    types: Mapping[str, MeterType],
-    run: Run,
-    part: CommunityRun,
-) -> None:
-    with database.snapshot() as connection:
-        seen = registry.read(connection, part.community_id, run.period)
-    result = _made_of(seen, archive, types)
-    with database.transaction() as connection:
-        _assert_state(runs.read(connection, run.id, lock=True), "compute", *_COMPUTABLE)
-        if isinstance(result, Computed):
-            results.replace(connection, part.id, result)
-            runs.record_result(
-                connection,
-                part.id,
-                bills=len(result.bills),
-                total=sum(bill.total for bill in result.bills),
-                digest=records.community_digest(connection, part.id),
-            )
-        else:
-            results.replace(connection, part.id, None)
-            runs.record_result(connection, part.id, problems=result.problems)
-
-
-def _made_of(seen: Registry, archive: Archive, types: Mapping[str, MeterType]) -> Computed | Parked:
-    """Return what a run makes of a community; a violated invariant parks it alone."""
-    try:
-        return compute(seen, archive, types)
-    except _VIOLATIONS as error:
-        _LOG.exception("%s %s cannot be billed", seen.code, seen.period.key)
-        kind = type(error).__name__.removesuffix("Error")
-        return Parked(seen, (Problem(kind, seen.code, str(error)),))
 
 
 def _issue_community(
@@ -231,8 +176,7 @@ def _assert_next(
 
 
 def _assert_state(run: Run, step: str, *states: str) -> None:
-    if run.state not in states:
-        raise StateError(f"run {run.id} is {run.state}; to {step} it must be {' or '.join(states)}")
+    runs.assert_state(run.id, run.state, step, *states)
 
 
 def _assert_unchanged(connection: Connection, run: Run, since: str) -> None:

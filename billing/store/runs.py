@@ -21,6 +21,10 @@ class UnknownRunError(LookupError):
     """No bill run has this id."""
 
 
+class StateError(ValueError):
+    """A run is not in the state that a step starts from."""
+
+
 class PeriodTakenError(ValueError):
     """A community has a run for this period already."""
 
@@ -122,6 +126,26 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
         for each in sorted(parts, key=lambda row: str(row.community))
     )
     return Run(**row._asdict(), communities=communities)
+
+
+def lock_part(connection: Connection, run_id: int, part_id: int) -> str:
+    """Keep a run from going on, and others from its part, until the end; return the run's state.
+
+    Parts of one run can be written side by side.
+    """
+    run, part = tables.bill_run, tables.community_run
+    query = select(run.c.state).where(run.c.id == run_id).with_for_update(read=True)
+    state = connection.scalar(query)
+    if state is None:
+        raise UnknownRunError(f"there is no bill run {run_id}")
+    connection.execute(select(part.c.id).where(part.c.id == part_id).with_for_update())
+    return str(state)
+
+
+def assert_state(run_id: int, state: str, step: str, *states: str) -> None:
+    """Raise `StateError` unless `state` is one of those in which `step` may be taken."""
+    if state not in states:
+        raise StateError(f"run {run_id} is {state}; to {step} it must be {' or '.join(states)}")
 
 
 def last_issued_period(connection: Connection, community_id: int) -> str | None:

@@ -22,10 +22,10 @@ from sqlalchemy.exc import DBAPIError
 
 from billing import lifecycle
 from billing.ledger import Entry, Posting, UnbalancedEntryError
-from billing.lifecycle import ChangedRunError, FourEyesError, PeriodError, StateError
+from billing.lifecycle import ChangedRunError, FourEyesError, PeriodError
 from billing.store import ledger
 from billing.store.registry import UnknownCommunityError
-from billing.store.runs import PeriodTakenError, UnknownRunError
+from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
 
 if TYPE_CHECKING:
     from billing.store.runs import Run
