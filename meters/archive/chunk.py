@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from meters.archive.integer_columns import (
-    end_of_column,
+    ends_of_columns,
     pack_columns,
     starts_of,
     unpack_columns,
@@ -41,6 +41,8 @@ _HEAD = struct.Struct("<BIB")
 _LEVEL = 9
 _WINDOW_BITS = -12  # 4 KiB: a block is smaller, and a small window is set up faster
 _MEMORY_LEVEL = 5
+_INFLATED_TO = 1024
+"""What a block of quarter hours inflates to at most; more is taken where one is larger."""
 _MISSING, _VERDICTS, _REASONS = 1, 2, 4
 """What is there. Plain integers: flags of an enumeration are slow to ask."""
 
@@ -112,16 +114,36 @@ class Chunks:
 
     def __init__(self, series: Sequence[int], bodies: Sequence[bytes]) -> None:
         self.series = series
-        self._blocks = list(map(_Block.opened, series, bodies))
-        self._contents = [block.content for block in self._blocks]
-        self.starts = starts_of(block.readings for block in self._blocks)
-        self.times = self._column([block.times_at for block in self._blocks])
+        blocks = list(map(_inflated, series, bodies))
+        self._content = b"".join(blocks)
+        ends = starts_of(map(len, blocks))
+        self._bytes = np.frombuffer(self._content, np.uint8)
+        heads = self._bytes[ends[:-1, np.newaxis] + np.arange(_HEAD.size)]
+        self._has = heads[:, -1]
+        counts = np.ascontiguousarray(heads[:, 1:5]).view("<u4")[:, 0].astype(np.int64)
+        self._times_at = ends[:-1] + _HEAD.size
+        self._values_at = ends_of_columns(self._bytes, self._times_at, counts)
+        self._rest_at = ends_of_columns(self._bytes, self._values_at, counts)
+        self.starts = starts_of(counts.tolist())
+        self.times = self._column(self._times_at)
 
     @cached_property
     def good(self) -> Flags:
         """Which readings may be trusted."""
         good: Flags = self._verdicts == 0
         return good
+
+    @cached_property
+    def values(self) -> Int64s:
+        """What they showed, 10⁻⁴; of one that is not good it means nothing."""
+        return self._column(self._values_at)
+
+    def having(self, reason: str) -> Flags | None:
+        """Return which readings have `reason`; None where no reading has any reason."""
+        if not (self._has & _REASONS).any():
+            return None
+        reasons = self._reasons_at(np.arange(self.starts[-1]))
+        return np.array([reason in each.split(",") for each in reasons])
 
     def last_in_each(self, wanted: Flags) -> Int64s:
         """Return the position of the last `wanted` reading of each block that has any."""
@@ -141,7 +163,7 @@ class Chunks:
             positions = np.arange(self.starts[-1])
         owners = np.repeat(np.array(self.series), np.diff(self.starts))[positions]
         times = self.times[positions]
-        values: list[int | None] = self._values[positions].tolist()
+        values: list[int | None] = self.values[positions].tolist()
         for place in np.flatnonzero(self._missing[positions]).tolist():
             values[place] = None
         return list(
@@ -158,45 +180,51 @@ class Chunks:
         )
 
     @cached_property
-    def _values(self) -> Int64s:
-        return self._column([block.values_at for block in self._blocks])
-
-    @cached_property
     def _missing(self) -> Flags:
         missing = np.zeros(self.starts[-1], np.bool_)
-        for start, block in zip(self.starts.tolist(), self._blocks, strict=False):
-            if at := block.missing_at:
-                bits = np.frombuffer(block.content, np.uint8, (block.readings + 7) // 8, at)
-                missing[start : start + block.readings] = np.unpackbits(bits, count=block.readings)
+        for n in np.flatnonzero(self._has & _MISSING).tolist():
+            start, end = self.starts[n : n + 2].tolist()
+            bits = self._bytes[self._rest_at[n] : self._rest_at[n] + (end - start + 7) // 8]
+            missing[start:end] = np.unpackbits(bits, count=end - start)
         return missing
+
+    @cached_property
+    def _verdicts_at(self) -> Int64s:
+        bits = (np.diff(self.starts) + 7) // 8
+        return self._rest_at + np.where(self._has & _MISSING, bits, 0)
 
     @cached_property
     def _verdicts(self) -> NDArray[np.uint8]:
         verdicts = np.zeros(self.starts[-1], np.uint8)
-        for start, block in zip(self.starts.tolist(), self._blocks, strict=False):
-            if at := block.verdicts_at:
-                verdicts[start : start + block.readings] = np.frombuffer(
-                    block.content, np.uint8, block.readings, at
-                )
+        for n in np.flatnonzero(self._has & _VERDICTS).tolist():
+            start, end = self.starts[n : n + 2].tolist()
+            at = self._verdicts_at[n]
+            verdicts[start:end] = self._bytes[at : at + end - start]
         return verdicts
 
-    def _column(self, places: list[int]) -> Int64s:
-        return unpack_columns(self._contents, places, self.starts, range(len(places)))
+    @cached_property
+    def _texts_at(self) -> Int64s:
+        """Where the reasons are, in those blocks that have any, and the raw words in others."""
+        return self._verdicts_at + np.where(self._has & _VERDICTS, np.diff(self.starts), 0)
+
+    def _column(self, places: Int64s) -> Int64s:
+        return unpack_columns(self._bytes, places, self.starts, range(len(places)))
 
     def _reasons_at(self, positions: Int64s) -> list[str]:
         reasons = [""] * len(positions)
-        for n, block in enumerate(self._blocks):
-            if block.reasons_at:
-                texts = read_texts(block.content, block.reasons_at)
-                start, end = self.starts[n], self.starts[n + 1]
-                first, after = np.searchsorted(positions, (start, end)).tolist()
-                asked = (positions[first:after] - start).tolist()
-                reasons[first:after] = [texts[place] for place in asked]
+        for n in np.flatnonzero(self._has & _REASONS).tolist():
+            texts = read_texts(self._content, int(self._texts_at[n]))
+            start, end = self.starts[n], self.starts[n + 1]
+            first, after = np.searchsorted(positions, (start, end)).tolist()
+            asked = (positions[first:after] - start).tolist()
+            reasons[first:after] = [texts[place] for place in asked]
         return reasons
 
     def _raws_at(self, positions: Int64s) -> list[str]:
-        places = [block.raw_at for block in self._blocks]
-        return unpack_raw(self._contents, places, self._values, self.starts, positions)
+        places = self._texts_at.copy()
+        for n in np.flatnonzero(self._has & _REASONS).tolist():
+            places[n] = end_of_texts(self._content, int(places[n]))
+        return unpack_raw(self._content, places, self.values, self.starts, positions)
 
     def compare(self, whole: _Columns) -> None:
         """Raise `CorruptChunkError` unless this is `whole`."""
@@ -205,7 +233,7 @@ class Chunks:
             np.array_equal(self.starts, whole.starts)
             and np.array_equal(self.times, whole.times)
             and np.array_equal(self._missing, whole.missing)
-            and np.array_equal(self._values, whole.values)
+            and np.array_equal(self.values, whole.values)
             and np.array_equal(self._verdicts, whole.verdicts)
             and self._reasons_at(every) == whole.reasons
             and self._raws_at(every) == whole.raws
@@ -217,39 +245,18 @@ class Chunks:
             )
 
 
-class _Block(NamedTuple):
-    """A block's content and where its parts begin; 0 for what is not there."""
-
-    content: bytes
-    readings: int
-    times_at: int
-    values_at: int
-    missing_at: int
-    verdicts_at: int
-    reasons_at: int
-    raw_at: int
-
-    @classmethod
-    def opened(cls, series: int, body: bytes) -> _Block:
-        try:
-            content = zlib.decompress(body, -zlib.MAX_WBITS)
-            form, count, has = _HEAD.unpack_from(content)
-        except (zlib.error, struct.error) as error:
-            raise CorruptChunkError(f"a chunk of series {series} is damaged: {error}") from error
-        if form != _FORMAT:
-            raise CorruptChunkError(
-                f"a chunk of series {series} has format {form}, this software knows {_FORMAT}"
-            )
-        values_at = end_of_column(content, _HEAD.size, count)
-        at = end_of_column(content, values_at, count)
-        missing_at = verdicts_at = reasons_at = 0
-        if has & _MISSING:
-            missing_at, at = at, at + (count + 7) // 8
-        if has & _VERDICTS:
-            verdicts_at, at = at, at + count
-        if has & _REASONS:
-            reasons_at, at = at, end_of_texts(content, at)
-        return cls(content, count, _HEAD.size, values_at, missing_at, verdicts_at, reasons_at, at)
+def _inflated(series: int, body: bytes) -> bytes:
+    try:
+        content = zlib.decompress(body, -zlib.MAX_WBITS, _INFLATED_TO)
+    except zlib.error as error:
+        raise CorruptChunkError(f"a chunk of series {series} is damaged: {error}") from error
+    if len(content) < _HEAD.size:
+        raise CorruptChunkError(f"a chunk of series {series} is damaged: it has no head")
+    if content[0] != _FORMAT:
+        raise CorruptChunkError(
+            f"a chunk of series {series} has format {content[0]}, this software knows {_FORMAT}"
+        )
+    return content
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> _Columns:

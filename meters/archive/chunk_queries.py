@@ -76,7 +76,7 @@ def around(
     before: dict[int, Row] = {}
     after: dict[int, Row] = {}
     midnight_s = at_s // DAY_S * DAY_S
-    for chunks in _of_days(connection, range(at_s // DAY_S, at_s // DAY_S + 1), ids):
+    for chunks in of_days(connection, range(at_s // DAY_S, at_s // DAY_S + 1), ids):
         early = chunks.last_in_each(_between(chunks, first_s, at_s) & chunks.good)
         late = chunks.first_in_each(_between(chunks, at_s + 1, last_s) & chunks.good)
         before |= {row.series: row for row in chunks.rows(early)}
@@ -115,7 +115,7 @@ def nearest(
     for days in _spans(first_s // DAY_S, last_s // DAY_S, backwards=newest):
         if not missing or first_s > last_s:
             break
-        for chunks in _of_days(connection, days, missing):
+        for chunks in of_days(connection, days, missing):
             wanted = _between(chunks, first_s, last_s)
             if only_good:
                 wanted &= chunks.good
@@ -132,7 +132,7 @@ def _between(chunks: Chunks, first_s: int, last_s: int) -> Flags:
     return (chunks.times >= first_s) & (chunks.times <= last_s)
 
 
-def _of_days(connection: Connection, days: range, ids: Collection[int]) -> Iterator[Chunks]:
+def of_days(connection: Connection, days: range, ids: Collection[int]) -> Iterator[Chunks]:
     """Yield the chunks of these series; so many at a time that they take little memory."""
     if len(ids) <= SOUGHT_MAX:
         within = counted_in(connection, CHUNK.c.day, days)

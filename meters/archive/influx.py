@@ -36,10 +36,12 @@ from meters.archive.protocol import (
 )
 from meters.archive.rows import (
     HOUR_S,
+    SECOND,
     UnstorableReadingError,
     ceil_seconds,
     floor_seconds,
 )
+from meters.edges import Gathered
 from meters.interval import utc
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
     from meters.archive.influx_address import InfluxAddress
     from meters.archive.influxql import Table
+    from meters.edges import Edges
     from meters.interval import Interval
     from meters.reading import Reading, Series
 
@@ -131,6 +134,27 @@ class InfluxArchive:
         before = self._nearest(series, Span.of(first, at_s), newest=True)
         after = self._nearest(series, Span.of(at_s + 1, last), newest=False)
         return {one: Boundary(at, before.get(one), after.get(one)) for one in series}
+
+    def edges(
+        self,
+        series: Collection[Series],
+        instants: Collection[datetime],
+        *,
+        window: timedelta = BOUNDARY_WINDOW,
+    ) -> Edges:
+        """Return what `boundaries` tells, for many instants at once: two questions each."""
+        window_s = window // SECOND
+        gathered = Gathered(series, [floor_seconds(each) for each in instants], window_s)
+        places = {one: place for place, one in enumerate(gathered.series)}
+        for at_s in gathered.instants_s.tolist():
+            for span, newest in (
+                (Span.of(at_s - window_s, at_s), True),
+                (Span.of(at_s + 1, at_s + window_s), False),
+            ):
+                for one, reading in self._nearest(series, span, newest=newest).items():
+                    if one in places:
+                        gathered.offer_reading(places[one], reading)
+        return gathered.edges()
 
     def readings(self, series: Series, interval: Interval) -> list[Reading]:
         """Return every reading of `series` inside `interval`, of any verdict, oldest first."""

@@ -11,7 +11,6 @@ where the last one ends.
 from __future__ import annotations
 
 import struct
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,40 +70,43 @@ def pack_columns(numbers: Int64s, starts: Int64s) -> list[bytes]:
 
 
 def unpack_columns(
-    contents: Sequence[bytes], places: Sequence[int], starts: Int64s, chosen: Sequence[int]
+    content: NDArray[np.uint8], places: Int64s, starts: Int64s, chosen: Sequence[int]
 ) -> Int64s:
     """Return the `chosen` columns, each at its own positions; what is between them means nothing.
 
-    Column n begins at byte `places[n]` of `contents[n]`. Those of one shape are unpacked at once.
+    Column n begins at byte `places[n]` of `content`. Those of one shape are unpacked at once.
     """
-    counts = np.diff(starts).tolist()
-    shapes: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for n in chosen:
-        shapes[contents[n][places[n]], counts[n]].append(n)
+    picked = np.array(chosen, np.int64)
     unpacked = np.zeros(starts[-1], np.int64)
-    for (width, count), alike in shapes.items():
-        heads = [_HEAD.unpack_from(contents[n], places[n]) for n in alike]
-        _, units, firsts = np.array(heads, np.int64).T
+    if not len(picked):
+        return unpacked
+    heads = content[places[picked, np.newaxis] + np.arange(_HEAD.size)]
+    widths = heads[:, 0].astype(np.int64)
+    units, firsts = np.ascontiguousarray(heads[:, 1:]).view("<i8").T
+    counts = np.diff(starts)[picked]
+    shapes, alike_of = np.unique((counts << 4) | widths, return_inverse=True)
+    for place, shape in enumerate(shapes.tolist()):
+        count, width = shape >> 4, shape & 15
+        alike = np.flatnonzero(alike_of == place)
         numbers = np.empty((len(alike), count), np.int64)
-        numbers[:, 1:] = units[:, np.newaxis]
+        numbers[:, 1:] = units[alike, np.newaxis]
         if width:
-            parts = []
-            for n in alike:
-                begin = places[n] + _HEAD.size
-                parts.append(contents[n][begin : begin + width * (count - 1)])
-            planes = np.frombuffer(b"".join(parts), np.uint8).reshape(-1, width, count - 1)
-            low_bytes_first = np.ascontiguousarray(planes.transpose(0, 2, 1))
+            begin = places[picked[alike], np.newaxis] + _HEAD.size
+            planes = content[begin + np.arange(width * (count - 1))]
+            low_bytes_first = np.ascontiguousarray(
+                planes.reshape(-1, width, count - 1).transpose(0, 2, 1)
+            )
             wide = low_bytes_first.view(f"<u{width}")[:, :, 0].astype(np.int64)
             numbers[:, 1:] *= ((wide >> 1) & np.int64(2**63 - 1)) ^ -(wide & 1)
-        numbers[:, 0] = firsts
+        numbers[:, 0] = firsts[alike]
         numbers.cumsum(axis=1, out=numbers)
-        unpacked[members(starts, alike)] = numbers.ravel()
+        unpacked[starts[picked[alike], np.newaxis] + np.arange(count)] = numbers
     return unpacked
 
 
-def end_of_column(content: bytes, at: int, count: int) -> int:
-    """Return where the column of `count` integers ends that begins at `at`."""
-    return at + _HEAD.size + content[at] * (count - 1)
+def ends_of_columns(content: NDArray[np.uint8], places: Int64s, counts: Int64s) -> Int64s:
+    """Return where the columns of `counts` integers end that begin at `places`."""
+    return places + _HEAD.size + content[places].astype(np.int64) * (counts - 1)
 
 
 def zigzagged(differences: Int64s) -> NDArray[np.uint64]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from meters.edges import Edges
     from meters.interval import Interval
     from meters.reading import Reading, Series
 
@@ -88,6 +89,15 @@ class Archive(Protocol):
         window: timedelta = BOUNDARY_WINDOW,
     ) -> Mapping[Series, Boundary]:
         """Return the good readings next to `instant` for each of `series`, none left out."""
+
+    def edges(
+        self,
+        series: Collection[Series],
+        instants: Collection[datetime],
+        *,
+        window: timedelta = BOUNDARY_WINDOW,
+    ) -> Edges:
+        """Return what `boundaries` tells, for many instants at once and in columns."""
 
     def readings(self, series: Series, interval: Interval) -> list[Reading]:
         """Return every reading of `series` inside `interval`, of any verdict, oldest first."""

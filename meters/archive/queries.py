@@ -118,7 +118,7 @@ def nearest(
 
     One statement; its cost grows with the span, not with the history.
     """
-    conditions = _within(connection, first_s, last_s, ids)
+    conditions = within(connection, first_s, last_s, ids)
     if only_good:
         conditions.append(READING.c.verdict == int(Verdict.GOOD))
     pick = func.max if newest else func.min
@@ -147,9 +147,10 @@ def nearest(
     return {row.series: row for row in rows if row.series in wanted}
 
 
-def _within(
+def within(
     connection: Connection, begin_s: int, end_s: int, ids: Collection[int]
 ) -> list[ColumnElement[bool]]:
+    """Say when and of which series; for many series others answer too."""
     hours = range(begin_s // HOUR_S, end_s // HOUR_S + 1)
     seconds = READING.c.time.between(begin_s, end_s)
     if len(ids) > SOUGHT_MAX:

@@ -83,17 +83,13 @@ def pack_raw(raws: Sequence[str], values: Int64s, starts: Int64s) -> list[bytes]
 
 
 def unpack_raw(
-    contents: Sequence[bytes],
-    places: Sequence[int],
-    values: Int64s,
-    starts: Int64s,
-    positions: Int64s,
+    content: bytes, places: Int64s, values: Int64s, starts: Int64s, positions: Int64s
 ) -> list[str]:
-    """Return what was shown at `positions` (ascending); `places` are where it is in `contents`."""
+    """Return what was shown at `positions` (ascending); `places` are where it is in `content`."""
     cuts = np.searchsorted(positions, starts).tolist()
     texts = np.full(len(positions), "", np.object_)
     registers: dict[bytes, list[int]] = defaultdict(list)
-    for n, (content, at) in enumerate(zip(contents, places, strict=True)):
+    for n, at in enumerate(places.tolist()):
         first, after = cuts[n], cuts[n + 1]
         if first == after:
             continue
@@ -103,7 +99,7 @@ def unpack_raw(
             asked = positions[first:after]
             texts[first:after] = _unpack_text(content, at, values[asked], asked - starts[n])
     for (count, order, factor), alike in registers.items():
-        column = unpack_columns(contents, [at + 4 for at in places], starts, alike)
+        column = unpack_columns(np.frombuffer(content, np.uint8), places + 4, starts, alike)
         where = members(np.array(cuts), alike)
         asked = positions[where]
         joined = column[asked]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.dialects import sqlite
 
-from meters.archive import chunk_queries, history, queries
+from meters.archive import chunk_queries, edge_queries, history, queries
 from meters.archive.protocol import (
     BOUNDARY_WINDOW,
     Appended,
@@ -28,6 +28,7 @@ from meters.archive.protocol import (
 from meters.archive.rows import (
     DAY_S,
     HOUR_S,
+    SECOND,
     Row,
     UnstorableReadingError,
     ceil_seconds,
@@ -37,6 +38,7 @@ from meters.archive.rows import (
 )
 from meters.archive.tables import READING, prepare
 from meters.archive.unavailable import reaching
+from meters.edges import Gathered
 from meters.interval import utc
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.pool import ConnectionPoolEntry
 
+    from meters.edges import Edges
     from meters.interval import Interval
     from meters.reading import Reading, Series
 
@@ -145,6 +148,20 @@ class SqlArchive:
             one: Boundary(at, _reading(before, one, ids), _reading(after, one, ids))
             for one in series
         }
+
+    def edges(
+        self,
+        series: Collection[Series],
+        instants: Collection[datetime],
+        *,
+        window: timedelta = BOUNDARY_WINDOW,
+    ) -> Edges:
+        """Return what `boundaries` tells, for many instants at once and in columns."""
+        gathered = Gathered(series, [floor_seconds(each) for each in instants], window // SECOND)
+        with self.transaction() as connection:
+            ids = self._known(connection, gathered.series)
+            edge_queries.gather(connection, gathered, ids)
+        return gathered.edges()
 
     def readings(self, series: Series, interval: Interval) -> list[Reading]:
         """Return every reading of `series` inside `interval`, of any verdict, oldest first."""

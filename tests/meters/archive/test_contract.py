@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meters.archive.protocol import Appended, Boundary, Conflict
+from meters.edges import NEVER_AGAIN_S, NEVER_S
 from meters.interval import Interval
+from meters.quantity import to_scaled
 from meters.reading import Reading, Reason, Series, Verdict
 
 if TYPE_CHECKING:
@@ -290,3 +292,71 @@ def test_boundaries_and_latest_agree_with_a_naive_search(
             at, before[-1] if before else None, after[0] if after else None
         )
         assert newest.get(one) == (own[-1] if own else None)
+
+
+def test_edges_tell_in_columns_what_boundaries_tell_one_by_one(archive: Archive) -> None:
+    day = 86400
+    archive.append(
+        [
+            reading(-7200, "1"),
+            reading(-600, "2"),
+            reading(0, "3"),
+            reading(5, "90", verdict=Verdict.SUSPECT),
+            reading(899, "4", reasons=(Reason.ROLLOVER,)),
+            reading(6000, None, verdict=Verdict.INVALID, reasons=(Reason.SENTINEL,)),
+            reading(2 * day + 7200, "5"),
+            reading(-3, "7", series=WATER, reasons=(Reason.UNCONFIRMED,)),
+        ]
+    )
+    archive.append([reading(day + 7201, "6"), reading(day - 1, "8", series=WATER)])
+    seconds = [0, -1, 900, day, day + 1, 2 * day, -7200]
+    instants = [NOON + timedelta(seconds=second) for second in seconds]
+    nobody = Series("nobody", "volume")
+
+    edges = archive.edges([WATER, nobody, ENERGY], instants)
+
+    assert edges.instants_s.tolist() == sorted(int(each.timestamp()) for each in instants)
+    for place, instant in enumerate(sorted(instants)):
+        for one, boundary in archive.boundaries([WATER, nobody, ENERGY], instant).items():
+            row = edges.places[one]
+            before, after = boundary.before, boundary.after
+            assert _told(edges.before_s[row, place], edges.before[row, place]) == _shown(before)
+            assert _told(edges.after_s[row, place], edges.after[row, place]) == _shown(after)
+    assert edges.unconfirmed.tolist() == [one == WATER for one in edges.series]
+
+
+def test_a_reading_that_no_edge_rests_on_leaves_its_series_confirmed(archive: Archive) -> None:
+    archive.append([reading(-900, "1", reasons=(Reason.UNCONFIRMED,)), reading(-1, "2")])
+    assert not archive.edges([ENERGY], [NOON], window=timedelta(hours=1)).unconfirmed.any()
+
+
+@many_examples
+@given(
+    times=st.lists(st.integers(-200_000, 200_000), unique=True, max_size=30),
+    instants=st.lists(st.integers(-200_000, 200_000), min_size=1, max_size=12),
+    window_s=st.sampled_from([60, 900, 7200, 90_000]),
+)
+def test_edges_of_any_readings_are_their_boundaries(
+    archive: Archive, times: list[int], instants: list[int], window_s: int
+) -> None:
+    one = Series(f"edges-{next(_EXAMPLE)}", "import_energy")
+    archive.append([reading(time, str(n), series=one) for n, time in enumerate(times)])
+    window = timedelta(seconds=window_s)
+    moments = sorted({NOON + timedelta(seconds=second) for second in instants})
+
+    edges = archive.edges([one], moments, window=window)
+
+    for place, moment in enumerate(moments):
+        boundary = archive.boundaries([one], moment, window=window)[one]
+        assert _told(edges.before_s[0, place], edges.before[0, place]) == _shown(boundary.before)
+        assert _told(edges.after_s[0, place], edges.after[0, place]) == _shown(boundary.after)
+
+
+def _told(seconds: int, value: int) -> tuple[int, int] | None:
+    return None if seconds in (NEVER_S, NEVER_AGAIN_S) else (int(seconds), int(value))
+
+
+def _shown(found: Reading | None) -> tuple[int, int] | None:
+    if found is None or found.value is None:
+        return None
+    return int(found.time.timestamp()), to_scaled(found.value)
