@@ -140,14 +140,13 @@ class _Checker:
                 self._conditions(node.arguments[0])
                 return self._same(node, *node.arguments[1:])
             case "round":
-                self._round_unit(node.arguments[1])
+                amount, unit = node.arguments
+                if not isinstance(unit, Literal) or unit.value == 0:
+                    self._number(amount)
+                    return self.report(unit, "round to a number above 0, such as 0.01 [CNY]")
             case "clip":
                 self._clip_bounds(node)
         return self._same(node, *node.arguments)
-
-    def _round_unit(self, unit: Node) -> None:
-        if not isinstance(unit, Literal) or unit.value == 0:
-            self.report(unit, "round to a number above 0, such as 0.01 [CNY]")
 
     def _clip_bounds(self, node: Call) -> None:
         _, low, high = node.arguments

@@ -78,6 +78,6 @@ def _symbol(text: str) -> Dimension:
         return NUMBER
     if text in SYMBOLS:
         return Dimension.of(text)
-    close = get_close_matches(text, SYMBOLS, n=1, cutoff=0.5)
+    close = get_close_matches(text, SYMBOLS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"units are {', '.join(SYMBOLS)}"
     raise ValueError(f"{text!r} is no unit; {hint}" if text else f"a unit is missing; {hint}")
