@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from billing.measuring import UsageKey
     from billing.registry import Account, Unit
+
+
+class Debtor(NamedTuple):
+    """Whose bill a line stands on: a unit by its code, and who holds it; None where nobody does."""
+
+    unit: str
+    account: Account | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +22,7 @@ class Line:
     """One line: what it charges, how much of what, and what it rests on.
 
     `quantity`: 10⁻⁴ of `unit`; `amount`: fen. A rated line names its tariff version and, if it
-    counts use, the point and register; a shared line names its pool and its place in the statement.
+    counts use, the usage; a shared line names its pool and its place in the statement.
     """
 
     charge: str
@@ -23,7 +31,7 @@ class Line:
     unit: str
     amount: int
     tariff_version_id: int | None = None
-    usage: tuple[str, str] | None = None
+    usage: UsageKey | None = None
     share: tuple[str, int] | None = None
     evidence: dict[str, Any]
 

@@ -4,78 +4,79 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from billing.bill import Line
-from billing.evidence import quantity_text
-from billing.money import from_price
+from billing.bill import Debtor, Line
 from billing.problem import Problem
+from billing.rating.evidence import inputs, parts
 from billing.rating.rate import rate
-from billing.rating.subjects import Subjects
-from meters.quantity import plain, to_scaled
+from billing.rating.subjects import AREA, Subjects
+from billing.spans import not_in_force, rated_spans
+from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from billing.measuring import Measured
     from billing.rating.rate import ChargeColumns
     from billing.rating.subjects import Needs
-    from billing.registry import Point, Registry, TariffVersion, Unit
-    from billing.tariff import Tariff
+    from billing.registry import Point, Registry, Span, TariffVersion, Unit
+    from billing.spans import RatedSpan
+    from meters.interval import Interval, Period
 
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """The lines of each unit in the order of its tariffs, by unit code, and what is missing."""
+    """The lines of each unit's holder in the order of its tariffs, and what is missing."""
 
-    lines: Mapping[str, list[Line]]
+    lines: Mapping[Debtor, list[Line]]
     problems: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """One unit under one tariff, with the numbers that the tariff asks for."""
+    """One unit's span under one tariff, with the numbers that the tariff asks for."""
 
     unit: Unit
+    rated: RatedSpan
     point: Point | None
     use: Mapping[str, int]
     before: Mapping[str, int]
-    area: int | None
-    inputs: Mapping[str, Any]
-    """The same as evidence."""
+    attributes: Mapping[str, int]
 
 
 def charge_units(registry: Registry, measured: Measured) -> Charged:
-    """Return the lines of every unit under the tariffs of its class.
+    """Return the lines of every unit under the tariffs of its spans.
 
-    A tariff of a medium that the unit has no point for does not apply to it.
+    Spans of one interval under one tariff version are rated at once, and those that begin earlier
+    come first. A tariff of a medium that the unit has no point for does not apply to it.
     """
-    lines: dict[str, list[Line]] = defaultdict(list)
-    problems: list[Problem] = []
-    points: dict[tuple[str | None, str | None], Point] = {
-        (each.unit, each.medium): each for each in registry.points if each.unit
-    }
-    for customer_class, names in registry.classes.items():
-        units = [unit for unit in registry.units if unit.customer_class == customer_class]
-        for name in names if units else ():
-            version = registry.tariffs.get(name)
-            if version is None:
-                problems.append(_not_in_force(registry, name))
-                continue
-            subjects = []
-            needs = version.tariff.needs
-            for unit in units:
-                point = points.get((unit.code, version.tariff.medium))
-                subject = _subject(registry, version.tariff, unit, point, measured, needs=needs)
-                if isinstance(subject, Problem):
-                    problems.append(subject)
-                elif subject is not None:
-                    subjects.append(subject)
-            for subject, made in _rated(version, subjects):
-                lines[subject.unit.code].extend(made)
-    return Charged(lines, problems)
+    problems = [_not_in_force(registry, name) for name in not_in_force(registry)]
+    groups: dict[tuple[Interval, int], list[_Subject]] = defaultdict(list)
+    versions: dict[int, TariffVersion] = {}
+    inputs_of = _Inputs(registry, measured)
+    for unit in registry.units:
+        for rated in rated_spans(registry, unit):
+            subject = inputs_of(unit, rated)
+            if isinstance(subject, Problem):
+                problems.append(subject)
+            elif subject is not None:
+                versions[rated.version.id] = rated.version
+                groups[rated.span.interval, rated.version.id].append(subject)
+    made: dict[Debtor, list[tuple[tuple[int, datetime], list[Line]]]] = defaultdict(list)
+    for (interval, version_id), subjects in sorted(groups.items(), key=itemgetter(0)):
+        for subject, lines in _rated(versions[version_id], subjects, registry.period):
+            debtor = Debtor(subject.unit.code, subject.rated.span.account)
+            made[debtor].append(((subject.rated.order, interval.start), lines))
+    return Charged({debtor: _in_order(found) for debtor, found in made.items()}, problems)
+
+
+def _in_order(found: list[tuple[tuple[int, datetime], list[Line]]]) -> list[Line]:
+    return [line for _, lines in sorted(found, key=itemgetter(0)) for line in lines]
 
 
 def _not_in_force(registry: Registry, name: str) -> Problem:
@@ -86,63 +87,79 @@ def _not_in_force(registry: Registry, name: str) -> Problem:
     )
 
 
-def _subject(
-    registry: Registry,
-    tariff: Tariff,
-    unit: Unit,
-    point: Point | None,
-    measured: Measured,
-    *,
-    needs: Needs,
-) -> _Subject | Problem | None:
-    """Return `unit` under a tariff; None if it does not apply or its use is blocked."""
-    if needs.area and unit.area is None:
-        return Problem(
-            "NoArea",
-            unit.code,
-            f"tariff {tariff.id!r} is per m² and the unit has no area; enter it",
-        )
-    area = unit.area if needs.area else None
-    if not needs.use:
-        return _Subject(unit, None, {}, {}, area, inputs({}, {}, area))
-    use = None if point is None else _use(point, needs, measured)
-    if point is None or use is None:
-        return None
-    before = _before(registry, point, needs)
-    return _Subject(unit, point, use, before, area, inputs(use, before, area))
+class _Inputs:
+    """Finds what a tariff asks for of a unit's span."""
 
+    def __init__(self, registry: Registry, measured: Measured) -> None:
+        self._registry = registry
+        self._measured = measured
+        self._points: dict[tuple[str | None, str | None], Point] = {
+            (each.unit, each.medium): each for each in registry.points if each.unit
+        }
+        self._needs: dict[int, Needs] = {}
 
-def _use(point: Point, needs: Needs, measured: Measured) -> dict[str, int] | None:
-    """Return the use of each register; None where a finding blocks it, which is said already."""
-    use = {}
-    for name in needs.registers:
-        usage = measured.usages.get((point.code, name))
-        if usage is None or usage.quantity is None:
+    def __call__(self, unit: Unit, rated: RatedSpan) -> _Subject | Problem | None:
+        """Return `unit` under a tariff; None if it does not apply or its use is blocked."""
+        tariff, span = rated.version.tariff, rated.span
+        needs = self._needs.get(rated.version.id)
+        if needs is None:
+            needs = self._needs[rated.version.id] = tariff.needs
+        for name in sorted(needs.attributes - span.attributes.keys()):
+            what = f"tariff {tariff.id!r} reads {name!r} and the unit has none; enter it"
+            return Problem("NoArea" if name == AREA else "NoAttribute", unit.code, what)
+        attributes = {name: span.attributes[name] for name in sorted(needs.attributes)}
+        if not needs.metered:
+            return _Subject(unit, rated, None, {}, {}, attributes)
+        point = self._points.get((unit.code, tariff.medium))
+        use = None if point is None else self._use(point, needs, span)
+        if point is None or use is None:
             return None
-        use[name] = to_scaled(usage.quantity)
-    return use
+        before = {name: self._before(point, name, span) for name in needs.year_to_date}
+        return _Subject(unit, rated, point, use, before, attributes)
 
+    def _use(self, point: Point, needs: Needs, span: Span) -> dict[str, int] | None:
+        """Return the use of each register; None where a finding blocks it."""
+        use = {}
+        for name in needs.registers:
+            usage = self._measured.usages.get((point.code, name, span.interval.start))
+            if usage is None or usage.quantity is None:
+                return None
+            use[name] = to_scaled(usage.quantity)
+        return use
 
-def _before(registry: Registry, point: Point, needs: Needs) -> dict[str, int]:
-    issued = {name: registry.issued.get((point.id, name)) for name in needs.year_to_date}
-    return {name: 0 if each is None else each.year_to_date for name, each in issued.items()}
+    def _before(self, point: Point, name: str, span: Span) -> int:
+        """Return the use since New Year: of the months that are billed, and of earlier spans."""
+        issued = self._registry.issued.get((point.id, name))
+        whole = 0 if issued is None else sum(issued.by_month.values())
+        if span.interval.start > self._registry.period.interval.start:
+            whole += sum(
+                to_scaled(usage.quantity)
+                for usage in self._measured.of(point.code, name)
+                if usage.interval.start < span.interval.start and usage.quantity is not None
+            )
+        return whole
 
 
 def _rated(
-    version: TariffVersion, subjects: Sequence[_Subject]
+    version: TariffVersion, subjects: Sequence[_Subject], period: Period
 ) -> list[tuple[_Subject, list[Line]]]:
-    if not subjects:
-        return []
-    needs = version.tariff.needs
+    needs, span = version.tariff.needs, subjects[0].rated.span
+    before = span.interval.start.astimezone(period.zone).date() - period.first
     columns = Subjects(
         count=len(subjects),
+        period_days=period.days,
+        days=_column([span.days] * len(subjects)),
+        days_before=_column([before.days] * len(subjects)),
         use={name: _column([each.use[name] for each in subjects]) for name in needs.registers},
-        before={
+        before_year={
             name: _column([each.before[name] for each in subjects]) for name in needs.year_to_date
         },
-        area=_column([each.area or 0 for each in subjects]) if needs.area else None,
+        attributes={
+            name: _column([each.attributes[name] for each in subjects]) for name in needs.attributes
+        },
     )
-    made = [_lines(version, subjects, charge) for charge in rate(version.tariff, columns)]
+    given = list(inputs(columns))
+    made = [_lines(version, subjects, given, charge) for charge in rate(version.tariff, columns)]
     return list(zip(subjects, map(list, zip(*made, strict=True)), strict=True))
 
 
@@ -151,14 +168,23 @@ def _column(values: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def _lines(
-    version: TariffVersion, subjects: Sequence[_Subject], charge: ChargeColumns
+    version: TariffVersion,
+    subjects: Sequence[_Subject],
+    given: Sequence[dict[str, Any]],
+    charge: ChargeColumns,
 ) -> Iterator[Line]:
     """Yield the line of every subject under one charge."""
     register = _register_of(version, charge.charge)
+    start = subjects[0].rated.span.interval.start
     rows = zip(
-        subjects, charge.quantity.tolist(), charge.amount.tolist(), parts(charge), strict=True
+        subjects,
+        given,
+        charge.quantity.tolist(),
+        charge.amount.tolist(),
+        parts(charge),
+        strict=True,
     )
-    for subject, quantity, amount, steps in rows:
+    for subject, rated_with, quantity, amount, steps in rows:
         yield Line(
             charge=charge.charge,
             revenue=charge.revenue,
@@ -166,8 +192,8 @@ def _lines(
             unit=charge.unit,
             amount=amount,
             tariff_version_id=version.id,
-            usage=(subject.point.code, register) if subject.point and register else None,
-            evidence={"inputs": subject.inputs, "parts": steps},
+            usage=(subject.point.code, register, start) if subject.point and register else None,
+            evidence={"inputs": rated_with, "parts": steps},
         )
 
 
@@ -177,22 +203,3 @@ def _register_of(version: TariffVersion, charge: str) -> str | None:
         if each.name == charge and each.needs.registers:
             return min(each.needs.registers)
     return None
-
-
-def inputs(use: Mapping[str, int], before: Mapping[str, int], area: int | None) -> dict[str, Any]:
-    """Return what a tariff was rated with, as evidence."""
-    return {
-        "use": {name: quantity_text(value) for name, value in use.items()},
-        "before": {name: quantity_text(value) for name, value in before.items()},
-        "area": None if area is None else quantity_text(area),
-    }
-
-
-def parts(charge: ChargeColumns) -> Iterator[list[dict[str, str]]]:
-    """Yield the quantities at prices that each row of a charge came apart into, as evidence."""
-    prices = [plain(from_price(price)) for price in charge.parts.price.tolist()]
-    for quantities in charge.parts.quantity.tolist():
-        yield [
-            {"quantity": quantity_text(quantity), "price": price}
-            for quantity, price in zip(quantities, prices, strict=True)
-        ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cache, cached_property, partial
+from itertools import pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeAlias
 
 from billing.problem import Problem
+from billing.spans import cuts
 from meters.archive.protocol import BOUNDARY_WINDOW
 from meters.history import History
 from meters.interval import Interval
@@ -18,10 +21,9 @@ from meters.reading import Series
 from meters.usage import is_unsettled, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from billing.registry import Point, Registry
+    from billing.registry import Point, Registry, Unit
     from meters.archive.protocol import Archive, Boundary
     from meters.meter_type import MeterType, Register
     from meters.usage import Usage
@@ -30,49 +32,87 @@ CONFIRMED_WITHIN = timedelta(days=3)
 """How long after the period the reading may come that confirms one at its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The usage of each point's register, by point code and register name, and what is missing."""
+UsageKey: TypeAlias = tuple[str, str, datetime]
+"""A usage by its point's code, its register's name, and its start."""
 
-    usages: Mapping[tuple[str, str], Usage]
+
+@dataclass(frozen=True)
+class Measured:
+    """The usages of each point's register, which tile the period, and what is missing."""
+
+    usages: Mapping[UsageKey, Usage]
     problems: tuple[Problem, ...]
+
+    def over(self, point: str, register: str) -> int | None:
+        """Return the use of the whole period, 10⁻⁴ units; None where a finding blocks it."""
+        whole = 0
+        usages = self.of(point, register)
+        for usage in usages:
+            if usage.quantity is None:
+                return None
+            whole += to_scaled(usage.quantity)
+        return whole if usages else None
+
+    def of(self, point: str, register: str) -> list[Usage]:
+        """Return the usages of a register, which tile the period, in time order."""
+        return self._by_register.get((point, register), [])
+
+    @cached_property
+    def _by_register(self) -> dict[tuple[str, str], list[Usage]]:
+        found: dict[tuple[str, str], list[Usage]] = defaultdict(list)
+        for (point, register, _), usage in sorted(self.usages.items(), key=itemgetter(0)):
+            found[point, register].append(usage)
+        return found
 
 
 def measure_points(
     registry: Registry, archive: Archive, types: Mapping[str, MeterType]
 ) -> Measured:
     """Return the usage of every register that a tariff or pool of `registry` asks for."""
-    wanted = list(_wanted(registry))
+    units = {unit.code: unit for unit in registry.units}
+    wanted = list(_wanted(registry, units))
     problems = list(_unknown_registers(wanted, types))
     if problems:
         return Measured({}, tuple(problems))
-    boundaries = _boundaries(registry, wanted, archive)
+    parts = {point.code: _parts(registry, units, point) for point, _ in wanted}
+    boundaries = _boundaries(wanted, parts, archive)
     usages = {}
     for point, name in wanted:
         issued = registry.issued.get((point.id, name))
-        told = partial(
-            measure,
-            point=point.code,
-            name=name,
-            interval=registry.period.interval,
-            installations=point.installations,
-            registers=_registers(point, name, types),
-            boundaries=boundaries[name],
-            issued=None if issued is None else issued.closing,
-        )
-        usage = told()
-        if is_unsettled(usage):
-            usage = told(histories=_histories(registry, point, name, archive, types))
-        if inexact := _inexact(usage):
-            problems.append(inexact)
-            continue
-        usages[point.code, name] = usage
-        problems.extend(
-            Problem(type(finding).__name__, point.code, str(finding))
-            for finding in usage.findings
-            if finding.blocks
-        )
+        for interval in parts[point.code]:
+            told = partial(
+                measure,
+                point=point.code,
+                name=name,
+                interval=interval,
+                installations=point.installations,
+                registers=_registers(point, name, types),
+                boundaries=boundaries[name],
+                issued=None if issued is None else issued.closing,
+            )
+            usage = told()
+            if is_unsettled(usage):
+                usage = told(histories=_histories(interval, point, name, archive, types))
+            if inexact := _inexact(usage):
+                problems.append(inexact)
+                continue
+            usages[point.code, name, interval.start] = usage
+            problems.extend(
+                Problem(type(finding).__name__, point.code, str(finding))
+                for finding in usage.findings
+                if finding.blocks
+            )
     return Measured(usages, tuple(problems))
+
+
+def _parts(registry: Registry, units: Mapping[str, Unit], point: Point) -> list[Interval]:
+    """Return the parts of the period that the use of `point` is measured in; they tile it."""
+    whole = registry.period.interval
+    if point.unit is None:
+        return [whole]
+    found = cuts(registry, units[point.unit], point.medium)
+    ends = [whole.start, *(each.at for each in found), whole.end]
+    return [Interval(start, end) for start, end in pairwise(ends)]
 
 
 def _inexact(usage: Usage) -> Problem | None:
@@ -85,37 +125,36 @@ def _inexact(usage: Usage) -> Problem | None:
     return None
 
 
-def _wanted(registry: Registry) -> Iterator[tuple[Point, str]]:
+def _wanted(registry: Registry, units: Mapping[str, Unit]) -> Iterator[tuple[Point, str]]:
     """Yield each point with each register that a tariff or pool reads at it."""
-    by_class = _read_by_class(registry)
-    classes = {unit.code: unit.customer_class for unit in registry.units}
+    registers = cache(partial(_read_by, registry))
     by_point: dict[str, set[str]] = defaultdict(set)
     for each in registry.pools:
         for code in each.pool.source.points:
             by_point[code].add(each.pool.source.register_name)
     for point in registry.points:
-        registers = by_point.get(point.code, set())
+        names = set(by_point.get(point.code, ()))
         if point.unit is not None:
-            registers = registers | by_class[classes[point.unit], point.medium]
-        for name in sorted(registers):
+            for span in units[point.unit].spans:
+                names |= registers(span.tariffs, point.medium)
+        for name in sorted(names):
             yield point, name
 
 
-def _read_by_class(registry: Registry) -> dict[tuple[str, str], set[str]]:
-    """Return the registers read at a unit's point, by customer class and medium."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for customer_class, names in registry.classes.items():
-        for tariff in (registry.tariffs[name].tariff for name in names if name in registry.tariffs):
-            if tariff.medium is not None:
-                found[customer_class, tariff.medium] |= tariff.needs.registers
-        for use in (each.pool.use for each in registry.pools):
-            if use is not None:
-                found[customer_class, use.medium].add(use.register_name)
-    return found
+def _read_by(registry: Registry, tariffs: tuple[str, ...], medium: str) -> frozenset[str]:
+    """Return the registers that are read at the point of a unit which is billed by `tariffs`."""
+    found: set[str] = set()
+    for version in (each for name in tariffs for each in registry.tariffs.get(name, ())):
+        if version.tariff.medium == medium:
+            found |= version.tariff.needs.registers
+    for use in (each.pool.use for each in registry.pools):
+        if use is not None and use.medium == medium:
+            found.add(use.register_name)
+    return frozenset(found)
 
 
 def _unknown_registers(
-    wanted: list[tuple[Point, str]], types: Mapping[str, MeterType]
+    wanted: Sequence[tuple[Point, str]], types: Mapping[str, MeterType]
 ) -> Iterator[Problem]:
     for point, name in wanted:
         for each in point.installations:
@@ -143,14 +182,13 @@ def _registers(point: Point, name: str, types: Mapping[str, MeterType]) -> dict[
 
 
 def _histories(
-    registry: Registry,
+    interval: Interval,
     point: Point,
     name: str,
     archive: Archive,
     types: Mapping[str, MeterType],
 ) -> dict[str, History]:
-    """Ask the archive for all that the meters of `point` showed in the period and beside it."""
-    interval = registry.period.interval
+    """Ask the archive for all that the meters of `point` showed in `interval` and beside it."""
     beside = Interval(interval.start - BOUNDARY_WINDOW, interval.end + CONFIRMED_WITHIN)
     return {
         each.meter: History(
@@ -163,27 +201,19 @@ def _histories(
 
 
 def _boundaries(
-    registry: Registry, wanted: list[tuple[Point, str]], archive: Archive
+    wanted: Sequence[tuple[Point, str]], parts: Mapping[str, Sequence[Interval]], archive: Archive
 ) -> dict[str, dict[tuple[str, datetime], Boundary]]:
     """Ask the archive once for each instant that counts, for all meters that stood then."""
     found: dict[str, dict[tuple[str, datetime], Boundary]] = {name: {} for _, name in wanted}
-    interval = registry.period.interval
-    changes = {
-        ratio.since
-        for point, _ in wanted
-        for each in point.installations
-        for ratio in each.ratios
-        if ratio.since in interval
-    }
-    ends = (interval.start, interval.end)
-    for instant in sorted({*ends, *changes}):
-        series = {
-            Series(each.meter, name)
-            for point, name in wanted
-            for each in point.installations
-            if each.start <= instant and (each.end is None or instant <= each.end)
-            if instant in ends or each.changed_at(instant) is not None
-        }
-        for key, boundary in archive.boundaries(series, instant).items():
+    series: dict[datetime, set[Series]] = defaultdict(set)
+    for point, name in wanted:
+        ends = {each.start for each in parts[point.code]} | {parts[point.code][-1].end}
+        for each in point.installations:
+            changes = {ratio.since for ratio in each.ratios if min(ends) < ratio.since < max(ends)}
+            for instant in ends | changes:
+                if each.start <= instant and (each.end is None or instant <= each.end):
+                    series[instant].add(Series(each.meter, name))
+    for instant in sorted(series):
+        for key, boundary in archive.boundaries(series[instant], instant).items():
             found[key.register][key.meter, instant] = boundary
     return found

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from billing.pool import Pool
     from billing.tariff import Tariff
     from meters.installation import Installation
-    from meters.interval import Period
+    from meters.interval import Interval, Period
     from meters.register_at import RegisterAt
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who holds a unit at the end of the period."""
+    """Who holds a unit for some days."""
 
     id: int
     code: str
@@ -25,17 +25,32 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a period, cut at local midnights, in which nothing about a unit changes.
+
+    `days`: how many local days; `tariffs`: those that the unit is billed by, in order; `attributes`
+    by name, 10⁻⁴ of their unit (`area` in m², `persons`, …), absent where unknown.
+    """
+
+    interval: Interval
+    days: int
+    account: Account | None
+    customer_class: str
+    tariffs: tuple[str, ...]
+    attributes: Mapping[str, int]
+    vacant: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit in the period. `area`: 10⁻⁴ m², None where unknown; `vacant`: all period long."""
+    """A unit in the period. Its spans tile the period; in an ordinary month there is one."""
 
     id: int
     code: str
     building: str
+    entrance: str | None
     floor: int
-    area: int | None
-    customer_class: str
-    vacant: bool
-    account: Account | None
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +86,12 @@ class PoolVersion:
 class Issued:
     """What issued bills say of a point's register before the period.
 
-    `closing` opens the period; `year_to_date`, 10⁻⁴ units, is what was billed since New Year.
+    `closing` opens the period; `by_month` is what was billed in each earlier month of the calendar
+    year, 10⁻⁴ units, by the month's key.
     """
 
     closing: RegisterAt | None
-    year_to_date: int
+    by_month: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +105,8 @@ class Registry:
     due_days: int
     units: tuple[Unit, ...]
     points: tuple[Point, ...]
-    tariffs: Mapping[str, TariffVersion]
-    """The version of each tariff that is in force on the period's first day, by tariff id."""
-    classes: Mapping[str, tuple[str, ...]]
-    """Customer class → the tariffs that its units are billed by, in order."""
+    tariffs: Mapping[str, tuple[TariffVersion, ...]]
+    """The versions of each tariff that are in force in the period, by `valid_from`."""
     pools: tuple[PoolVersion, ...]
     issued: Mapping[tuple[int, str], Issued]
     """By point id and register name; nothing for what was never billed."""

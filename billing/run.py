@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing.apportionment import Payer
-from billing.bill import Bill
+from billing.bill import Bill, Debtor
 from billing.charging import charge_units
 from billing.measuring import measure_points
 from billing.problem import Problem
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from billing.bill import Line
-    from billing.measuring import Measured
-    from billing.registry import Registry
+    from billing.measuring import Measured, UsageKey
+    from billing.registry import Registry, Unit
     from billing.sharing import PoolResult, Shared
     from meters.archive.protocol import Archive
     from meters.meter_type import MeterType
@@ -29,7 +30,7 @@ class Computed:
     """What a run makes of a community: its bills, and everything that they rest on."""
 
     registry: Registry
-    usages: Mapping[tuple[str, str], Usage]
+    usages: Mapping[UsageKey, Usage]
     statements: tuple[PoolResult, ...]
     bills: tuple[Bill, ...]
 
@@ -66,22 +67,31 @@ def compute(
 
 
 def _bills(
-    registry: Registry, charged: Mapping[str, list[Line]], shared: Mapping[str, list[Line]]
+    registry: Registry,
+    charged: Mapping[Debtor, list[Line]],
+    shared: Mapping[Debtor, list[Line]],
 ) -> tuple[tuple[Bill, ...], list[Problem]]:
-    """Put the lines of each unit on one bill, numbered in the order of the units."""
+    """Put the lines of each unit and holder on one bill, numbered in the order of the units."""
     bills: list[Bill] = []
     homeless: list[Problem] = []
     for unit in registry.units:
-        lines = (*charged.get(unit.code, ()), *shared.get(unit.code, ()))
-        if not lines:
-            continue
-        if unit.account is None:
-            text = "no account holds the unit at the end of the period; add the owner's"
-            homeless.append(Problem("NoAccount", unit.code, text))
-            continue
-        number = f"{registry.code}-{registry.period.key}-{len(bills) + 1:04d}"
-        bills.append(Bill(number=number, unit=unit, account=unit.account, lines=lines))
+        for account in dict.fromkeys(span.account for span in unit.spans):
+            debtor = Debtor(unit.code, account)
+            lines = (*charged.get(debtor, ()), *shared.get(debtor, ()))
+            if lines and account is None:
+                homeless.append(_homeless(registry, unit))
+            elif lines and account is not None:
+                number = f"{registry.code}-{registry.period.key}-{len(bills) + 1:04d}"
+                bills.append(Bill(number=number, unit=unit, account=account, lines=lines))
     return tuple(bills), homeless
+
+
+def _homeless(registry: Registry, unit: Unit) -> Problem:
+    empty = next(span for span in unit.spans if span.account is None)
+    first = empty.interval.start.astimezone(registry.period.zone).date()
+    last = first + timedelta(days=empty.days - 1)
+    text = f"no account holds the unit from {first} to {last}; add the owner's"
+    return Problem("NoAccount", unit.code, text)
 
 
 def _assert_balanced(computed: Computed, measured: Measured, shared: Shared) -> None:

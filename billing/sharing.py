@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from billing.apportionment import Blocked, Participant, Payer, Statement, Supply, apportion
-from billing.bill import Line
-from billing.charging import inputs, parts
+from billing.bill import Debtor, Line
 from billing.evidence import quantity_text, usage_evidence
 from billing.money import from_fen
 from billing.problem import Problem
+from billing.rating.evidence import inputs, parts
 from billing.rating.rate import rate, total
-from billing.rating.subjects import Subjects
+from billing.rating.subjects import Needs, Subjects
 from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
@@ -40,21 +40,22 @@ class Shared:
     """Every pool's result, the lines of those who owe a share, and what is missing."""
 
     results: list[PoolResult] = field(default_factory=list)
-    lines: Mapping[str, list[Line]] = field(default_factory=dict)
+    lines: Mapping[Debtor, list[Line]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
 def share_pools(registry: Registry, measured: Measured) -> Shared:
     """Return the statement of every pool of `registry`, and the lines that come of them."""
     results: list[PoolResult] = []
-    lines: dict[str, list[Line]] = defaultdict(list)
+    lines: dict[Debtor, list[Line]] = defaultdict(list)
+    holders = {unit.code: unit.spans[-1].account for unit in registry.units}
     problems: list[Problem] = list(_shared_twice(registry))
     for version in registry.pools:
         result = _share(registry, version, measured)
         if isinstance(result, PoolResult):
             results.append(result)
             for unit, line in _lines(result):
-                lines[unit].append(line)
+                lines[Debtor(unit, holders[unit])].append(line)
         else:
             problems.extend(result)
     return Shared(results, lines, problems)
@@ -76,12 +77,15 @@ def _share(
     registry: Registry, version: PoolVersion, measured: Measured
 ) -> PoolResult | list[Problem]:
     pool = version.pool
-    supply_tariff = registry.tariffs.get(pool.source.tariff)
-    if supply_tariff is None:
+    versions = registry.tariffs.get(pool.source.tariff, ())
+    supply_tariff = next(iter(versions), None)
+    if supply_tariff is None or supply_tariff.tariff.valid_from > registry.period.first:
         text = f"no version of its tariff {pool.source.tariff!r} is in force; add one"
         return [Problem("NoTariff", pool.id, text)]
     needs = supply_tariff.tariff.needs
-    if needs.registers != {pool.source.register_name} or needs.area:
+    if needs != Needs(
+        frozenset({pool.source.register_name}), needs.year_to_date, needs.quarter_to_date
+    ):
         text = (
             f"its tariff {pool.source.tariff!r} does not bill {pool.source.register_name!r} alone"
         )
@@ -111,11 +115,11 @@ def _supply(
     whole = 0
     sources = []
     for point in pool.source.points:
-        usage = measured.usages.get((point, name))
-        if usage is None or usage.quantity is None:
+        quantity = measured.over(point, name)
+        if quantity is None:
             return None
-        whole += to_scaled(usage.quantity)
-        sources.append(
+        whole += quantity
+        sources += [
             {
                 "point": point,
                 "register": name,
@@ -123,10 +127,13 @@ def _supply(
                 "unit": usage.unit,
                 **usage_evidence(usage),
             }
-        )
+            for usage in measured.of(point, name)
+            if usage.quantity is not None
+        ]
     use = {name: whole}
     before = dict.fromkeys(version.tariff.needs.year_to_date, _year_to_date(registry, pool))
-    charges = rate(version.tariff, Subjects.one(use=use, before=before))
+    subject = Subjects.one(period_days=registry.period.days, use=use, before_year=before)
+    charges = rate(version.tariff, subject)
     supply = Supply(
         quantity=whole,
         unit=charges[0].unit,
@@ -134,7 +141,7 @@ def _supply(
     )
     evidence = {
         "sources": sources,
-        "inputs": inputs(use, before, None),
+        "inputs": next(inputs(subject)),
         "charges": [
             {
                 "charge": each.charge,
@@ -154,25 +161,25 @@ def _year_to_date(registry: Registry, pool: Pool) -> int:
         for point in registry.points
         if point.code in pool.source.points
     )
-    return sum(each.year_to_date for each in issued if each is not None)
+    return sum(sum(each.by_month.values()) for each in issued if each is not None)
 
 
 def _participants(registry: Registry, pool: Pool, measured: Measured) -> list[Participant]:
     use: dict[str, int] = {}
     if pool.use is not None:
         for point in registry.points:
-            usage = measured.usages.get((point.code, pool.use.register_name))
+            used = measured.over(point.code, pool.use.register_name)
             counts = point.medium == pool.use.medium and point.unit is not None
-            if counts and usage is not None and usage.quantity is not None:
-                use[str(point.unit)] = to_scaled(usage.quantity)
+            if counts and used is not None:
+                use[str(point.unit)] = used
     return [
         Participant(
             unit=unit.code,
             building=unit.building,
             floor=unit.floor,
-            area=unit.area,
+            area=unit.spans[-1].attributes.get("area"),
             use=use.get(unit.code),
-            vacant=unit.vacant,
+            vacant=all(span.vacant for span in unit.spans),
         )
         for unit in registry.units
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
@@ -15,6 +16,10 @@ from billing.tariff import Tariff
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from sqlalchemy import Row
+
+    from meters.interval import Period
 
 
 class VersionExistsError(ValueError):
@@ -85,19 +90,28 @@ def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
     )
 
 
-def tariffs_in_force(connection: Connection, day: date) -> dict[str, TariffVersion]:
-    """Return the version of each tariff that is in force on `day`, by tariff id.
+def tariffs_in_force(
+    connection: Connection, period: Period
+) -> dict[str, tuple[TariffVersion, ...]]:
+    """Return the versions of each tariff that are in force in `period`, by tariff id.
 
-    It is the one with the latest `valid_from`; of two from the same day, the higher version.
+    On a day it is the one with the latest `valid_from`; of two from the same day, the higher
+    version.
     """
     table = tables.tariff_version
     rows = connection.execute(
-        select(table).where(table.c.valid_from <= day).order_by(table.c.valid_from, table.c.version)
+        select(table)
+        .where(table.c.valid_from < period.after)
+        .order_by(table.c.valid_from, table.c.version)
     )
-    in_force = {row.code: row for row in rows}
+    by_day: dict[str, dict[date, Row[Any]]] = defaultdict(dict)
+    for row in rows:
+        by_day[row.code][max(row.valid_from, period.first)] = row
     return {
-        code: TariffVersion(row.id, from_canonical(Tariff, row.document))
-        for code, row in in_force.items()
+        code: tuple(
+            TariffVersion(row.id, from_canonical(Tariff, row.document)) for row in days.values()
+        )
+        for code, days in sorted(by_day.items())
     }
 
 

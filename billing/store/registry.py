@@ -6,11 +6,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.registry import Account, Point, Registry, Unit
+from billing.spans import Facts, Held, Since, spans_of
 from billing.store import definitions, installations, usages
 from billing.store.bulk import insert_rows
 from billing.store.ids import insert
@@ -19,9 +20,8 @@ from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import ColumnElement, Row, Table
 
     from billing import community as definition
 
@@ -114,10 +114,9 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
         period=period,
         currency=row.currency,
         due_days=row.due_days,
-        units=_units(connection, community_id, period),
+        units=_units(connection, community_id, period, classes),
         points=_points(connection, community_id, period.zone),
-        tariffs=definitions.tariffs_in_force(connection, period.first),
-        classes=classes,
+        tariffs=definitions.tariffs_in_force(connection, period),
         pools=definitions.pools(connection, community_id),
         issued=usages.issued_before(connection, community_id, period),
     )
@@ -231,10 +230,15 @@ def _import_points(
     )
 
 
-def _units(connection: Connection, community_id: int, period: Period) -> tuple[Unit, ...]:
+def _units(
+    connection: Connection,
+    community_id: int,
+    period: Period,
+    classes: Mapping[str, tuple[str, ...]],
+) -> tuple[Unit, ...]:
     unit, building = tables.unit, tables.building
-    vacant = _vacant_units(connection, community_id, period)
-    accounts = _accounts(connection, community_id, period.after)
+    vacancies = _vacancies(connection, community_id, period)
+    accounts = _accounts(connection, community_id, period)
     rows = connection.execute(
         select(unit, building.c.code.label("building"))
         .join(building, building.c.id == unit.c.building_id)
@@ -245,11 +249,18 @@ def _units(connection: Connection, community_id: int, period: Period) -> tuple[U
             id=row.id,
             code=row.code,
             building=row.building,
+            entrance=None,
             floor=row.floor,
-            area=row.area,
-            customer_class=row.customer_class,
-            vacant=row.id in vacant,
-            account=accounts.get(row.id),
+            spans=spans_of(
+                period,
+                Facts(
+                    classes=(Since(period.first, row.customer_class),),
+                    accounts=accounts.get(row.id, ()),
+                    vacancies=vacancies.get(row.id, ()),
+                    attributes={"area": (Since(period.first, row.area),)},
+                ),
+                classes,
+            ),
         )
         for row in _by_code(rows)
     )
@@ -260,34 +271,42 @@ def _by_code(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     return sorted(rows, key=lambda row: str(row.code))
 
 
-def _vacant_units(connection: Connection, community_id: int, period: Period) -> set[int]:
+def _vacancies(
+    connection: Connection, community_id: int, period: Period
+) -> dict[int, list[Held[None]]]:
     vacancy, unit = tables.vacancy, tables.unit
-    return set(
-        connection.scalars(
-            select(vacancy.c.unit_id)
-            .join(unit, unit.c.id == vacancy.c.unit_id)
-            .where(
-                unit.c.community_id == community_id,
-                vacancy.c.first_day <= period.first,
-                or_(vacancy.c.after_day.is_(None), vacancy.c.after_day >= period.after),
-            )
-        )
+    rows = connection.execute(
+        select(vacancy)
+        .join(unit, unit.c.id == vacancy.c.unit_id)
+        .where(unit.c.community_id == community_id, _concerns(vacancy, period))
+        .order_by(vacancy.c.first_day)
     )
+    found: dict[int, list[Held[None]]] = defaultdict(list)
+    for row in rows:
+        found[row.unit_id].append(Held(row.first_day, row.after_day, None))
+    return found
 
 
-def _accounts(connection: Connection, community_id: int, after: date) -> dict[int, Account]:
-    """Return who holds each unit on the last day before `after`."""
+def _accounts(
+    connection: Connection, community_id: int, period: Period
+) -> dict[int, list[Held[Account]]]:
     account = tables.account
     rows = connection.execute(
         select(account)
-        .where(
-            account.c.community_id == community_id,
-            account.c.first_day < after,
-            or_(account.c.after_day.is_(None), account.c.after_day >= after),
-        )
+        .where(account.c.community_id == community_id, _concerns(account, period))
         .order_by(account.c.first_day)
     )
-    return {row.unit_id: Account(row.id, row.code, row.holder) for row in rows}
+    found: dict[int, list[Held[Account]]] = defaultdict(list)
+    for row in rows:
+        held = Account(row.id, row.code, row.holder)
+        found[row.unit_id].append(Held(row.first_day, row.after_day, held))
+    return found
+
+
+def _concerns(table: Table, period: Period) -> ColumnElement[bool]:
+    """Return the condition that what a row tells holds on a day of `period`."""
+    begins = table.c.first_day < period.after
+    return begins & (table.c.after_day.is_(None) | (table.c.after_day > period.first))
 
 
 def _points(connection: Connection, community_id: int, zone: ZoneInfo) -> tuple[Point, ...]:

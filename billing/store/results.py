@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from billing.measuring import UsageKey
     from billing.run import Computed
 
 PLACES = 10**6
@@ -88,7 +89,7 @@ def _insert_usages(
     connection: Connection,
     computed: Computed,
     community_run_id: int,
-    ids: dict[tuple[str, str], int],
+    ids: dict[UsageKey, int],
 ) -> None:
     points = {point.code: point.id for point in computed.registry.points}
     columns = (
@@ -187,7 +188,7 @@ def _insert_lines(
     connection: Connection,
     computed: Computed,
     base: int,
-    usages: dict[tuple[str, str], int],
+    usages: dict[UsageKey, int],
     statements: dict[str, int],
 ) -> None:
     columns = (

@@ -1,7 +1,8 @@
-"""Billed usage in the database: what opens the next period, and what the year has used so far."""
+"""Billed usage in the database: what opens the next period, and what each month has used."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
@@ -22,9 +23,9 @@ def issued_before(
     """Return what issued bills say before `period`, by point id and register name."""
     evidence = closings_before(connection, community_id, period)
     closings = {key: closing(text) for key, text in evidence.items()}
-    used = _year_to_date(connection, community_id, period)
+    used = _by_month(connection, community_id, period)
     return {
-        key: Issued(closings.get(key), used.get(key, 0)) for key in closings.keys() | used.keys()
+        key: Issued(closings.get(key), used.get(key, {})) for key in closings.keys() | used.keys()
     }
 
 
@@ -53,24 +54,31 @@ def closing(evidence: str) -> RegisterAt:
     return read_register(read_json(evidence)["segments"][-1]["closing"])
 
 
-def _year_to_date(
+def _by_month(
     connection: Connection, community_id: int, period: Period
-) -> dict[tuple[int, str], int]:
-    year = period.year_to_date()
-    if year is None:
-        return {}
+) -> dict[tuple[int, str], dict[str, int]]:
+    """Return what was billed in each earlier month of the calendar year, 10⁻⁴ units."""
     usage = tables.usage
     run, community_run = tables.bill_run, tables.community_run
     rows = connection.execute(
-        select(usage.c.point_id, usage.c.register, func.sum(usage.c.quantity))
+        select(
+            usage.c.point_id,
+            usage.c.register,
+            community_run.c.period,
+            func.sum(usage.c.quantity),
+        )
         .join(community_run, community_run.c.id == usage.c.community_run_id)
         .join(run, run.c.id == community_run.c.bill_run_id)
         .where(
             community_run.c.community_id == community_id,
             run.c.state == "issued",
-            usage.c.start >= year.interval.start,
-            usage.c.end <= year.interval.end,
+            community_run.c.period >= period.first.strftime("%Y-01"),
+            community_run.c.period < period.key,
         )
-        .group_by(usage.c.point_id, usage.c.register)
+        .group_by(usage.c.point_id, usage.c.register, community_run.c.period)
+        .order_by(community_run.c.period)
     )
-    return {(point_id, register): int(total) for point_id, register, total in rows}
+    found: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
+    for point_id, register, month, total in rows:
+        found[point_id, register][month] = int(total)
+    return found

@@ -96,9 +96,9 @@ def test_yearly_steps_go_on_where_the_issued_bills_left_them(books: Books) -> No
         " WHERE charge = 'energy' AND unit.code = '101' ORDER BY period"
     )
     first, second = (json.loads(evidence) for (evidence,) in lines)
-    assert first["inputs"]["before"] == {"import_energy": "0"}
+    assert first["inputs"]["before_year"] == {"import_energy": "0"}
     assert [part["quantity"] for part in first["parts"]] == ["200", "50.5", "0"]
-    assert second["inputs"]["before"] == {"import_energy": "250.5"}
+    assert second["inputs"]["before_year"] == {"import_energy": "250.5"}
     assert [part["quantity"] for part in second["parts"]] == ["0", "149.5", "41.25"]
 
 
@@ -127,7 +127,7 @@ def test_a_new_year_starts_the_steps_anew(blank_books: Books, empty_archive: Sql
         " JOIN unit ON unit.id = unit_id WHERE charge = 'energy' AND unit.code = '101'"
         " ORDER BY period"
     )
-    before = {period: json.loads(text)["inputs"]["before"] for period, text in rows}
+    before = {period: json.loads(text)["inputs"]["before_year"] for period, text in rows}
     assert before == {
         "2026-10": {"import_energy": "0"},
         "2026-11": {"import_energy": "250.5"},

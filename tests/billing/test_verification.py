@@ -154,7 +154,7 @@ TAMPERED: dict[str, tuple[Callable[[Books], Change], tuple[str, ...]]] = {
         ("I7: bill yard-2026-10-0001, line 1: quantity",),
     ),
     "the year to date that a line was rated with": (
-        in_line("energy", setting("inputs", "before", "import_energy", "100")),
+        in_line("energy", setting("inputs", "before_year", "import_energy", "100")),
         ("I7: bill yard-2026-10-0001, line 1: amount",),
     ),
     "a step of a line": (

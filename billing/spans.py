@@ -1,0 +1,284 @@
+"""Spans: a period in the parts within which nothing changes that a unit is billed by.
+
+A unit's facts are dated: who holds it, its customer class, the tariffs it is billed by, its area
+and persons, whether it is vacant. Where one of them changes inside a period, the period is cut at
+that local midnight. A tariff is then rated over as few of these parts as it must be: they are
+joined again where nothing that the tariff reads has changed, but all tariffs of a medium keep the
+same cuts, so that the usage that their lines rest on tiles the period.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from billing.registry import Span
+from meters.interval import Interval, local_midnight
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from datetime import date, datetime
+
+    from billing.registry import Account, Registry, TariffVersion, Unit
+    from meters.interval import Period
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Since(Generic[Value]):
+    """What holds from a local day on, until the next of its kind."""
+
+    day: date
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Generic[Value]):
+    """What holds from the day `first` until the day before `after`, None while it still does."""
+
+    first: date
+    after: date | None
+    value: Value
+
+    def on(self, day: date) -> bool:
+        return self.first <= day and (self.after is None or day < self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that is dated of a unit; each kind by its days.
+
+    `tariffs`: the unit's own in place of its class's, None where it goes back to them;
+    `attributes` by name, None where they are not known any more.
+    """
+
+    classes: Sequence[Since[str]]
+    accounts: Sequence[Held[Account]] = ()
+    vacancies: Sequence[Held[None]] = ()
+    tariffs: Sequence[Since[tuple[str, ...] | None]] = ()
+    attributes: Mapping[str, Sequence[Since[int | None]]] = field(default_factory=dict)
+
+    def days(self) -> Iterator[date]:
+        """Yield every day on which something changes."""
+        ends = [(each.first, each.after) for each in self.accounts]
+        ends += [(each.first, each.after) for each in self.vacancies]
+        for first, after in ends:
+            yield first
+            if after is not None:
+                yield after
+        yield from (each.day for each in self.classes)
+        yield from (each.day for each in self.tariffs)
+        for attribute in self.attributes.values():
+            yield from (each.day for each in attribute)
+
+
+def spans_of(
+    period: Period, facts: Facts, classes: Mapping[str, tuple[str, ...]]
+) -> tuple[Span, ...]:
+    """Return the spans of a unit, which tile `period`.
+
+    `classes` gives the tariffs of each customer class.
+    """
+    inside = {day for day in facts.days() if period.first < day < period.after}
+    if not inside:
+        return (_span(period.interval, period.first, period.days, facts, classes),)
+    days = [period.first, *sorted(inside), period.after]
+    instants = [local_midnight(day, period.zone) for day in days]
+    spans: list[Span] = []
+    for (first, after), (start, end) in zip(pairwise(days), pairwise(instants), strict=True):
+        span = _span(Interval(start, end), first, (after - first).days, facts, classes)
+        if spans and spans[-1] == replace(span, interval=spans[-1].interval, days=spans[-1].days):
+            span = replace(
+                span,
+                interval=Interval(spans[-1].interval.start, end),
+                days=spans.pop().days + span.days,
+            )
+        spans.append(span)
+    return tuple(spans)
+
+
+def _span(
+    interval: Interval,
+    first: date,
+    days: int,
+    facts: Facts,
+    classes: Mapping[str, tuple[str, ...]],
+) -> Span:
+    customer_class = _since(facts.classes, first) or ""
+    own = _since(facts.tariffs, first)
+    attributes = {name: _since(each, first) for name, each in facts.attributes.items()}
+    return Span(
+        interval=interval,
+        days=days,
+        account=next((each.value for each in facts.accounts if each.on(first)), None),
+        customer_class=customer_class,
+        tariffs=classes.get(customer_class, ()) if own is None else own,
+        attributes={name: value for name, value in attributes.items() if value is not None},
+        vacant=any(each.on(first) for each in facts.vacancies),
+    )
+
+
+def _since(dated: Sequence[Since[Value]], day: date) -> Value | None:
+    """Return what holds on `day`: the last of `dated`, which are in order, that has begun."""
+    return next((each.value for each in reversed(dated) if each.day <= day), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RatedSpan:
+    """A unit's span under one version of a tariff. `order`: the tariff's place on the bill.
+
+    Where spans were joined, `span.attributes` are those that did not change.
+    """
+
+    version: TariffVersion
+    span: Span
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An instant inside the period at which the use of a medium is divided.
+
+    `by_days`: whether it may be divided by days where no register is known then. Between two
+    holders it may not: neither pays for the other by an estimate.
+    """
+
+    at: datetime
+    by_days: bool
+
+
+def rated_spans(registry: Registry, unit: Unit) -> tuple[RatedSpan, ...]:
+    """Return what `unit` is billed by, tariff by tariff in the order of its bill, in time order.
+
+    What no version of a tariff is in force for is left out; see `not_in_force`.
+    """
+    if len(unit.spans) > 1 or _changes(registry, unit):
+        return tuple(sorted(_rated(registry, unit), key=_place))
+    (span,) = unit.spans
+    return tuple(
+        RatedSpan(registry.tariffs[name][0], span, order)
+        for order, name in enumerate(span.tariffs)
+        if name in registry.tariffs
+    )
+
+
+def cuts(registry: Registry, unit: Unit, medium: str) -> tuple[Cut, ...]:
+    """Return where the use that a unit has of `medium` is divided, in time order."""
+    if len(unit.spans) == 1 and not _changes(registry, unit):
+        return ()
+    atoms = _atoms(registry, unit)
+    joined = _joined(registry, atoms, _by_medium(registry, atoms).get(medium, []))
+    return tuple(
+        Cut(later[0].interval.start, by_days=earlier[-1].account == later[0].account)
+        for earlier, later in pairwise(joined)
+    )
+
+
+def not_in_force(registry: Registry) -> list[str]:
+    """Return the tariffs of units that no version of is in force on the period's first day."""
+    in_force = {
+        name
+        for name, versions in registry.tariffs.items()
+        if versions[0].tariff.valid_from <= registry.period.first
+    }
+    asked = {name for unit in registry.units for span in unit.spans for name in span.tariffs}
+    return sorted(asked - in_force)
+
+
+def _changes(registry: Registry, unit: Unit) -> bool:
+    """Return whether a later version of one of the unit's tariffs begins inside the period."""
+    return any(
+        len(registry.tariffs.get(name, ())) > 1 for span in unit.spans for name in span.tariffs
+    )
+
+
+def _place(rated: RatedSpan) -> tuple[int, str, datetime]:
+    return rated.order, rated.version.tariff.id, rated.span.interval.start
+
+
+def _rated(registry: Registry, unit: Unit) -> Iterator[RatedSpan]:
+    atoms = _atoms(registry, unit)
+    for names in _by_medium(registry, atoms).values():
+        for run in _joined(registry, atoms, names):
+            for name in names:
+                version = _in_force(registry, name, run[0])
+                if name in run[0].tariffs and version is not None:
+                    yield RatedSpan(version, _whole(run), run[0].tariffs.index(name))
+
+
+def _atoms(registry: Registry, unit: Unit) -> list[Span]:
+    """Return the unit's spans, cut again where a later version of one of its tariffs begins."""
+    zone = registry.period.zone
+    begins = {
+        version.tariff.valid_from
+        for span in unit.spans
+        for name in span.tariffs
+        for version in registry.tariffs.get(name, ())[1:]
+    }
+    atoms: list[Span] = []
+    for span in unit.spans:
+        first = span.interval.start.astimezone(zone).date()
+        after = first + timedelta(days=span.days)
+        days = [first, *sorted(day for day in begins if first < day < after), after]
+        atoms += [
+            replace(
+                span,
+                interval=Interval(local_midnight(start, zone), local_midnight(end, zone)),
+                days=(end - start).days,
+            )
+            for start, end in pairwise(days)
+        ]
+    return atoms
+
+
+def _by_medium(registry: Registry, atoms: Sequence[Span]) -> dict[str, list[str]]:
+    """Return the tariffs whose cuts are the same: those of a medium, each other one by itself."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in sorted({name for atom in atoms for name in atom.tariffs}):
+        versions = registry.tariffs.get(name, ())
+        media = {each.tariff.medium for each in versions if each.tariff.needs.metered}
+        groups[next(iter(media), None) or f"tariff {name}"].append(name)
+    return groups
+
+
+def _joined(
+    registry: Registry, atoms: Sequence[Span], names: Sequence[str]
+) -> list[tuple[Span, ...]]:
+    """Return `atoms` in runs within which nothing changes that one of the tariffs reads."""
+    runs = groupby(atoms, key=lambda atom: [_read(registry, name, atom) for name in names])
+    return [tuple(run) for _, run in runs]
+
+
+def _read(registry: Registry, name: str, atom: Span) -> Hashable:
+    """Return all that a tariff's lines of an atom depend on, but its use."""
+    version = _in_force(registry, name, atom)
+    if name not in atom.tariffs or version is None:
+        return None
+    read = sorted(version.tariff.needs.attributes)
+    attributes = tuple(atom.attributes.get(each) for each in read)
+    return version.id, atom.account, atom.customer_class, attributes
+
+
+def _in_force(registry: Registry, name: str, atom: Span) -> TariffVersion | None:
+    """Return the version that is in force on an atom's first day; it is so on all of them."""
+    day = atom.interval.start.astimezone(registry.period.zone).date()
+    versions = registry.tariffs.get(name, ())
+    return next((each for each in reversed(versions) if each.tariff.valid_from <= day), None)
+
+
+def _whole(run: Sequence[Span]) -> Span:
+    first = run[0]
+    if len(run) == 1:
+        return first
+    same = set.intersection(*(set(each.attributes.items()) for each in run))
+    return replace(
+        first,
+        interval=Interval(first.interval.start, run[-1].interval.end),
+        days=sum(each.days for each in run),
+        attributes=dict(sorted(same)),
+        vacant=all(each.vacant for each in run),
+    )
