@@ -23,6 +23,7 @@ from api.store.device_lists import (
     UnknownGatewayError,
 )
 from api.store.questions import NoSuchQuestionError
+from api.store.unknown_meters import OwnSettingsError
 from billing.lifecycle import FourEyesError, PeriodError, StateError
 from billing.store.exchange import ExchangeError
 from billing.store.registry import UnknownCommunityError
@@ -51,6 +52,7 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     GatewayExistsError: problems.GATEWAY_EXISTS,
     MeterListedError: problems.METER_LISTED,
     NoSuchQuestionError: problems.NO_QUESTION,
+    OwnSettingsError: problems.OWN_SETTINGS,
     UnknownDeviceError: problems.NOT_FOUND,
     UnknownGatewayError: problems.NOT_FOUND,
 }

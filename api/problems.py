@@ -210,6 +210,12 @@ METER_LISTED = ProblemType(
     _("Another gateway reads this meter"),
     _("A meter is read by one gateway. Remove it there first."),
 )
+OWN_SETTINGS = ProblemType(
+    "gateway-has-own-settings",
+    409,
+    _("This gateway works from its settings file"),
+    _("Add an [[mqtt.meter]] with this topic to that file and reload the gateway."),
+)
 CANNOT_ASK = ProblemType(
     "cannot-be-asked",
     409,

@@ -163,9 +163,7 @@ async def adopt(  # noqa: PLR0917 - the fields of the form
     way = Way(meter=meter.strip(), gateway=gateway, bus=None, settings=settings)
     now = of(request).now()
     try:
-        await _changed(
-            request, partial(device_lists.put_meter, way=way, actor=caller.name, now=now)
-        )
+        await _changed(request, partial(unknown_meters.adopt, way=way, actor=caller.name, now=now))
     except DOMAIN_ERRORS as error:
         return _unknown_page(request, caller, as_problem(error))
     return RedirectResponse("/engineering/unknown", 303)

@@ -211,18 +211,21 @@ async def list_unknown(request: Request, caller: QuarantineReader) -> Page[Unkno
     operation_id="adoptMeter",
     summary="Give an unknown meter a name and a type",
     response_model=Changed,
-    responses=failing(*LISTING, problems.METER_LISTED),
+    responses=failing(*LISTING, problems.METER_LISTED, problems.OWN_SETTINGS),
 )
 async def adopt_meter(
     request: Request, caller: Lister, body: Adoption, key: idempotency.Key = None
 ) -> Response:
-    """It goes on the gateway's list, and the gateway replays what it kept of it."""
+    """It goes on the gateway's list, and the gateway replays what it kept of it.
+
+    A gateway that works from its own settings file pulls no list: state the meter there.
+    """
     way = MeterWay(type=body.type, topic=body.topic, identity=body.identity)
     listed = Way(meter=body.meter, gateway=body.gateway, bus=None, settings=way.settings())
     now = of(request).now()
 
     def adopt(connection: Connection) -> None:
-        device_lists.put_meter(connection, listed, actor=caller.name, now=now)
+        unknown_meters.adopt(connection, listed, actor=caller.name, now=now)
 
     return await _change(request, caller, key, body.gateway, adopt)
 

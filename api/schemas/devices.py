@@ -99,6 +99,10 @@ class UnknownMeter(Answer):
     messages: int
     first_at: datetime
     last_at: datetime
+    adoptable: bool = Field(
+        description="Whether its gateway takes its list from here; else state it in the gateway's"
+        " settings file."
+    )
     guesses: list[dict[str, Any]] = Field(
         description="The types that understand its last message, with what it says by each."
     )
@@ -111,6 +115,7 @@ class UnknownMeter(Answer):
             messages=unknown.messages,
             first_at=unknown.first_at,
             last_at=unknown.last_at,
+            adoptable=unknown.adoptable,
             guesses=[
                 {
                     "type": each.meter_type.id,

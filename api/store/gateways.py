@@ -36,6 +36,11 @@ class Gateway:
     alarms: tuple[Alarm, ...]
 
     @property
+    def has_own_settings(self) -> bool:
+        """Whether it works from its own settings file, and pulls no device list."""
+        return self.listed is None
+
+    @property
     def ahead(self) -> timedelta:
         """How far the gateway's clock was ahead of ours; the report's way is part of it."""
         return self.sent_at - self.received_at

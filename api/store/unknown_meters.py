@@ -1,4 +1,8 @@
-"""Meters that report to a gateway and stand on no list: what came from each, and how often."""
+"""Meters that report to a gateway and stand on no list: what came from each, and how often.
+
+A gateway that works from its own settings file never pulls a list, so that what is on its list here
+says nothing of what it knows, and nobody can be adopted from here.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, select
 
 from api import tables
-from api.store import device_lists
+from api.store import device_lists, gateways
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from api.store.device_lists import Way
+
 UNKNOWN = "unknown-meter"
 PREFIX = "mqtt:"
+
+
+class OwnSettingsError(ValueError):
+    """The gateway works from its own settings file: a list would not reach it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +37,8 @@ class Unknown:
     first_at: datetime
     last_at: datetime
     content: bytes
+    adoptable: bool
+    """Whether its gateway takes its list from here."""
 
 
 def unknown_meters(connection: Connection, *, limit: int = 500) -> list[Unknown]:
@@ -49,10 +61,11 @@ def unknown_meters(connection: Connection, *, limit: int = 500) -> list[Unknown]
         .join(table, table.c.id == grouped.c.last)
         .order_by(table.c.id.desc())
     )
+    on_their_own = {each.name for each in gateways.gateways(connection) if each.has_own_settings}
     listed = [
         (way.gateway, str(way.settings["topic"]).split("/"))
         for way in device_lists.ways(connection)
-        if way.bus is None
+        if way.bus is None and way.gateway not in on_their_own
     ]
 
     def is_listed(each: Unknown) -> bool:
@@ -73,10 +86,25 @@ def unknown_meters(connection: Connection, *, limit: int = 500) -> list[Unknown]
             first_at=row.first_at,
             last_at=row.received_at,
             content=row.content,
+            adoptable=row.gateway not in on_their_own,
         )
         for row in rows
     ]
     return [each for each in found if not is_listed(each)][:limit]
+
+
+def adopt(connection: Connection, way: Way, *, actor: str, now: datetime) -> None:
+    """Put an unknown meter on its gateway's list; raises what `device_lists.put_meter` raises.
+
+    Raises `OwnSettingsError` where the gateway would never pull that list.
+    """
+    gateway = gateways.gateway(connection, way.gateway)
+    if gateway is not None and gateway.has_own_settings:
+        raise OwnSettingsError(
+            f"gateway {way.gateway!r} works from its settings file: add an [[mqtt.meter]] with"
+            f" topic {way.settings['topic']!r} there and reload it"
+        )
+    device_lists.put_meter(connection, way, actor=actor, now=now)
 
 
 def _covers(stated: str, level: str) -> bool:

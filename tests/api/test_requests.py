@@ -43,13 +43,20 @@ ANSWER = {
     ],
 }
 
-
+ADOPTION = {
+    "gateway": "gw-1",
+    "topic": "wm/cellar",
+    "meter": "W-cellar",
+    "type": "wmbusmeters-water",
+    "identity": "71234567",
+}
 REPORT: dict[str, Any] = {
     "gateway": "gw-1",
     "sent_at": "2026-11-15T07:59:00Z",
     "version": "0.1.0",
     "tally": {"received": 3, "stored": 0, "duplicate": 0, "quarantined": 3, "spooled": 0},
     "devices": [{"meter": "E-1-201", "type": "eastron-sdm120", "state": "ok"}],
+    "device_list": {"tag": "t-1"},
 }
 
 
@@ -137,7 +144,7 @@ def test_a_meter_that_cannot_be_asked_is_said_so(listed: House, meter: str) -> N
 
 
 def test_a_gateway_with_a_settings_file_is_asked_too(house: House) -> None:
-    send(house)
+    send(house, device_list=None)
     number = ask(house)
     assert [each["id"] for each in given_out(house)] == [number]
 
@@ -145,7 +152,9 @@ def test_a_gateway_with_a_settings_file_is_asked_too(house: House) -> None:
 # unknown meters
 
 
-def unknown(house: House, content: bytes, *, topic: str = "wm/cellar", number: int = 1) -> None:
+def unknown(
+    house: House, content: bytes, *, topic: str = "wm/cellar", number: int = 1, **more: Any
+) -> None:
     item = {
         "id": number,
         "received_at": "2026-11-15T07:50:00+00:00",
@@ -154,7 +163,7 @@ def unknown(house: House, content: bytes, *, topic: str = "wm/cellar", number: i
         "detail": "no meter of the settings reports here",
         "content_base64": base64.b64encode(content).decode(),
     }
-    assert send(house, quarantine=[item]).status_code == 200
+    assert send(house, quarantine=[item], **more).status_code == 200
 
 
 def test_an_unknown_meter_is_shown_with_what_understands_it(listed: House) -> None:
@@ -164,6 +173,7 @@ def test_an_unknown_meter_is_shown_with_what_understands_it(listed: House) -> No
     items = listed.caller("engineer").get("/v1/unknown-meters").json()["items"]
     assert [(each["topic"], each["messages"]) for each in items] == [("noise", 1), ("wm/cellar", 2)]
     assert items[0]["guesses"] == []
+    assert [each["adoptable"] for each in items] == [True, True]
     best = items[1]["guesses"][0]
     assert (best["type"], best["identity"]) == ("wmbusmeters-water", "71234567")
     assert best["registers"]["volume"] == "12.5"
@@ -171,16 +181,29 @@ def test_an_unknown_meter_is_shown_with_what_understands_it(listed: House) -> No
 
 def test_an_adopted_meter_is_on_the_list_and_unknown_no_more(listed: House) -> None:
     unknown(listed, TELEGRAM)
-    adoption = {
-        "gateway": "gw-1",
-        "topic": "wm/cellar",
-        "meter": "W-cellar",
-        "type": "wmbusmeters-water",
-        "identity": "71234567",
-    }
-    assert listed.change("POST", "/v1/unknown-meters/adoptions", **adoption).is_success
+    assert listed.change("POST", "/v1/unknown-meters/adoptions", **ADOPTION).is_success
     meters = listed.caller("gw-1").get("/v1/gateway/devices").json()["mqtt"]["meter"]
     assert {each["meter"] for each in meters} == {"W-1-201", "W-cellar"}
+    assert listed.caller("engineer").get("/v1/unknown-meters").json()["items"] == []
+
+
+def test_a_gateway_with_a_settings_file_would_never_see_whom_one_adopts(listed: House) -> None:
+    unknown(listed, TELEGRAM, device_list=None)
+    refused = listed.change("POST", "/v1/unknown-meters/adoptions", **ADOPTION)
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "/problems/gateway-has-own-settings"
+    assert "add an [[mqtt.meter]] with topic 'wm/cellar'" in refused.json()["detail"]
+    (unknown_still,) = listed.caller("engineer").get("/v1/unknown-meters").json()["items"]
+    assert (unknown_still["topic"], unknown_still["adoptable"]) == ("wm/cellar", False)
+    meters = listed.caller("gw-1").get("/v1/gateway/devices").json()["mqtt"]["meter"]
+    assert [each["meter"] for each in meters] == ["W-1-201"]
+
+
+def test_what_stands_on_a_list_that_no_gateway_pulls_is_unknown_all_the_same(listed: House) -> None:
+    unknown(listed, TELEGRAM, topic="wm/kitchen", device_list=None)
+    items = listed.caller("engineer").get("/v1/unknown-meters").json()["items"]
+    assert [each["topic"] for each in items] == ["wm/kitchen"]
+    send(listed, sent_at="2026-11-15T07:59:30Z")
     assert listed.caller("engineer").get("/v1/unknown-meters").json()["items"] == []
 
 
