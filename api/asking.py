@@ -38,6 +38,15 @@ def gateway_to_ask(connection: Connection, types: Mapping[str, MeterType], meter
     return gateway
 
 
+def can_be_asked(connection: Connection, types: Mapping[str, MeterType], meter: str) -> bool:
+    """Return whether a gateway can read `meter` now."""
+    try:
+        gateway_to_ask(connection, types, meter)
+    except CannotAskError:
+        return False
+    return True
+
+
 def ask(
     connection: Connection,
     types: Mapping[str, MeterType],

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
@@ -137,7 +138,7 @@ async def read_meter(request: Request, caller: Asking, meter: str) -> Response:
         await anyio.to_thread.run_sync(ask)
     except DOMAIN_ERRORS as error:
         return await _meter_page(request, caller, meter, Part(), problem=as_problem(error))
-    return RedirectResponse(f"{request.url.path.removesuffix('/read')}#now", 303)
+    return RedirectResponse(f"{_address(meter)}#now", 303)
 
 
 @router.get("/quarantine")
@@ -232,6 +233,7 @@ async def _meter_page(
         way = device_lists.way_of(connection, meter)
         types = resources.catalogue.known(connection)
         asked = gateway_requests.reads_of(connection, meter, limit=1)
+        askable = asking.can_be_asked(connection, types, meter)
         open_questions = questions.open_questions(connection, meter=meter)
     if not standing:
         raise ProblemError(problems.NOT_FOUND)
@@ -249,13 +251,21 @@ async def _meter_page(
         zone=ZoneInfo(last.zone),
         device=device,
         way=way,
+        askable=askable,
         asked=asked[0] if asked else None,
         asked_state=None if request_state is None else request_state.value,
         waits=request_state is not None and request_state.value in ("waiting", "taken"),
+        address=_address(meter, request.url.query),
         questions=open_questions,
         part=part,
         **looked,
     )
+
+
+def _address(meter: str, query: str = "") -> str:
+    """Return where the meter's page is. It has no fragment: with one, a browser loads nothing."""
+    path = f"/engineering/meters/{quote(meter, safe='')}"
+    return f"{path}?{query}" if query else path
 
 
 def _look(

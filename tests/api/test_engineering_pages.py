@@ -48,7 +48,7 @@ def send(house: House, **more: Any) -> httpx.Response:
     return answer
 
 
-def unknown(house: House) -> None:
+def unknown(house: House, **more: Any) -> None:
     item = {
         "id": 1,
         "received_at": "2026-11-15T07:50:00+00:00",
@@ -57,7 +57,7 @@ def unknown(house: House) -> None:
         "detail": "no meter of the settings reports here",
         "content_base64": base64.b64encode(TELEGRAM).decode(),
     }
-    send(house, quarantine=[item])
+    send(house, quarantine=[item], **more)
 
 
 def posted(reader: Reader, path: str, page: str = "", **fields: str) -> httpx.Response:
@@ -117,7 +117,10 @@ def test_a_meter_is_read_now_from_its_page(listed: House) -> None:
     assert (asked.status_code, asked.headers["Location"]) == (303, f"{METER}#now")
     page = engineer.get(METER)
     assert "Waits for the gateway to call" in page.text
-    assert '<meta http-equiv="refresh" content="2">' in page.text
+    assert f'<meta http-equiv="refresh" content="2; url={METER}">' in page.text
+    part = engineer.get(f"{METER}?register=import_energy&first=2026-11-01")
+    again = f"2; url={METER}?register=import_energy&amp;first=2026-11-01"
+    assert f'<meta http-equiv="refresh" content="{again}">' in part.text
     gateway = listed.caller("gw-1")
     (request,) = gateway.get("/v1/gateway/requests").json()["requests"]
     assert "The gateway is reading it" in engineer.get(METER).text
@@ -148,6 +151,14 @@ def test_an_offline_gateway_and_a_dead_meter_are_said_clearly(listed: House) -> 
     body = {"done": False, "error": "no answer within 1.5 s"}
     gateway.post(f"/v1/gateway/requests/{request['id']}/answer", json=body)
     assert "no answer within 1.5 s" in engineer.get(METER).text
+
+
+def test_a_meter_is_offered_to_be_read_now_where_a_gateway_can(listed: House) -> None:
+    engineer = listed.reader("engineer")
+    for meter, asked in (("E-1-201", True), ("W-1-201", False), ("E-1-101", False)):
+        page = engineer.get(f"/engineering/meters/{meter}").text
+        assert (f'action="/engineering/meters/{meter}/read"' in page) is asked, meter
+        assert ("It reports by itself, or no gateway reads it." in page) is not asked, meter
 
 
 def test_a_meter_that_reports_by_itself_cannot_be_asked(listed: House) -> None:
@@ -251,6 +262,21 @@ def test_an_unknown_meter_is_adopted_with_what_fits_it(listed: House) -> None:
     adopted = posted(engineer, "/engineering/unknown", meter="W-cellar", identity="1", **fields)
     assert adopted.status_code == 303
     assert "No unknown meter" in engineer.get("/engineering/unknown").text
+
+
+def test_an_unknown_meter_of_a_gateway_with_a_settings_file_is_stated_there(listed: House) -> None:
+    unknown(listed, device_list=None)
+    for language, said in (
+        ("en", "Add an [[mqtt.meter]] with this topic to that file and reload the gateway."),
+        ("zh-CN", "请在该文件中添加使用此主题的 [[mqtt.meter]]，然后重新加载网关。"),
+    ):
+        page = listed.reader("engineer", language).get("/engineering/unknown").text
+        assert said in page
+        assert 'name="meter"' not in page, "no form that is refused"
+    fields = {"gateway": "gw-1", "topic": "wm/cellar", "type": "wmbusmeters-water"}
+    refused = posted(listed.reader("engineer"), "/engineering/unknown", meter="W-cellar", **fields)
+    assert refused.status_code == 409
+    assert "wm/cellar</code>" in refused.text, "it is not gone"
 
 
 def test_a_question_is_answered_with_a_reason(listed: House) -> None:
