@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from fractions import Fraction
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from billing.bill import Debtor, Line
 from billing.problem import Problem
 from billing.rating.evidence import inputs, parts
 from billing.rating.rate import rate
-from billing.rating.subjects import AREA, Subjects
+from billing.rating.subjects import AREA, Classes, Subjects
 from billing.spans import not_in_force, rated_spans
 from meters.quantity import to_scaled
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.measuring import Measured
+    from billing.money import Column
     from billing.rating.rate import ChargeColumns
     from billing.rating.subjects import Needs
     from billing.registry import Point, Registry, Span, TariffVersion, Unit
     from billing.spans import RatedSpan
-    from meters.interval import Interval, Period
+    from meters.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,21 @@ class Charged:
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """One unit's span under one tariff, with the numbers that the tariff asks for."""
+class _Subject(NamedTuple):
+    """One unit's span under one tariff, and what its point counted, by the registers' order."""
 
     unit: Unit
     rated: RatedSpan
     point: Point | None
-    use: Mapping[str, int]
-    before: Mapping[str, int]
-    attributes: Mapping[str, int]
+    use: tuple[int, ...]
+
+    @property
+    def debtor(self) -> Debtor:
+        return Debtor(self.unit.code, self.rated.span.account)
+
+
+_Carried: TypeAlias = dict[tuple[Debtor, str], dict[str, Fraction]]
+"""What rounding left over of each charge in the last span, by who owes it and tariff id."""
 
 
 def charge_units(registry: Registry, measured: Measured) -> Charged:
@@ -56,22 +63,20 @@ def charge_units(registry: Registry, measured: Measured) -> Charged:
     come first. A tariff of a medium that the unit has no point for does not apply to it.
     """
     problems = [_not_in_force(registry, name) for name in not_in_force(registry)]
+    seen = _Seen(registry, measured)
     groups: dict[tuple[Interval, int], list[_Subject]] = defaultdict(list)
-    versions: dict[int, TariffVersion] = {}
-    inputs_of = _Inputs(registry, measured)
     for unit in registry.units:
         for rated in rated_spans(registry, unit):
-            subject = inputs_of(unit, rated)
+            subject = seen.subject(unit, rated)
             if isinstance(subject, Problem):
                 problems.append(subject)
             elif subject is not None:
-                versions[rated.version.id] = rated.version
                 groups[rated.span.interval, rated.version.id].append(subject)
+    carried: _Carried = {}
     made: dict[Debtor, list[tuple[tuple[int, datetime], list[Line]]]] = defaultdict(list)
-    for (interval, version_id), subjects in sorted(groups.items(), key=itemgetter(0)):
-        for subject, lines in _rated(versions[version_id], subjects, registry.period):
-            debtor = Debtor(subject.unit.code, subject.rated.span.account)
-            made[debtor].append(((subject.rated.order, interval.start), lines))
+    for (interval, _), subjects in sorted(groups.items(), key=itemgetter(0)):
+        for subject, lines in _rated(seen, subjects, carried):
+            made[subject.debtor].append(((subject.rated.order, interval.start), lines))
     return Charged({debtor: _in_order(found) for debtor, found in made.items()}, problems)
 
 
@@ -87,51 +92,42 @@ def _not_in_force(registry: Registry, name: str) -> Problem:
     )
 
 
-class _Inputs:
-    """Finds what a tariff asks for of a unit's span."""
+class _Seen:
+    """Finds what a tariff asks for of a unit's span: in the registry, and in what was measured."""
 
     def __init__(self, registry: Registry, measured: Measured) -> None:
-        self._registry = registry
+        self.period = registry.period
+        self._issued = registry.issued
         self._measured = measured
         self._points: dict[tuple[str | None, str | None], Point] = {
             (each.unit, each.medium): each for each in registry.points if each.unit
         }
         self._needs: dict[int, Needs] = {}
 
-    def __call__(self, unit: Unit, rated: RatedSpan) -> _Subject | Problem | None:
+    def needs(self, version: TariffVersion) -> Needs:
+        found = self._needs.get(version.id)
+        if found is None:
+            found = self._needs[version.id] = version.tariff.needs
+        return found
+
+    def subject(self, unit: Unit, rated: RatedSpan) -> _Subject | Problem | None:
         """Return `unit` under a tariff; None if it does not apply or its use is blocked."""
-        tariff, span = rated.version.tariff, rated.span
-        needs = self._needs.get(rated.version.id)
-        if needs is None:
-            needs = self._needs[rated.version.id] = tariff.needs
+        tariff, span, needs = rated.version.tariff, rated.span, self.needs(rated.version)
         for name in sorted(needs.attributes - span.attributes.keys()):
             what = f"tariff {tariff.id!r} reads {name!r} and the unit has none; enter it"
             return Problem("NoArea" if name == AREA else "NoAttribute", unit.code, what)
-        attributes = {name: span.attributes[name] for name in sorted(needs.attributes)}
         if not needs.metered:
-            return _Subject(unit, rated, None, {}, {}, attributes)
+            return _Subject(unit, rated, None, ())
         point = self._points.get((unit.code, tariff.medium))
         use = None if point is None else self._use(point, needs, span)
-        if point is None or use is None:
-            return None
-        before = {name: self._before(point, name, span) for name in needs.year_to_date}
-        return _Subject(unit, rated, point, use, before, attributes)
+        return None if use is None else _Subject(unit, rated, point, use)
 
-    def _use(self, point: Point, needs: Needs, span: Span) -> dict[str, int] | None:
-        """Return the use of each register; None where a finding blocks it."""
-        use = {}
-        for name in needs.registers:
-            usage = self._measured.usages.get((point.code, name, span.interval.start))
-            if usage is None or usage.quantity is None:
-                return None
-            use[name] = to_scaled(usage.quantity)
-        return use
-
-    def _before(self, point: Point, name: str, span: Span) -> int:
-        """Return the use since New Year: of the months that are billed, and of earlier spans."""
-        issued = self._registry.issued.get((point.id, name))
-        whole = 0 if issued is None else sum(issued.by_month.values())
-        if span.interval.start > self._registry.period.interval.start:
+    def before(self, point: Point, name: str, span: Span, months: frozenset[str]) -> int:
+        """Return the use in `months`, which are billed, and in earlier spans of the period."""
+        issued = self._issued.get((point.id, name))
+        by_month = {} if issued is None else issued.by_month
+        whole = sum(use for month, use in by_month.items() if month in months)
+        if span.interval.start > self.period.interval.start:
             whole += sum(
                 to_scaled(usage.quantity)
                 for usage in self._measured.of(point.code, name)
@@ -139,31 +135,73 @@ class _Inputs:
             )
         return whole
 
+    def _use(self, point: Point, needs: Needs, span: Span) -> tuple[int, ...] | None:
+        """Return the use of each register; None where a finding blocks it."""
+        use = []
+        for name in sorted(needs.registers):
+            usage = self._measured.usages.get((point.code, name, span.interval.start))
+            if usage is None or usage.quantity is None:
+                return None
+            use.append(to_scaled(usage.quantity))
+        return tuple(use)
+
 
 def _rated(
-    version: TariffVersion, subjects: Sequence[_Subject], period: Period
+    seen: _Seen, subjects: Sequence[_Subject], carried: _Carried
 ) -> list[tuple[_Subject, list[Line]]]:
-    needs, span = version.tariff.needs, subjects[0].rated.span
-    before = span.interval.start.astimezone(period.zone).date() - period.first
-    columns = Subjects(
-        count=len(subjects),
-        period_days=period.days,
-        days=_column([span.days] * len(subjects)),
-        days_before=_column([before.days] * len(subjects)),
-        use={name: _column([each.use[name] for each in subjects]) for name in needs.registers},
-        before_year={
-            name: _column([each.before[name] for each in subjects]) for name in needs.year_to_date
-        },
-        attributes={
-            name: _column([each.attributes[name] for each in subjects]) for name in needs.attributes
-        },
-    )
+    """Return the lines of subjects under one tariff version in one interval."""
+    version = subjects[0].rated.version
+    columns = _columns(seen, subjects, carried)
     given = list(inputs(columns))
-    made = [_lines(version, subjects, given, charge) for charge in rate(version.tariff, columns)]
+    charges = rate(version.tariff, columns)
+    if subjects[0].rated.span.interval.end < seen.period.interval.end:
+        for row, subject in enumerate(subjects):
+            left_over = {charge.charge: charge.left_over(row) for charge in charges}
+            carried[subject.debtor, version.tariff.id] = left_over
+    made = [_lines(version, subjects, given, charge) for charge in charges]
     return list(zip(subjects, map(list, zip(*made, strict=True)), strict=True))
 
 
-def _column(values: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _columns(seen: _Seen, subjects: Sequence[_Subject], carried: _Carried) -> Subjects:
+    """Return what the tariff of `subjects` reads, a row each."""
+    rated = [each.rated for each in subjects]
+    needs, tariff = seen.needs(rated[0].version), rated[0].version.tariff
+    use = [_column(column) for column in zip(*(each.use for each in subjects), strict=True)]
+
+    def before(names: frozenset[str], months: frozenset[str]) -> dict[str, Column]:
+        return {
+            name: _column(
+                [
+                    seen.before(each.point, name, each.rated.span, months)
+                    for each in subjects
+                    if each.point is not None
+                ]
+            )
+            for name in sorted(names)
+        }
+
+    earlier = [carried.get((each.debtor, tariff.id), {}) for each in subjects] if carried else []
+    return Subjects(
+        count=len(subjects),
+        period_days=seen.period.days,
+        days=_column([each.span.days for each in rated]),
+        days_before=_column([each.days_before for each in rated]),
+        use=dict(zip(sorted(needs.registers), use, strict=True)),
+        before_year=before(needs.year_to_date, seen.period.earlier_months(12)),
+        before_quarter=before(needs.quarter_to_date, seen.period.earlier_months(3)),
+        attributes={
+            name: _column([each.span.attributes[name] for each in rated])
+            for name in sorted(needs.attributes)
+        },
+        classes=Classes.of([each.span.customer_class for each in rated]) if needs.classes else None,
+        carried={
+            name: [each.get(name, Fraction(0)) for each in earlier]
+            for name in sorted({name for each in earlier for name in each})
+        },
+    )
+
+
+def _column(values: Sequence[int]) -> Column:
     return np.array(values, dtype=np.int64)
 
 

@@ -131,12 +131,14 @@ def _since(dated: Sequence[Since[Value]], day: date) -> Value | None:
 class RatedSpan:
     """A unit's span under one version of a tariff. `order`: the tariff's place on the bill.
 
+    `days_before`: the days of the period that the unit was billed for under the tariff before.
     Where spans were joined, `span.attributes` are those that did not change.
     """
 
     version: TariffVersion
     span: Span
     order: int
+    days_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +204,16 @@ def _place(rated: RatedSpan) -> tuple[int, str, datetime]:
 
 def _rated(registry: Registry, unit: Unit) -> Iterator[RatedSpan]:
     atoms = _atoms(registry, unit)
+    billed_days: dict[str, int] = {}
     for names in _by_medium(registry, atoms).values():
         for run in _joined(registry, atoms, names):
+            span = _whole(run)
             for name in names:
-                version = _in_force(registry, name, run[0])
-                if name in run[0].tariffs and version is not None:
-                    yield RatedSpan(version, _whole(run), run[0].tariffs.index(name))
+                version = _in_force(registry, name, span)
+                if name in span.tariffs and version is not None:
+                    order, before = span.tariffs.index(name), billed_days.get(name, 0)
+                    yield RatedSpan(version, span, order, before)
+                    billed_days[name] = before + span.days
 
 
 def _atoms(registry: Registry, unit: Unit) -> list[Span]:

@@ -102,10 +102,12 @@ class Period:
         """The calendar month before this one."""
         return Period((self.first - timedelta(days=1)).replace(day=1), self.first, self.zone)
 
-    def year_to_date(self) -> Period | None:
-        """Return the days of this calendar year before the period; None for its first month."""
-        new_year = self.first.replace(month=1, day=1)
-        return Period(new_year, self.first, self.zone) if new_year < self.first else None
+    def earlier_months(self, of: int) -> frozenset[str]:
+        """Return the keys of the months before this one in its quarter (`of` 3) or year (12)."""
+        begun = (self.first.month - 1) // of * of + 1
+        return frozenset(
+            f"{self.first.year}-{month:02}" for month in range(begun, self.first.month)
+        )
 
 
 def _next_month(first: date) -> date:

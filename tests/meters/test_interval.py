@@ -207,15 +207,22 @@ def test_now_without_a_zone_is_refused() -> None:
         Period.last_full_month(datetime(2026, 3, 1), SHANGHAI)
 
 
-def test_the_year_to_date_ends_where_the_month_begins() -> None:
-    march = Period.month("2026-03", SHANGHAI)
-    so_far = march.year_to_date()
+@pytest.mark.parametrize(
+    ("month", "of_the_quarter", "of_the_year"),
+    [
+        ("2026-01", [], []),
+        ("2026-03", ["2026-01", "2026-02"], ["2026-01", "2026-02"]),
+        ("2026-04", [], ["2026-01", "2026-02", "2026-03"]),
+        ("2026-12", ["2026-10", "2026-11"], [f"2026-{each:02}" for each in range(1, 12)]),
+    ],
+)
+def test_earlier_months_are_those_of_the_same_quarter_or_year(
+    month: str, of_the_quarter: list[str], of_the_year: list[str]
+) -> None:
+    period = Period.month(month, SHANGHAI)
 
-    assert so_far is not None
-    assert so_far.first == date(2026, 1, 1)
-    assert so_far.days == 59
-    assert so_far.interval.end == march.interval.start
-    assert Period.month("2026-01", SHANGHAI).year_to_date() is None
+    assert period.earlier_months(3) == set(of_the_quarter)
+    assert period.earlier_months(12) == set(of_the_year)
 
 
 def test_the_month_before_january_is_december() -> None:
