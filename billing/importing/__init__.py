@@ -1,0 +1,1 @@
+"""Communities from spreadsheets: XLSX workbooks or folders of CSV, each problem by its cell."""
