@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -124,24 +125,29 @@ def _verify_usages(
         select(usage, point.c.code)
         .join(point, point.c.id == usage.c.point_id)
         .where(usage.c.community_run_id == part.id)
-        .order_by(usage.c.id)
+        .order_by(point.c.code, usage.c.register, usage.c.start)
     )
-    for row in rows:
-        verified.usages += 1
+    by_register = groupby(rows, key=lambda row: (row.code, row.register, row.point_id))
+    for (code, register, point_id), spans in by_register:
+        before, until = issued.get((point_id, register)), period.interval.start
+        for row in spans:
+            verified.usages += 1
+            if row.start != until:
+                verified.say(f"I2: {code}, {register}", [f"billed until {until}, then {row.start}"])
 
-        def check(row: Row[Any] = row) -> Iterable[Difference]:
-            if Interval(row.start, row.end) != period.interval:
-                yield Difference("interval", f"{row.start} to {row.end}", f"{period.interval}")
-            closing = issued.get((row.point_id, row.register))
-            yield from usage_differences(
-                row.quantity,
-                register=row.register,
-                interval=period.interval,
-                evidence=read_json(row.evidence),
-                opens_with=None if closing is None else usages.closing(closing),
-            )
+            def check(row: Row[Any] = row, before: str | None = before) -> Iterable[Difference]:
+                return usage_differences(
+                    row.quantity,
+                    register=row.register,
+                    interval=Interval(row.start, row.end),
+                    evidence=read_json(row.evidence),
+                    opens_with=None if before is None else usages.closing(before),
+                )
 
-        verified.say(f"I3: usage of {row.code}, {row.register}", _found(check))
+            verified.say(f"I3: usage of {code}, {register}", _found(check))
+            before, until = row.evidence, row.end
+        if until != period.interval.end:
+            verified.say(f"I2: {code}, {register}", [f"billed until {until} of {run.period}"])
 
 
 def _verify_tiling(connection: Connection, part: CommunityRun, verified: Verified) -> None:

@@ -183,7 +183,10 @@ TAMPERED: dict[str, tuple[Callable[[Books], Change], tuple[str, ...]]] = {
     ),
     "the interval of a usage": (
         straight("usage", "start = '2026-10-01 00:00:00.000000' WHERE id = 1000001"),
-        ("I3: usage of E-101, import_energy: interval",),
+        (
+            "I2: E-101, import_energy: billed until 2026-09-30 16:00:00+00:00, then 2026-10-01",
+            "I3: usage of E-101, import_energy: start: the bill says 2026-10-01 00:00",
+        ),
     ),
     "a register in a usage": (
         in_usage("E-101", setting("closing", "value", "1250.6")),
