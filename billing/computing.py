@@ -13,14 +13,14 @@ import pickle
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from billing.apportionment import ConservationError
 from billing.database import Database
 from billing.money import OverflowInMoneyError
 from billing.problem import Problem
 from billing.rating.subjects import SubjectsError
-from billing.run import Computed, Parked, UnbalancedError, compute
+from billing.run import Parked, UnbalancedError, compute
 from billing.store import records, registry, results, runs
 from meters.archive.open import open_archive
 from meters.catalog import shipped
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Self
 
+    from sqlalchemy import Connection
+
     from billing.backend import RunBackend
     from billing.registry import Registry
+    from billing.run import Computed
+    from billing.store.results import Laid
     from billing.store.runs import Run
     from meters.archive.protocol import Archive
     from meters.meter_type import MeterType
@@ -159,21 +163,28 @@ def compute_community(opening: Opening, task: Task) -> None:
     with database.snapshot() as connection:
         seen = registry.read(connection, task.community_id, task.period)
     result = _made_of(seen, archive, types)
+    if isinstance(result, Parked):
+        _commit(database, task, None, problems=result.problems)
+        return
+    laid = results.lay_out(task.part_id, result)
+    bills, total = len(result.bills), sum(bill.total for bill in result.bills)
+    _commit(database, task, laid, bills=bills, total=total, digest=laid.digest)
+
+
+def _commit(database: Database, task: Task, laid: Laid | None, **result: Any) -> None:
+    """Store what was made of a community in one transaction, unless the same is there already."""
     with database.transaction() as connection:
-        state = runs.lock_part(connection, task.run_id, task.part_id)
+        state, digest = runs.lock_part(connection, task.run_id, task.part_id)
         runs.assert_state(task.run_id, state, "compute", *COMPUTABLE)
-        if isinstance(result, Computed):
-            results.replace(connection, task.part_id, result)
-            runs.record_result(
-                connection,
-                task.part_id,
-                bills=len(result.bills),
-                total=sum(bill.total for bill in result.bills),
-                digest=records.community_digest(connection, task.part_id),
-            )
-        else:
-            results.replace(connection, task.part_id, None)
-            runs.record_result(connection, task.part_id, problems=result.problems)
+        if laid is not None and _is_stored(connection, task.part_id, laid, digest):
+            return
+        results.replace(connection, task.part_id, laid)
+        runs.record_result(connection, task.part_id, **result)
+
+
+def _is_stored(connection: Connection, part_id: int, laid: Laid, digest: str | None) -> bool:
+    """Return whether the part was computed to the same, and nobody has touched it since."""
+    return laid.digest == digest == records.community_digest(connection, part_id)
 
 
 def _hand_out(waiting: list[Task], workers: Workers) -> list[Task]:

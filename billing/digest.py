@@ -6,20 +6,21 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
 
-def community_digest(records: Iterable[Sequence[object]]) -> str:
-    """Return the SHA-256 over all that a run made of a community, as hex.
+def records_digest(records: Iterable[str]) -> str:
+    """Return the SHA-256 over records of one kind, in their order, as hex."""
+    return hashlib.sha256("\n".join(records).encode()).hexdigest()
 
-    `records` are the usages, statements, shares, bills and lines, each a row of values. No code,
-    name or JSON text holds a control character, so no two rows read alike.
+
+def community_digest(kinds: Mapping[str, str]) -> str:
+    """Return the digest over all that a run made of a community, as hex.
+
+    `kinds` are the digests of its usages, statements, shares, bills and lines, by their names.
     """
-    digest = hashlib.sha256()
-    for record in records:
-        texts = ["" if value is None else str(value) for value in record]
-        digest.update("\x1f".join(texts).encode() + b"\n")
-    return digest.hexdigest()
+    lines = "".join(f"{kind} {digest}\n" for kind, digest in sorted(kinds.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def run_digest(communities: Iterable[tuple[str, str]]) -> str:

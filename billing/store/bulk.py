@@ -1,44 +1,120 @@
-"""Insert many rows at once, past what SQLAlchemy does for each of them."""
+"""Write many rows at once, in columns, past what SQLAlchemy does for each of them.
+
+SQLite takes them by one `executemany`, PostgreSQL by COPY, whose text is made a column at a time:
+what a value looks like is asked of its column, what needs escaping is looked for once.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect, Table
+    from sqlalchemy import Column, Connection, Table
 
-    Processor = Callable[[Any], Any]
+BLOCK = 2048
+"""Rows that are sent to PostgreSQL in one piece."""
+NULL = r"\N"
+
+_SPECIAL = "\\\t\n\r"
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def insert_rows(
     connection: Connection,
     table: Table,
-    columns: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
+    names: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
 ) -> None:
-    """Insert `rows`, each the values of `columns` in their order, into `table`."""
-    if not rows:
+    """Insert `rows`, each the values of the columns `names` in their order, into `table`."""
+    if columns := list(zip(*rows, strict=True)):
+        insert_columns(connection, table, dict(zip(names, columns, strict=True)))
+
+
+def insert_columns(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
+) -> None:
+    """Insert into `table` the rows whose values `columns` hold, each as long as the others."""
+    if not any(columns.values()):
         return
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, columns)
+    else:
+        _execute_many(connection, table, columns)
+
+
+def _execute_many(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
+) -> None:
     dialect = connection.dialect
-    statement = insert(table).inline().compile(dialect=dialect, column_keys=columns)
+    statement = insert(table).inline().compile(dialect=dialect, column_keys=list(columns))
     if list(statement.positiontup or ()) != list(columns):
         raise RuntimeError(f"{dialect.name} does not take the columns of {table.name} in order")
-    processors = [_processor(table, name, dialect) for name in columns]
-    if any(processors):
-        rows = [
-            tuple(
-                value if process is None else process(value)
-                for process, value in zip(processors, row, strict=True)
-            )
-            for row in rows
-        ]
-    connection.exec_driver_sql(str(statement), rows)
+    bound = [
+        values
+        if (process := table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) is None
+        else _each(values, process)
+        for name, values in columns.items()
+    ]
+    connection.exec_driver_sql(str(statement), list(zip(*bound, strict=True)))
 
 
-def _processor(table: Table, column: str, dialect: Dialect) -> Processor | None:
-    """Return what a column's type does to a value before the driver gets it, if anything."""
-    return table.c[column].type.dialect_impl(dialect).bind_processor(dialect)
+def _each(values: Sequence[Any], process: Callable[[Any], Any]) -> list[Any]:
+    """Return what `process` makes of each value; of the same one, once: times repeat."""
+    made = {value: process(value) for value in set(values)}
+    return [made[value] for value in values]
+
+
+def _copy(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    names = ", ".join(map(quote, columns))
+    statement = f"COPY {quote(table.name)} ({names}) FROM STDIN"
+    texts = [_texts(table.c[name], values) for name, values in columns.items()]
+    cursor: Any = connection.connection.cursor()
+    try:
+        cursor.execute(statement, stream=_blocks(texts))  # a parameter that only pg8000 has
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError(statement, None, error) from error
+    finally:
+        cursor.close()
+
+
+def _blocks(texts: Sequence[Sequence[str]]) -> Iterator[str]:
+    rows = map("\t".join, zip(*texts, strict=True))
+    while block := list(islice(rows, BLOCK)):
+        yield "\n".join(block) + "\n"
+
+
+def _texts(column: Column[Any], values: Sequence[Any]) -> Sequence[str]:
+    """Return `values` as COPY reads them (PostgreSQL's manual, COPY, "Text Format")."""
+    if None not in values:
+        return _written(column, values)
+    there = iter(_written(column, [value for value in values if value is not None]))
+    return [NULL if value is None else next(there) for value in values]
+
+
+def _written(column: Column[Any], values: Sequence[Any]) -> Sequence[str]:
+    match values[0] if values else None:
+        case bool():
+            return ["t" if value else "f" for value in values]
+        case int():
+            return list(map(int.__repr__, values))
+        case str():
+            return _escaped(values)
+        case datetime() if any(value.tzinfo is None for value in values):
+            raise ValueError(f"{column} is given a time that has no time zone")
+        case _:
+            return _each(values, str)
+
+
+def _escaped(values: Sequence[str]) -> Sequence[str]:
+    whole = "".join(values)
+    if any(special in whole for special in _SPECIAL):
+        return [value.translate(_ESCAPES) for value in values]
+    return values

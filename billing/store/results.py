@@ -1,46 +1,89 @@
-"""What a run made of a community, in the database: usages, statements, shares, bills and lines."""
+"""What a run made of a community, in the database: usages, statements, shares, bills and lines.
+
+It is laid out in columns before the transaction begins, with the digest over them, so that nobody
+waits for the database's lock longer than the writing takes.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Table, delete, select
 
 from billing import tables
-from billing.canonical import evidence_json
+from billing.apportionment import key_documents
+from billing.canonical import canonical_json, evidence_json
+from billing.digest import community_digest
 from billing.evidence import usage_evidence
-from billing.store.bulk import insert_rows
+from billing.store import records
+from billing.store.bulk import insert_columns
+from billing.store.records import PLACES
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from billing.measuring import UsageKey
     from billing.run import Computed
+    from billing.store.records import Columns
+    from meters.usage import Usage
 
-PLACES = 10**6
-"""A community run holds at most this many bills, usages and statements each."""
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What a run made of a community as rows of each table, in columns, and its digest."""
+
+    columns: Mapping[Table, Columns]
+    digest: str
 
 
-def replace(connection: Connection, community_run_id: int, computed: Computed | None) -> None:
-    """Store `computed` in place of what an earlier computation of the same run left."""
-    _delete(connection, community_run_id)
-    if computed is None:
-        return
+def lay_out(community_run_id: int, computed: Computed) -> Laid:
+    """Return `computed` as it is to be stored for a community's run."""
     made = max(len(computed.usages), len(computed.statements), len(computed.bills))
     if made >= PLACES:
         raise ValueError(f"{made} usages or bills of one community do not fit; split it in two")
     base = community_run_id * PLACES
-    usage_ids = {key: base + place for place, key in enumerate(computed.usages, start=1)}
-    statement_ids = {
-        each.statement.pool: base + place for place, each in enumerate(computed.statements, start=1)
+    usages = _usages(computed, base, community_run_id)
+    statements = _statements(computed, base, community_run_id)
+    shares = _shares(computed, base)
+    bills = _bills(computed, base, community_run_id)
+    lines = _lines(computed, base)
+    registry = computed.registry
+    points = {each.id: each.code for each in registry.points}
+    units = {each.id: each.code for each in registry.units}
+    accounts = {bill.account.id: bill.account.code for bill in computed.bills}
+    tariffs = {
+        version.id: version.tariff.digest
+        for versions in registry.tariffs.values()
+        for version in versions
     }
-    _insert_usages(connection, computed, community_run_id, usage_ids)
-    _insert_statements(connection, computed, community_run_id, statement_ids)
-    _insert_shares(connection, computed, statement_ids)
-    _insert_bills(connection, computed, community_run_id)
-    _insert_lines(connection, computed, base, usage_ids, statement_ids)
+    pools = {each.id: (each.pool.id, each.pool.digest) for each in registry.pools}
+    digest = community_digest(
+        {
+            "usage": records.usages(usages, points),
+            "statement": records.statements(statements, pools, tariffs),
+            "share": records.shares(shares, units, base),
+            "bill": records.bills(bills, accounts, units, base),
+            "line": records.lines(lines, tariffs, base),
+        }
+    )
+    columns = {
+        tables.usage: usages,
+        tables.statement: statements,
+        tables.share: shares,
+        tables.bill: bills,
+        tables.bill_line: lines,
+    }
+    return Laid(columns, digest)
+
+
+def replace(connection: Connection, community_run_id: int, laid: Laid | None) -> None:
+    """Store what is `laid` out in place of what an earlier computation of the same run left."""
+    _delete(connection, community_run_id)
+    if laid is not None:
+        for table, columns in laid.columns.items():
+            insert_columns(connection, table, columns)
 
 
 def date_bills(
@@ -75,142 +118,115 @@ def revenue_of_bills(
 
 
 def _delete(connection: Connection, community_run_id: int) -> None:
-    for child, parent, key in (
-        (tables.bill_line, tables.bill, "bill_id"),
-        (tables.share, tables.statement, "statement_id"),
+    first, after = community_run_id * PLACES, (community_run_id + 1) * PLACES
+    for column in (
+        tables.bill_line.c.bill_id,
+        tables.share.c.statement_id,
+        tables.bill.c.id,
+        tables.statement.c.id,
+        tables.usage.c.id,
     ):
-        mine = select(parent.c.id).where(parent.c.community_run_id == community_run_id)
-        connection.execute(delete(child).where(child.c[key].in_(mine)))
-    for table in (tables.bill, tables.statement, tables.usage):
-        connection.execute(delete(table).where(table.c.community_run_id == community_run_id))
+        connection.execute(delete(column.table).where(column > first, column < after))
 
 
-def _insert_usages(
-    connection: Connection,
-    computed: Computed,
-    community_run_id: int,
-    ids: dict[UsageKey, int],
-) -> None:
+def _usages(computed: Computed, base: int, community_run_id: int) -> Columns:
     points = {point.code: point.id for point in computed.registry.points}
-    columns = (
-        *("id", "community_run_id", "point_id", "register"),
-        *("start", "end", "quantity", "unit", "evidence"),
-    )
-    rows = [
-        (
-            ids[key],
-            community_run_id,
-            points[usage.point],
-            usage.register,
-            usage.interval.start,
-            usage.interval.end,
-            to_scaled(usage.quantity),
-            usage.unit,
-            evidence_json(usage_evidence(usage)),
-        )
-        for key, usage in computed.usages.items()
-        if usage.quantity is not None
-    ]
-    insert_rows(connection, tables.usage, columns, rows)
+    usages = list(computed.usages.values())
+    return {
+        "id": range(base + 1, base + 1 + len(usages)),
+        "community_run_id": [community_run_id] * len(usages),
+        "point_id": [points[each.point] for each in usages],
+        "register": [each.register for each in usages],
+        "start": [each.interval.start for each in usages],
+        "end": [each.interval.end for each in usages],
+        "quantity": [_billed(each) for each in usages],
+        "unit": [each.unit for each in usages],
+        "evidence": [evidence_json(usage_evidence(each)) for each in usages],
+    }
 
 
-def _insert_statements(
-    connection: Connection, computed: Computed, community_run_id: int, ids: dict[str, int]
-) -> None:
-    columns = (
-        *("id", "community_run_id", "pool_version_id", "tariff_version_id"),
-        *("quantity", "unit", "amount", "evidence"),
-    )
-    rows = [
-        (
-            ids[each.statement.pool],
-            community_run_id,
-            each.version.id,
-            each.tariff_version_id,
-            each.statement.supply.quantity,
-            each.statement.supply.unit,
-            each.statement.supply.amount,
-            evidence_json(each.evidence),
-        )
-        for each in computed.statements
-    ]
-    insert_rows(connection, tables.statement, columns, rows)
+def _billed(usage: Usage) -> int:
+    if usage.quantity is None:
+        raise ValueError(f"the usage of {usage.point} is blocked; its community must be parked")
+    return to_scaled(usage.quantity)
 
 
-def _insert_shares(connection: Connection, computed: Computed, ids: dict[str, int]) -> None:
-    units = {unit.code: unit.id for unit in computed.registry.units}
-    columns = (
-        *("statement_id", "position", "unit_id", "payer", "vacant", "key"),
-        *("quantity", "amount", "odd_quantity", "odd_amount"),
-    )
-    rows = [
-        (
-            ids[each.statement.pool],
-            position,
-            None if share.unit is None else units[share.unit],
-            share.payer.value,
-            share.vacant,
-            share.key,
-            share.quantity,
-            share.amount,
-            share.odd_quantity,
-            share.odd_amount,
-        )
-        for each in computed.statements
+def _statements(computed: Computed, base: int, community_run_id: int) -> Columns:
+    made = computed.statements
+    return {
+        "id": range(base + 1, base + 1 + len(made)),
+        "community_run_id": [community_run_id] * len(made),
+        "pool_version_id": [each.version.id for each in made],
+        "tariff_version_id": [each.tariff_version_id for each in made],
+        "quantity": [each.statement.supply.quantity for each in made],
+        "unit": [each.statement.supply.unit for each in made],
+        "amount": [each.statement.supply.amount for each in made],
+        "keys": [canonical_json(key_documents(each.statement.keys)) for each in made],
+        "evidence": [evidence_json(each.evidence) for each in made],
+    }
+
+
+def _shares(computed: Computed, base: int) -> Columns:
+    units: dict[str | None, int | None] = {unit.code: unit.id for unit in computed.registry.units}
+    units[None] = None
+    made = [
+        (base + place, position, share)
+        for place, each in enumerate(computed.statements, start=1)
         for position, share in enumerate(each.statement.shares)
     ]
-    insert_rows(connection, tables.share, columns, rows)
+    shares = [share for _, _, share in made]
+    return {
+        "statement_id": [statement_id for statement_id, _, _ in made],
+        "position": [position for _, position, _ in made],
+        "unit_id": [units[each.unit] for each in shares],
+        "payer": [each.payer.value for each in shares],
+        "vacant": [each.vacant for each in shares],
+        "key": [each.key for each in shares],
+        "rest_key": [each.rest_key for each in shares],
+        "quantity": [each.quantity for each in shares],
+        "amount": [each.amount for each in shares],
+        "odd_quantity": [each.odd_quantity for each in shares],
+        "odd_amount": [each.odd_amount for each in shares],
+        "carried": [each.carried for each in shares],
+    }
 
 
-def _insert_bills(connection: Connection, computed: Computed, community_run_id: int) -> None:
-    registry = computed.registry
-    columns = (
-        *("id", "community_run_id", "account_id", "unit_id"),
-        *("number", "period", "total", "currency"),
-    )
-    rows = [
-        (
-            community_run_id * PLACES + place,
-            community_run_id,
-            bill.account.id,
-            bill.unit.id,
-            bill.number,
-            registry.period.key,
-            bill.total,
-            registry.currency,
-        )
-        for place, bill in enumerate(computed.bills, start=1)
-    ]
-    insert_rows(connection, tables.bill, columns, rows)
+def _bills(computed: Computed, base: int, community_run_id: int) -> Columns:
+    bills, registry = computed.bills, computed.registry
+    return {
+        "id": range(base + 1, base + 1 + len(bills)),
+        "community_run_id": [community_run_id] * len(bills),
+        "account_id": [each.account.id for each in bills],
+        "unit_id": [each.unit.id for each in bills],
+        "number": [each.number for each in bills],
+        "period": [registry.period.key] * len(bills),
+        "total": [each.total for each in bills],
+        "currency": [registry.currency] * len(bills),
+    }
 
 
-def _insert_lines(
-    connection: Connection,
-    computed: Computed,
-    base: int,
-    usages: dict[UsageKey, int],
-    statements: dict[str, int],
-) -> None:
-    columns = (
-        *("bill_id", "position", "charge", "revenue", "quantity", "unit", "amount"),
-        *("tariff_version_id", "usage_id", "statement_id", "share", "evidence"),
-    )
-    rows = [
-        (
-            base + place,
-            position,
-            line.charge,
-            line.revenue,
-            line.quantity,
-            line.unit,
-            line.amount,
-            line.tariff_version_id,
-            None if line.usage is None else usages[line.usage],
-            None if line.share is None else statements[line.share[0]],
-            None if line.share is None else line.share[1],
-            evidence_json(line.evidence),
-        )
-        for place, bill in enumerate(computed.bills, start=1)
-        for position, line in enumerate(bill.lines, start=1)
-    ]
-    insert_rows(connection, tables.bill_line, columns, rows)
+def _lines(computed: Computed, base: int) -> Columns:
+    usages = {key: base + place for place, key in enumerate(computed.usages, start=1)}
+    statements = {
+        each.statement.pool: base + place for place, each in enumerate(computed.statements, start=1)
+    }
+    lines = [line for bill in computed.bills for line in bill.lines]
+    shares = [line.share for line in lines]
+    return {
+        "bill_id": [
+            base + place for place, bill in enumerate(computed.bills, start=1) for _ in bill.lines
+        ],
+        "position": [
+            position for bill in computed.bills for position in range(1, len(bill.lines) + 1)
+        ],
+        "charge": [each.charge for each in lines],
+        "revenue": [each.revenue for each in lines],
+        "quantity": [each.quantity for each in lines],
+        "unit": [each.unit for each in lines],
+        "amount": [each.amount for each in lines],
+        "tariff_version_id": [each.tariff_version_id for each in lines],
+        "usage_id": [None if each.usage is None else usages[each.usage] for each in lines],
+        "statement_id": [None if share is None else statements[share[0]] for share in shares],
+        "share": [None if share is None else share[1] for share in shares],
+        "evidence": [evidence_json(each.evidence) for each in lines],
+    }

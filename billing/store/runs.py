@@ -128,18 +128,19 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
     return Run(**row._asdict(), communities=communities)
 
 
-def lock_part(connection: Connection, run_id: int, part_id: int) -> str:
-    """Keep a run from going on, and others from its part, until the end; return the run's state.
+def lock_part(connection: Connection, run_id: int, part_id: int) -> tuple[str, str | None]:
+    """Keep a run from going on, and others from its part, until the transaction ends.
 
-    Parts of one run can be written side by side.
+    Return the state of the run, and the digest of the part if it is computed. Parts of one run can
+    be written side by side.
     """
     run, part = tables.bill_run, tables.community_run
     query = select(run.c.state).where(run.c.id == run_id).with_for_update(read=True)
     state = connection.scalar(query)
     if state is None:
         raise UnknownRunError(f"there is no bill run {run_id}")
-    connection.execute(select(part.c.id).where(part.c.id == part_id).with_for_update())
-    return str(state)
+    mine = select(part.c.digest).where(part.c.id == part_id).with_for_update()
+    return str(state), connection.execute(mine).scalar_one()
 
 
 def assert_state(run_id: int, state: str, step: str, *states: str) -> None:
