@@ -4,78 +4,71 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import Field
 
 from billing import canonical
+from billing.calendar import Calendar
 from billing.fields import (
     MEDIUM_UNITS,
     Day,
     Medium,
-    Money,
     Name,
     NotEmpty,
+    NotNegative,
     Quantity,
     Title,
     Version,
 )
-from billing.money import OverflowInMoneyError, Rounding, from_fen, to_fen
-from billing.rating.charge import Charge, Counts
+from billing.formula.vocabulary import Vocabulary
+from billing.money import Rounding
+from billing.rating.bounds_of_lines import Cap, Minimum
+from billing.rating.categories import Categories
+from billing.rating.charge import Charge, Units
+from billing.rating.custom import Custom
+from billing.rating.demand import Demand
+from billing.rating.discount import Discount
+from billing.rating.example import Example
 from billing.rating.fixed import Fixed
+from billing.rating.packages import Packages
 from billing.rating.per_area import PerArea
+from billing.rating.per_count import PerCount
 from billing.rating.per_unit import PerUnit
 from billing.rating.percentage import Percentage
-from billing.rating.proration import NOMINAL_DAYS, Proration
-from billing.rating.rate import ROUNDING, rate, total
+from billing.rating.proof import failing_examples
+from billing.rating.proration import Proration
+from billing.rating.rate import ROUNDING
 from billing.rating.steps import Steps
-from billing.rating.subjects import AREA, Needs, Subjects
+from billing.rating.subjects import Needs
+from billing.rating.tax import Tax
+from billing.rating.time_of_use import TimeOfUse
+from billing.rating.time_of_use_steps import TimeOfUseSteps
+from billing.rating.volume import Volume
 from meters.definition import Definition, DefinitionError, Problem, read_document, validate
-from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from decimal import Decimal
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-AnyCharge = Annotated[PerUnit | Steps | Fixed | PerArea | Percentage, Field(discriminator="kind")]
-
-AREA_UNIT = "m2"
-PERIOD_UNIT = "month"
-
-
-_ONE_REGISTER: TypeAdapter[Decimal] = TypeAdapter(Quantity)
-
-
-def _by_register(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value
-    try:
-        return {"": _ONE_REGISTER.validate_python(value)}
-    except ValidationError as error:
-        raise ValueError(str(error.errors()[0]["ctx"]["error"])) from error
-
-
-def _as_written(value: dict[str, Any]) -> Any:
-    return value.get("", value)
-
-
-ByRegister = Annotated[
-    dict[str, Quantity], BeforeValidator(_by_register), PlainSerializer(_as_written)
+AnyCharge = Annotated[
+    PerUnit
+    | Steps
+    | Volume
+    | Categories
+    | Packages
+    | TimeOfUse
+    | TimeOfUseSteps
+    | Demand
+    | Fixed
+    | PerArea
+    | PerCount
+    | Percentage
+    | Minimum
+    | Cap
+    | Discount
+    | Custom,
+    Field(discriminator="kind"),
 ]
-"""`5000` where the tariff reads one register, else `{ import_energy_t1 = 3000, … }`."""
-
-
-class Example(Definition):
-    """A worked example: what a subject uses and has, and what it must be billed.
-
-    `usage`: in the period; `before`: in the year before the period, 0 unless said; `area` in m²;
-    `expect`: the total; `charges`: amounts of single charges, by name.
-    """
-
-    usage: ByRegister | None = None
-    before: ByRegister | None = None
-    area: Quantity | None = None
-    expect: Money
-    charges: dict[str, Money] | None = None
+"""Every kind of charge."""
 
 
 class Tariff(Definition):
@@ -91,6 +84,10 @@ class Tariff(Definition):
     rounding: Rounding = Rounding()
     proration: Proration | None = None
     """How a part of a month is counted; by its days unless said."""
+    assume: dict[Name, Annotated[Quantity, NotNegative]] | None = None
+    """Attributes to take for units of which they are not known; others block a unit's lines."""
+    calendar: Calendar | None = None
+    taxes: Annotated[tuple[Tax, ...] | None, Field(alias="tax")] = None
     charges: Annotated[tuple[AnyCharge, ...], Field(alias="charge"), NotEmpty]
     examples: Annotated[tuple[Example, ...], Field(alias="example"), NotEmpty]
 
@@ -99,7 +96,7 @@ class Tariff(Definition):
         """What every subject must have for this tariff to be rated."""
         needs = Needs()
         for charge in self.charges:
-            needs |= charge.needs
+            needs |= charge.needs | Needs(classes=charge.classes is not None)
         return needs
 
     @property
@@ -113,15 +110,19 @@ class Tariff(Definition):
 
     def unit(self, charge: Charge) -> str:
         """Return the unit that the quantity of `charge` counts in."""
-        match charge.counts:
-            case Counts.USE:
-                return MEDIUM_UNITS[self.medium] if self.medium else ""
-            case Counts.AREA:
-                return AREA_UNIT
-            case Counts.MONTHS:
-                return PERIOD_UNIT
-            case Counts.MONEY:
-                return self.currency
+        return charge.unit(Units(MEDIUM_UNITS[self.medium] if self.medium else "", self.currency))
+
+    @property
+    def tax_names(self) -> tuple[str, ...]:
+        return tuple(tax.name for tax in self.taxes or ())
+
+    def tax_of(self, name: str) -> Tax:
+        """Return the tax profile `name`."""
+        return next(tax for tax in self.taxes or () if tax.name == name)
+
+    def vocabulary(self, earlier: tuple[str, ...]) -> Vocabulary:
+        """Return what a formula after the charges `earlier` may name."""
+        return Vocabulary(self.medium, earlier)
 
 
 def load_tariff(path: Path) -> Tariff:
@@ -136,7 +137,7 @@ def parse_tariff(document: dict[str, Any], source: str) -> Tariff:
     example that gives another amount than it expects.
     """
     tariff = validate(Tariff, document, source)
-    problems = list(_contradictions(tariff, source)) or list(_failing_examples(tariff, source))
+    problems = list(_contradictions(tariff, source)) or list(failing_examples(tariff, source))
     if problems:
         raise DefinitionError(problems)
     return tariff
@@ -150,90 +151,52 @@ def _contradictions(tariff: Tariff, source: str) -> Iterator[Problem]:
             yield Problem(source, f"{where}.name", f"{charge.name!r} names an earlier charge too")
         if charge.name == ROUNDING:
             yield Problem(source, f"{where}.name", f"{ROUNDING!r} is the name of the rounding line")
-        for name in charge.of_charges:
-            if name not in earlier:
-                yield Problem(
-                    source, f"{where}.of", f"{name!r} is no earlier charge; earlier are {earlier}"
-                )
-        if len(set(charge.of_charges)) < len(charge.of_charges):
-            yield Problem(source, f"{where}.of", "names a charge twice")
+        for key, what in charge.problems(tariff.vocabulary(tuple(earlier))):
+            yield Problem(source, f"{where}.{key}", what)
+        if charge.tax is not None and charge.tax not in tariff.tax_names:
+            yield Problem(source, f"{where}.tax", f"the tariff has no tax {charge.tax!r}; add it")
+        yield from _bands_without_calendar(tariff, charge, source, where)
         earlier.append(charge.name)
-    if tariff.needs.metered and tariff.medium is None:
+    yield from _contradictions_of_taxes(tariff, source, earlier)
+    needs = tariff.needs
+    if needs.metered and tariff.medium is None:
         yield Problem(
             source, "medium", "is missing: a charge reads a register, so say of which medium"
         )
+    if tariff.calendar is not None and not needs.bands:
+        yield Problem(source, "calendar", "no charge reads use by band; leave it out")
+    if excess := sorted(set(tariff.assume or {}) - needs.attributes):
+        yield Problem(source, "assume", f"no charge reads {excess[0]!r}; leave it out")
 
 
-def _failing_examples(tariff: Tariff, source: str) -> Iterator[Problem]:
-    for number, example in enumerate(tariff.examples, start=1):
-        where = f"example[{number}]"
-        misfits = list(_misfits(tariff, example, source, where))
-        yield from misfits or _differences(tariff, example, source, where)
-
-
-def _misfits(tariff: Tariff, example: Example, source: str, where: str) -> Iterator[Problem]:
-    """Return what the example does not give although the tariff needs it, or the reverse."""
-    needs = tariff.needs
-    names = set(example.charges or {})
-    if unknown := sorted(names - {charge.name for charge in tariff.charges} - {ROUNDING}):
-        yield Problem(source, f"{where}.charges", f"no charge has the name {unknown[0]!r}")
-    given = frozenset(_registers(example.usage, needs.registers))
-    if given != needs.registers:
+def _bands_without_calendar(
+    tariff: Tariff, charge: Charge, source: str, where: str
+) -> Iterator[Problem]:
+    if not charge.needs.bands:
+        return
+    if tariff.calendar is None:
+        what = "reads use by band, and the tariff has no calendar; add one"
+        yield Problem(source, f"{where}.register", what)
+        return
+    priced = frozenset(label.band for label in charge.labels if label.band is not None)
+    if priced != tariff.calendar.bands:
         yield Problem(
             source,
-            f"{where}.usage",
-            "must give the use of each register that the tariff reads",
-            expected=", ".join(sorted(needs.registers)) or "none",
-            actual=", ".join(sorted(given)) or "none",
+            where,
+            "must have a price for each band of the calendar, and for no other",
+            expected=", ".join(sorted(tariff.calendar.bands)),
+            actual=", ".join(sorted(priced)),
         )
-    if excess := sorted(set(_registers(example.before, needs.registers)) - needs.year_to_date):
-        yield Problem(
-            source, f"{where}.before", f"no yearly steps read {excess[0] or 'a register'!r}"
-        )
-    reads_area = AREA in needs.attributes
-    if reads_area != (example.area is not None):
-        what = "is missing: a charge is per m²" if reads_area else "no charge is per m²"
-        yield Problem(source, f"{where}.area", what)
 
 
-def _differences(tariff: Tariff, example: Example, source: str, where: str) -> Iterator[Problem]:
-    try:
-        lines = rate(tariff, _subject(example, tariff.needs))
-    except OverflowInMoneyError as error:
-        yield Problem(source, where, str(error))
-        return
-    amounts = {line.charge: int(line.amount[0]) for line in lines}
-    for name, expected in (example.charges or {}).items():
-        actual = amounts.get(name, 0)
-        if actual != to_fen(expected):
-            yield _difference(source, f"{where}.charges.{name}", expected, actual)
-    actual = int(total(lines)[0])
-    if actual != to_fen(example.expect):
-        yield _difference(source, f"{where}.expect", example.expect, actual)
-
-
-def _difference(source: str, where: str, expected: Decimal, actual: int) -> Problem:
-    return Problem(
-        source,
-        where,
-        "the tariff gives another amount; correct the example or the charges",
-        expected=str(from_fen(to_fen(expected))),
-        actual=str(from_fen(actual)),
-    )
-
-
-def _subject(example: Example, needs: Needs) -> Subjects:
-    before = dict.fromkeys(needs.year_to_date, 0)
-    before |= _registers(example.before, needs.registers)
-    return Subjects.one(
-        period_days=NOMINAL_DAYS,
-        use=_registers(example.usage, needs.registers),
-        before_year=before,
-        attributes={} if example.area is None else {AREA: to_scaled(example.area)},
-    )
-
-
-def _registers(given: Mapping[str, Decimal] | None, registers: frozenset[str]) -> dict[str, int]:
-    """Return scaled quantities by register; a bare number is that of the only register."""
-    only = next(iter(registers)) if len(registers) == 1 else ""
-    return {name or only: to_scaled(value) for name, value in (given or {}).items()}
+def _contradictions_of_taxes(
+    tariff: Tariff, source: str, charges: Sequence[str]
+) -> Iterator[Problem]:
+    taken = [*charges, ROUNDING]
+    for number, tax in enumerate(tariff.taxes or (), start=1):
+        where = f"tax[{number}]"
+        if tax.name in taken:
+            yield Problem(source, f"{where}.name", f"{tax.name!r} names another line or tax too")
+        if all(charge.tax != tax.name for charge in tariff.charges):
+            yield Problem(source, where, "no charge names it; leave it out")
+        taken.append(tax.name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from billing.money import Column
+    from billing.rating.charge import Parts
     from billing.rating.rate import ChargeColumns
 
 
@@ -71,18 +72,36 @@ def read_inputs(document: Mapping[str, Any]) -> Subjects:
 def parts(line: ChargeColumns) -> Iterator[list[dict[str, Any]]]:
     """Yield the quantities at prices that each row of a line came apart into.
 
-    A part that is still to be divided, as for a part of a month, says by what.
+    A part that is still to be divided, as for a part of a month, says by what; one whose bound the
+    file does not say, as with wider steps for many persons, says up to where it goes.
     """
-    prices = [plain(from_price(price)) for price in line.parts.price.tolist()]
-    if line.parts.divisor is None:
-        divisors: Iterable[dict[str, int]] = itertools.repeat({}, len(line.amount))
-    else:
-        divisors = ({"divisor": divisor} for divisor in line.parts.divisor.tolist())
-    for quantities, divided in zip(line.parts.quantity.tolist(), divisors, strict=True):
+    prices = [{"price": plain(from_price(price))} for price in line.parts.price.tolist()]
+    more = zip(_divisors(line.parts), _bounds(line.parts), strict=True)
+    for quantities, (divided, bounds) in zip(line.parts.quantity.tolist(), more, strict=True):
         yield [
-            {"quantity": quantity_text(quantity), "price": price, **divided}
-            for quantity, price in zip(quantities, prices, strict=True)
+            {"quantity": quantity_text(quantity), **price, **bound, **divided}
+            for quantity, price, bound in zip(quantities, prices, bounds, strict=True)
         ]
+
+
+def _divisors(parts: Parts) -> Iterable[dict[str, int]]:
+    if parts.divisor is None:
+        return itertools.repeat({}, len(parts.quantity))
+    return [{"divisor": divisor} for divisor in parts.divisor.tolist()]
+
+
+def _bounds(parts: Parts) -> Iterable[list[dict[str, str]]]:
+    """Return for each row what each part says of its bound."""
+    count, width = parts.quantity.shape
+    if parts.until is None:
+        return itertools.repeat([{}] * width, count)
+    columns = [
+        itertools.repeat({}, count)
+        if bound is None
+        else [{"until": quantity_text(row)} for row in np.broadcast_to(bound, count).tolist()]
+        for bound in parts.until
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _texts(columns: Mapping[str, Column]) -> dict[str, list[str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from billing.fields import Name, NotNegative, Quantity, UnitPrice
 from billing.money import Direction, multiply, round_quotient, to_price
-from billing.rating.charge import Charge, Counts, Parts
+from billing.rating.charge import Charge, Parts
 from billing.rating.subjects import Needs
 from meters.quantity import PER_UNIT, to_scaled
 
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from billing.money import Column
-    from billing.rating.charge import Inputs
+    from billing.rating.charge import Inputs, Units
 
 
 class PerUnit(Charge):
     """`price` for each unit that `register` counted; of `share` of the use, where stated."""
-
-    counts: ClassVar[Counts] = Counts.USE
 
     kind: Literal["per-unit"]
     register_name: Annotated[Name, Field(alias="register")]
@@ -32,6 +30,9 @@ class PerUnit(Charge):
     @property
     def needs(self) -> Needs:
         return Needs(registers=frozenset({self.register_name}))
+
+    def unit(self, units: Units) -> str:
+        return units.use
 
     def parts(self, inputs: Inputs) -> Parts:
         quantity = inputs.subjects.use_of(self.register_name)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from billing.fields import Name, NotEmpty, Percent
-from billing.money import MONEY_SCALE, add, multiply, to_factor
-from billing.rating.charge import Charge, Counts, Parts
-from meters.quantity import SCALE
+from billing.money import multiply, to_factor
+from billing.rating.charge import Charge, Parts
+from billing.rating.of_lines import QUANTITY_PER_FEN
 
 if TYPE_CHECKING:
-    from billing.rating.charge import Inputs
+    from billing.rating.charge import Inputs, Units
 
 
 class Percentage(Charge):
     """`percent` of the sum of the charges named in `of`; a negative one is a rebate."""
-
-    counts: ClassVar[Counts] = Counts.MONEY
 
     kind: Literal["percentage"]
     of: Annotated[tuple[Name, ...], NotEmpty]
@@ -26,9 +24,9 @@ class Percentage(Charge):
     def of_charges(self) -> tuple[str, ...]:
         return self.of
 
+    def unit(self, units: Units) -> str:
+        return units.money
+
     def parts(self, inputs: Inputs) -> Parts:
-        base = inputs.billed[self.of[0]]
-        for name in self.of[1:]:
-            base = add(base, inputs.billed[name])
-        quantity = multiply(base, 10 ** (SCALE - MONEY_SCALE))
+        quantity = multiply(inputs.sum_of(self.of), QUANTITY_PER_FEN)
         return Parts.of([quantity], [to_factor(self.percent)])

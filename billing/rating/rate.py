@@ -11,9 +11,16 @@ import numpy as np
 from billing.money import MONEY_SCALE, UNROUNDED_PER_FEN, Column, Place, add, multiply, subtract
 from billing.rating.charge import Inputs, Parts
 from billing.rating.exact import Exact
+from billing.rating.of_lines import QUANTITY_PER_FEN, of_money
+from billing.rating.tax import TaxColumns, stated, summed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
     from billing.money import Rounding
+    from billing.rating.charge import Charge
     from billing.rating.subjects import Subjects
     from billing.tariff import Tariff
 
@@ -27,7 +34,8 @@ class ChargeColumns:
 
     `quantity`: int64[n], 10⁻⁴ of `unit` (`kWh`, `m3`, `m2`, `month` or the currency);
     `amount`: int64[n], fen; `parts`: quantity int64[n, k] at price int64[k], one column a step;
-    `exact`: what was rounded.
+    `exact`: what was rounded; `applies`: bool[n], which rows have this line at all, None for all;
+    `tax`: what tax the line states.
     """
 
     charge: str
@@ -37,6 +45,8 @@ class ChargeColumns:
     amount: Column
     parts: Parts
     exact: Exact
+    applies: npt.NDArray[np.bool_] | None = None
+    tax: TaxColumns | None = None
 
     def left_over(self, row: int) -> Fraction:
         """Return what rounding left over of a row, in the currency: exact minus billed.
@@ -53,25 +63,16 @@ def rate(tariff: Tariff, subjects: Subjects) -> tuple[ChargeColumns, ...]:
     Rounded by the tariff: at place "step" each part, at "line" each charge. At "bill" the lines are
     rounded to the fen, the exact total of all charges to the unit, and the difference is a last
     line named "rounding"; so amounts always sum to the total. Percentages are taken of the amounts
-    as billed. Raises `SubjectsError` for a missing column and `OverflowInMoneyError`.
+    as billed. Taxes that are added come after the charges. Raises `SubjectsError` for a missing
+    column, `FormulaBlockedError` for rows without a result, and `OverflowInMoneyError`.
     """
     lines: list[ChargeColumns] = []
     billed: dict[str, Column] = {}
     for charge in tariff.charges:
-        parts = charge.parts(Inputs(subjects, billed, tariff.counts_months_by))
-        exact, amount = _rounded(parts, tariff.rounding, subjects, charge.name)
-        billed[charge.name] = amount
-        lines.append(
-            ChargeColumns(
-                charge=charge.name,
-                revenue=charge.revenue,
-                unit=tariff.unit(charge),
-                quantity=parts.total_quantity(),
-                amount=amount,
-                parts=parts,
-                exact=exact,
-            )
-        )
+        line = _line(tariff, charge, subjects, billed)
+        billed[charge.name] = line.amount
+        lines.append(line)
+    lines += _tax_lines(tariff, lines)
     if tariff.rounding.place is Place.BILL:
         lines.append(_rounding_line(tariff, subjects, lines))
     return tuple(lines)
@@ -85,25 +86,70 @@ def total(lines: tuple[ChargeColumns, ...]) -> Column:
     return amount
 
 
+def _line(
+    tariff: Tariff, charge: Charge, subjects: Subjects, billed: dict[str, Column]
+) -> ChargeColumns:
+    inputs = Inputs(subjects, billed, tariff.counts_months_by, tariff.vocabulary(tuple(billed)))
+    parts = charge.parts(inputs)
+    applies = None
+    if charge.classes is not None:
+        applies = subjects.is_of(charge.classes)
+        parts = parts.only(applies)
+    carried = subjects.carried.get(charge.name) if charge.carries else None
+    exact, amount = _rounded(parts, tariff.rounding, carried)
+    if charge.adjusts:
+        applies = amount != 0
+    return ChargeColumns(
+        charge=charge.name,
+        revenue=charge.revenue,
+        unit=tariff.unit(charge),
+        quantity=parts.total_quantity(),
+        amount=amount,
+        parts=parts,
+        exact=exact,
+        applies=applies,
+        tax=None if charge.tax is None else stated(tariff.tax_of(charge.tax), amount),
+    )
+
+
 def _rounded(
-    parts: Parts, rounding: Rounding, subjects: Subjects, charge: str
+    parts: Parts, rounding: Rounding, carried: Sequence[Fraction] | None
 ) -> tuple[Exact, Column]:
     """Return what a line costs exactly, and its amount in fen."""
     if rounding.place is Place.STEP:
-        amount = np.zeros(subjects.count, dtype=np.int64)
+        amount = np.zeros(len(parts.quantity), dtype=np.int64)
         for column in parts.unrounded():
             amount = add(amount, rounding.amount(column, parts.divisor))
         return Exact(multiply(amount, UNROUNDED_PER_FEN)), amount
     if rounding.place is Place.BILL:
         rounding = rounding.to_fen_only()
-    exact = Exact(parts.total_unrounded(), parts.divisor, subjects.carried.get(charge))
+    exact = Exact(parts.total_unrounded(), parts.divisor, carried)
     return exact, exact.rounded(rounding)
+
+
+def _tax_lines(tariff: Tariff, lines: Sequence[ChargeColumns]) -> Iterator[ChargeColumns]:
+    """Yield a line for each tax that is added to what its charges cost."""
+    for tax in tariff.taxes or ():
+        amount = None if tax.included else summed(tax, [line.tax for line in lines])
+        if amount is None:
+            continue
+        parts = of_money(multiply(amount, QUANTITY_PER_FEN))
+        yield ChargeColumns(
+            charge=tax.name,
+            revenue=tax.name,
+            unit=tariff.currency,
+            quantity=parts.total_quantity(),
+            amount=amount,
+            parts=parts,
+            exact=Exact(parts.total_unrounded()),
+            applies=amount != 0,
+        )
 
 
 def _rounding_line(tariff: Tariff, subjects: Subjects, lines: list[ChargeColumns]) -> ChargeColumns:
     exact = Exact(np.zeros(subjects.count, dtype=np.int64))
     for line in lines:
-        exact += Exact(line.parts.total_unrounded(), line.parts.divisor)
+        exact += Exact(line.exact.numerator, line.exact.divisor)
     exact = Exact(exact.numerator, exact.divisor, subjects.carried.get(ROUNDING))
     billed = total(tuple(lines))
     return ChargeColumns(

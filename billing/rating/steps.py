@@ -1,116 +1,83 @@
-"""Graduated steps (阶梯): each block of the use at its own price, by month or over the year.
+"""Graduated steps (阶梯): each block of the use at its own price, by month, quarter or year.
 
-A step's quantity is `clip(end, lo, hi) − clip(start, lo, hi)` of the cumulative use. The first
-step has no lower and the last no upper bound, so the quantities always sum to the use, whatever its
-sign.
+Steps of a quarter or year go on from what was used in it before, so that months cumulate to it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import numpy as np
-from pydantic import AfterValidator, Field, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from billing.fields import Name, NotEmpty, NotNegative, Quantity, UnitPrice
-from billing.money import Column, add, subtract, to_price
-from billing.rating.charge import Charge, Counts, Parts
+from billing.fields import Name  # noqa: TC001 - pydantic reads it at run time
+from billing.money import to_price
+from billing.rating.blocks import StepList, step_quantities
+from billing.rating.charge import Charge, Label, Parts
 from billing.rating.subjects import Needs
-from meters.definition import Definition
+from billing.rating.widths import Widths, varying
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from billing.money import Column
+    from billing.rating.charge import Inputs, Units
+    from billing.rating.subjects import Subjects
 
-    from billing.rating.charge import Inputs
-
-
-class Step(Definition):
-    """One block: up to `until` (None: open) at `price`. Written `[until, price]` or `[price]`."""
-
-    until: Quantity | None = None
-    price: Annotated[UnitPrice, NotNegative]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_list(cls, data: Any) -> Any:
-        match data:
-            case [until, price]:
-                return {"until": until, "price": price}
-            case [price]:
-                return {"price": price}
-            case _:
-                raise ValueError(f"a step is [until, price], the last one [price]; got {data!r}")
-
-    @model_serializer
-    def _as_list(self) -> list[Any]:
-        return [self.price] if self.until is None else [self.until, self.price]
+Cycle = Literal["month", "quarter", "year"]
+"""What steps are counted over, from its start."""
 
 
-def _rising_and_open(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    floor = None
-    for number, step in enumerate(steps[:-1], start=1):
-        if step.until is None:
-            raise ValueError(f"step {number} has no bound; only the last step may be open")
-        if step.until <= (floor or 0):
-            above = f"the end of step {number - 1}, {floor}" if floor is not None else "0"
-            raise ValueError(f"step {number} ends at {step.until}, which is not above {above}")
-        floor = step.until
-    if steps[-1].until is not None:
-        raise ValueError(
-            f"the last step ends at {steps[-1].until}, so use above it has no price; "
-            f'write it without a bound: ["{steps[-1].price}"]'
-        )
-    return steps
+def cycle_needs(per: Cycle, registers: frozenset[str]) -> Needs:
+    """Return what steps of `per` over `registers` read."""
+    return Needs(
+        registers=registers,
+        year_to_date=registers if per == "year" else frozenset(),
+        quarter_to_date=registers if per == "quarter" else frozenset(),
+    )
 
 
-class Steps(Charge):
-    """Use priced by block, of one month or cumulative over the calendar year."""
+def used_before(per: Cycle, register: str, subjects: Subjects) -> Column | None:
+    """Return the use from the start of the cycle to the span; None for a month's steps."""
+    match per:
+        case "month":
+            return None
+        case "quarter":
+            return subjects.before_quarter_of(register)
+        case "year":
+            return subjects.before_year_of(register)
 
-    counts: ClassVar[Counts] = Counts.USE
+
+class Steps(Charge, Widths):
+    """Use priced by block, of one month or cumulative over the calendar quarter or year."""
 
     kind: Literal["steps"]
-    per: Literal["month", "year"]
+    per: Cycle
     register_name: Annotated[Name, Field(alias="register")]
-    steps: Annotated[tuple[Step, ...], NotEmpty, AfterValidator(_rising_and_open)]
+    steps: StepList
+
+    @model_validator(mode="after")
+    def _widths_fit(self) -> Self:
+        self.assert_fits(len(self.steps) - 1, by_days=self.per == "month")
+        return self
 
     @property
     def needs(self) -> Needs:
-        register = frozenset({self.register_name})
-        return Needs(
-            registers=register, year_to_date=register if self.per == "year" else frozenset()
-        )
+        return cycle_needs(self.per, frozenset({self.register_name})) | self.width_needs
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        return tuple(Label(place, each.until) for place, each in enumerate(self.steps, start=1))
+
+    def unit(self, units: Units) -> str:
+        return units.use
 
     def parts(self, inputs: Inputs) -> Parts:
-        use = inputs.subjects.use_of(self.register_name)
-        start = (
-            inputs.subjects.before_year_of(self.register_name)
-            if self.per == "year"
-            else np.zeros_like(use)
+        subjects = inputs.subjects
+        use = subjects.use_of(self.register_name)
+        start = used_before(self.per, self.register_name, subjects)
+        bounds = self.widened(
+            [to_scaled(step.until) for step in self.steps if step.until is not None],
+            subjects,
+            by_days=self.per == "month",
         )
-        bounds = [to_scaled(step.until) for step in self.steps if step.until is not None]
-        return Parts.of(
-            step_quantities(start, use, bounds), [to_price(step.price) for step in self.steps]
-        )
-
-
-def step_quantities(start: Column, use: Column, bounds: Sequence[int]) -> list[Column]:
-    """Return len(bounds) + 1 columns: how much of the use from `start` on lies in each step.
-
-    All int64[n], 10⁻⁴ of the unit; `bounds` rise.
-    """
-    end = add(start, use)
-    lows: list[int | None] = [None, *bounds]
-    highs: list[int | None] = [*bounds, None]
-    return [
-        subtract(_clip(end, low, high), _clip(start, low, high))
-        for low, high in zip(lows, highs, strict=True)
-    ]
-
-
-def _clip(cumulative: Column, low: int | None, high: int | None) -> Column:
-    if low is not None:
-        cumulative = np.maximum(cumulative, low)
-    if high is not None:
-        cumulative = np.minimum(cumulative, high)
-    return cumulative
+        prices = [to_price(step.price) for step in self.steps]
+        return Parts.of(step_quantities(start, use, bounds), prices, until=varying(bounds))

@@ -132,6 +132,9 @@ class Subjects:
                     f"{name}: must be int64 of shape {shape}, got {column.dtype} of shape "
                     f"{column.shape}"
                 )
+        for name, column in self.attributes.items():
+            if self.count and column.min() < 0:
+                raise SubjectsError(f"attribute {name}: is negative; correct the registry")
         for name, parts in self.carried.items():
             if len(parts) != self.count:
                 raise SubjectsError(f"carried of {name}: {len(parts)} values, want {self.count}")

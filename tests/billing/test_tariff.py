@@ -264,7 +264,7 @@ def test_steps_with_a_gap_an_overlap_or_no_end_are_refused(steps: Any, advice: s
         ({"charge": [charge(name="rounding")]}, "charge[1].name: 'rounding' is the name of the"),
         ({"charge": [charge(), charge()]}, "charge[2].name: 'energy' names an earlier charge"),
         ({"charge": [charge(title={})]}, "title: is empty"),
-        ({"charge": [charge(per="quarter")]}, "per: Input should be 'month' or 'year'"),
+        ({"charge": [charge(per="week")]}, "per: Input should be 'month', 'quarter' or 'year'"),
         ({"charge": []}, "charge: is empty; give at least one"),
         ({"example": []}, "example: is empty; give at least one"),
         ({"currency": "EUR"}, "currency: Input should be 'CNY'"),
@@ -275,7 +275,7 @@ def test_steps_with_a_gap_an_overlap_or_no_end_are_refused(steps: Any, advice: s
         ({"rounding": {"unit": "0.05"}}, "rounding.unit: "),
         ({"example": [{"usage": 1, "expect": "0.538"}]}, "expect: 0.538 has more than 2 decimals"),
         ({"example": [{"usage": 0.1, "expect": 0}]}, "usage: must be a number, got 0.1"),
-        ({"example": [{"usage": 1, "area": 5, "expect": 0}]}, "area: no charge is per m²"),
+        ({"example": [{"usage": 1, "area": 5, "expect": 0}]}, "area: no charge reads it"),
         ({"example": [{"usage": {"volume": 1}, "expect": 0}]}, "(expected import_energy, got vol"),
         (
             {"example": [{"usage": 1, "expect": 0, "charges": {"enrgy": 0}}]},
