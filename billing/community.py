@@ -35,6 +35,8 @@ Code = Annotated[str, StringConstraints(pattern=r"^[\w.\-/]+$", min_length=1, ma
 NumberPrefix = Annotated[Code, StringConstraints(pattern=r"^[^/]+$")]
 """Without a slash: bills are numbered by it, and a bill's number is part of its address."""
 Positive = Annotated[Exact, Field(gt=0)]
+DEFAULT_CLASS = "residential"
+"""The customer class of a unit that does not say another."""
 
 
 def _zone(name: str) -> str:
@@ -63,14 +65,63 @@ class Building(Definition):
     title: Title
 
 
-class Unit(Definition):
-    """A flat or shop. `area` in m² may be unknown; what needs it will then say so."""
+Attribute = Annotated[Quantity, NotNegative]
+ATTRIBUTES = ("area", "persons", "dwellings", "car_spaces", "subscribed_kva")
+"""The attributes of a unit that have a key of their own; all others stand in `attributes`."""
+
+
+class Stated(Definition):
+    """What a unit is billed by: `area` in m², persons, …, and any attribute of another name.
+
+    What is not stated is not known, or stays as it was; what needs it will say so. `tariffs`: in
+    place of those of the customer class; "class" goes back to them.
+    """
+
+    area: Attribute | None = None
+    persons: Attribute | None = None
+    dwellings: Attribute | None = None
+    car_spaces: Attribute | None = None
+    subscribed_kva: Attribute | None = None
+    attributes: dict[Name, Attribute] = Field(default_factory=dict)
+    customer_class: Name | None = None
+    tariffs: tuple[Name, ...] | Literal["class"] | None = None
+
+    @model_validator(mode="after")
+    def _states_each_attribute_once(self) -> Self:
+        for name in ATTRIBUTES:
+            if name in self.attributes:
+                raise ValueError(f"{name} has a key of its own; write it beside attributes")
+        if isinstance(self.tariffs, tuple):
+            _unique("tariff", self.tariffs)
+        return self
+
+    @property
+    def all_attributes(self) -> dict[str, Decimal]:
+        """Every attribute that is stated, by name."""
+        named = {name: getattr(self, name) for name in ATTRIBUTES}
+        return {name: value for name, value in named.items() if value is not None} | self.attributes
+
+
+class UnitSince(Stated):
+    """What changes of a unit on `day`, and holds from then on."""
+
+    day: Day
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.all_attributes and self.customer_class is None and self.tariffs is None:
+            raise ValueError(f"nothing changes on {self.day}; say what, or leave it out")
+        return self
+
+
+class Unit(Stated):
+    """A flat or shop, as it is from its beginning, and what changes later (`since`)."""
 
     code: Code
     building: Code
+    entrance: Code | None = None
     floor: StrictInt
-    area: Annotated[Quantity, NotNegative] | None = None
-    customer_class: Name = "residential"
+    since: tuple[UnitSince, ...] = ()
     vacant_from: Day | None = None
     vacant_until: Day | None = None
     """The first day that it is lived in again."""
@@ -84,6 +135,19 @@ class Unit(Definition):
         if self.vacant_until <= self.vacant_from:
             raise ValueError(f"vacant_until {self.vacant_until} is not after vacant_from")
         return self
+
+    @model_validator(mode="after")
+    def _changes_in_order(self) -> Self:
+        for earlier, later in pairwise(self.since):
+            if earlier.day >= later.day:
+                raise ValueError(f"the change on {later.day} must come after that on {earlier.day}")
+        return self
+
+    @property
+    def classes(self) -> list[str]:
+        """Its customer class at first, and those that it changes to."""
+        changed = [each.customer_class for each in self.since if each.customer_class is not None]
+        return [self.customer_class or DEFAULT_CLASS, *changed]
 
 
 Photo = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -201,7 +265,8 @@ class Community(Definition):
         _unique("account", [each.code for each in self.account])
         for unit in self.unit:
             _known("building", unit.building, buildings, f"unit {unit.code}")
-            _known("customer class", unit.customer_class, self.tariffs, f"unit {unit.code}")
+            for customer_class in unit.classes:
+                _known("customer class", customer_class, self.tariffs, f"unit {unit.code}")
         for point in self.point:
             if point.unit is not None:
                 _known("unit", point.unit, units, f"point {point.code}")

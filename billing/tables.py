@@ -7,163 +7,55 @@ plus its place in it, so that a run's rows can be written in bulk and are the sa
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     Date,
-    DateTime,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
+from billing.columns import Identifier, Instant, metadata
+from billing.columns import own_id as _id
+from billing.columns import refers_to as _to
+from billing.registry_tables import (
+    account,
+    building,
+    community,
+    installation,
+    interim_register,
+    point,
+    unit,
+    unit_attribute,
+    unit_class,
+    unit_tariffs,
+    vacancy,
 )
 
-Identifier = BigInteger().with_variant(Integer, "sqlite")
-"""64 bits everywhere; SQLite numbers rows by itself only under the name INTEGER."""
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC time, also on databases that drop the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _id() -> Column[int]:
-    return Column("id", Identifier, primary_key=True)
-
-
-def _to(table: str, *, nullable: bool = False, index: bool = False) -> Column[int]:
-    return Column(
-        f"{table}_id", Identifier, ForeignKey(f"{table}.id"), nullable=nullable, index=index
-    )
-
-
-# --- the registry: who and what is billed ---------------------------------------------------------
-
-community = Table(
-    "community",
-    metadata,
-    _id(),
-    Column("code", Text, nullable=False, unique=True),
-    Column("title", Text, nullable=False),  # JSON: language → text
-    Column("zone", Text, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("due_days", Integer, nullable=False),
-    Column("tariffs", Text, nullable=False),  # JSON: customer class → tariff ids
-)
-
-building = Table(
-    "building",
-    metadata,
-    _id(),
-    _to("community"),
-    Column("code", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    UniqueConstraint("community_id", "code"),
-)
-
-unit = Table(
-    "unit",
-    metadata,
-    _id(),
-    _to("community"),
-    _to("building", index=True),
-    Column("code", Text, nullable=False),
-    Column("floor", Integer, nullable=False),
-    Column("area", BigInteger),  # 10⁻⁴ m²
-    Column("customer_class", Text, nullable=False),
-    UniqueConstraint("community_id", "code"),
-)
-
-vacancy = Table(
-    "vacancy",
-    metadata,
-    _id(),
-    _to("unit", index=True),
-    Column("first_day", Date, nullable=False),
-    Column("after_day", Date),
-)
-
-account = Table(
+__all__ = [
+    "Identifier",
+    "Instant",
     "account",
-    metadata,
-    _id(),
-    _to("community"),
-    _to("unit", index=True),
-    Column("code", Text, nullable=False),
-    Column("holder", Text, nullable=False),
-    Column("first_day", Date, nullable=False),
-    Column("after_day", Date),
-    UniqueConstraint("community_id", "code"),
-)
-
-point = Table(
-    "point",
-    metadata,
-    _id(),
-    _to("community"),
-    _to("unit", nullable=True, index=True),
-    _to("building", nullable=True, index=True),
-    Column("code", Text, nullable=False),
-    Column("medium", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    UniqueConstraint("community_id", "code"),
-    CheckConstraint("(role = 'unit') = (unit_id IS NOT NULL)", name="unit_points_have_units"),
-)
-
-installation = Table(
+    "building",
+    "community",
     "installation",
-    metadata,
-    _id(),
-    _to("point", index=True),
-    Column("meter", Text, nullable=False, index=True),
-    Column("meter_type", Text, nullable=False),
-    Column("start", Instant, nullable=False),
-    Column("end", Instant),
-    Column("multiplier", Text, nullable=False),
-    Column("first", Text, nullable=False),  # JSON: register → value
-    Column("last", Text, nullable=False),
-    Column("ratios", Text),  # JSON list: later multipliers, each since an instant
-    Column("first_photo", Text),
-    Column("last_photo", Text),
-    Column("verified_until", Date),  # the last day
-)
+    "interim_register",
+    "metadata",
+    "point",
+    "unit",
+    "unit_attribute",
+    "unit_class",
+    "unit_tariffs",
+    "vacancy",
+]
+"""What the registry's tables and the columns of all are known by here too."""
 
 # --- definitions: immutable versions --------------------------------------------------------------
 

@@ -10,18 +10,17 @@ from sqlalchemy import Connection, select
 
 from billing import tables
 from billing.canonical import canonical_json, read_json
-from billing.registry import Account, Point, Registry, Unit
-from billing.spans import Facts, Held, Since, spans_of
-from billing.store import definitions, installations, usages
+from billing.registry import Point, Registry, Unit
+from billing.spans import spans_of
+from billing.store import definitions, facts, installations, usages
 from billing.store.bulk import insert_rows
 from billing.store.ids import insert
 from meters.interval import Period
-from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Row, Table
+    from sqlalchemy import Row, Table
 
     from billing import community as definition
 
@@ -170,29 +169,13 @@ def _import_units(
     buildings: Mapping[str, int],
 ) -> dict[str, int]:
     rows = [
-        (
-            community_id,
-            buildings[each.building],
-            each.code,
-            each.floor,
-            None if each.area is None else to_scaled(each.area),
-            each.customer_class,
-        )
+        (community_id, buildings[each.building], each.code, each.entrance, each.floor)
         for each in units
     ]
-    columns = ("community_id", "building_id", "code", "floor", "area", "customer_class")
+    columns = ("community_id", "building_id", "code", "entrance", "floor")
     insert_rows(connection, tables.unit, columns, rows)
     ids = _ids(connection, tables.unit, community_id)
-    insert_rows(
-        connection,
-        tables.vacancy,
-        ("unit_id", "first_day", "after_day"),
-        [
-            (ids[each.code], each.vacant_from, each.vacant_until)
-            for each in units
-            if each.vacant_from is not None
-        ],
-    )
+    facts.import_units(connection, units, ids)
     return ids
 
 
@@ -237,8 +220,7 @@ def _units(
     classes: Mapping[str, tuple[str, ...]],
 ) -> tuple[Unit, ...]:
     unit, building = tables.unit, tables.building
-    vacancies = _vacancies(connection, community_id, period)
-    accounts = _accounts(connection, community_id, period)
+    known = facts.read(connection, community_id, period)
     rows = connection.execute(
         select(unit, building.c.code.label("building"))
         .join(building, building.c.id == unit.c.building_id)
@@ -249,18 +231,9 @@ def _units(
             id=row.id,
             code=row.code,
             building=row.building,
-            entrance=None,
+            entrance=row.entrance,
             floor=row.floor,
-            spans=spans_of(
-                period,
-                Facts(
-                    classes=(Since(period.first, row.customer_class),),
-                    accounts=accounts.get(row.id, ()),
-                    vacancies=vacancies.get(row.id, ()),
-                    attributes={"area": (Since(period.first, row.area),)},
-                ),
-                classes,
-            ),
+            spans=spans_of(period, known[row.id], classes),
         )
         for row in _by_code(rows)
     )
@@ -269,44 +242,6 @@ def _units(
 def _by_code(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     """Return `rows` by code, in the same order on every database: their collations differ."""
     return sorted(rows, key=lambda row: str(row.code))
-
-
-def _vacancies(
-    connection: Connection, community_id: int, period: Period
-) -> dict[int, list[Held[None]]]:
-    vacancy, unit = tables.vacancy, tables.unit
-    rows = connection.execute(
-        select(vacancy)
-        .join(unit, unit.c.id == vacancy.c.unit_id)
-        .where(unit.c.community_id == community_id, _concerns(vacancy, period))
-        .order_by(vacancy.c.first_day)
-    )
-    found: dict[int, list[Held[None]]] = defaultdict(list)
-    for row in rows:
-        found[row.unit_id].append(Held(row.first_day, row.after_day, None))
-    return found
-
-
-def _accounts(
-    connection: Connection, community_id: int, period: Period
-) -> dict[int, list[Held[Account]]]:
-    account = tables.account
-    rows = connection.execute(
-        select(account)
-        .where(account.c.community_id == community_id, _concerns(account, period))
-        .order_by(account.c.first_day)
-    )
-    found: dict[int, list[Held[Account]]] = defaultdict(list)
-    for row in rows:
-        held = Account(row.id, row.code, row.holder)
-        found[row.unit_id].append(Held(row.first_day, row.after_day, held))
-    return found
-
-
-def _concerns(table: Table, period: Period) -> ColumnElement[bool]:
-    """Return the condition that what a row tells holds on a day of `period`."""
-    begins = table.c.first_day < period.after
-    return begins & (table.c.after_day.is_(None) | (table.c.after_day > period.first))
 
 
 def _points(connection: Connection, community_id: int, zone: ZoneInfo) -> tuple[Point, ...]:
