@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+    from decimal import Decimal
 
     from billing.pool import Pool
     from billing.tariff import Tariff
@@ -54,8 +56,24 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a person read off a meter between its installation and its removal, by register name.
+
+    `photo` refers to a picture of it.
+    """
+
+    meter: str
+    at: datetime
+    registers: Mapping[str, Decimal]
+    photo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
-    """A metering point with the meters that stood there. `unit` is a unit's code."""
+    """A metering point with the meters that stood there. `unit` is a unit's code.
+
+    What a person `recorded` counts in place of readings, where the use is divided at that instant.
+    """
 
     id: int
     code: str
@@ -64,6 +82,7 @@ class Point:
     unit: str | None
     building: str | None
     installations: tuple[Installation, ...]
+    recorded: tuple[Recorded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

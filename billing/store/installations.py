@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from billing import tables
 from billing.canonical import canonical_json, read_json
+from billing.registry import Recorded
 from meters.installation import Installation, Ratio
 from meters.interval import local_midnight
 from meters.quantity import plain
@@ -71,6 +72,22 @@ def read(
     )
     for each in rows:
         found[each.point_id].append(_installation(each, zone))
+    return found
+
+
+def recorded(connection: Connection, community_id: int) -> defaultdict[int, list[Recorded]]:
+    """Return what people read off meters of a community while they stood, by id of their point."""
+    point, table = tables.point, tables.interim_register
+    found: defaultdict[int, list[Recorded]] = defaultdict(list)
+    rows = connection.execute(
+        select(table)
+        .join(point, point.c.id == table.c.point_id)
+        .where(point.c.community_id == community_id)
+        .order_by(table.c.at, table.c.meter)
+    )
+    for each in rows:
+        registers = _registers(read_json(each.registers))
+        found[each.point_id].append(Recorded(each.meter, each.at, registers, each.photo))
     return found
 
 

@@ -247,6 +247,7 @@ def _by_code(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
 def _points(connection: Connection, community_id: int, zone: ZoneInfo) -> tuple[Point, ...]:
     point, unit, building = tables.point, tables.unit, tables.building
     standing = installations.read(connection, community_id, zone)
+    recorded = installations.recorded(connection, community_id)
     rows = connection.execute(
         select(point, unit.c.code.label("unit"), building.c.code.label("building"))
         .outerjoin(unit, unit.c.id == point.c.unit_id)
@@ -262,6 +263,7 @@ def _points(connection: Connection, community_id: int, zone: ZoneInfo) -> tuple[
             unit=row.unit,
             building=row.building,
             installations=tuple(standing[row.id]),
+            recorded=tuple(recorded[row.id]),
         )
         for row in _by_code(rows)
     )
