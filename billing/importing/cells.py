@@ -90,8 +90,10 @@ def located(reference: str) -> tuple[int, int]:
     """Return row and column of `B7`; raise `ValueError` if it is no address."""
     column = 0
     for at, letter in enumerate(reference):
-        if not "A" <= letter <= "Z":
+        if column and letter.isdigit():
             return int(reference[at:]), column
+        if not "A" <= letter <= "Z":
+            break
         column = column * 26 + ord(letter) - ord("A") + 1
     raise ValueError(f"{reference!r} is no address of a cell")
 

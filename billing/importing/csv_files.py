@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_FILE = 64 * 2**20
-MARKS = {
-    b"\xef\xbb\xbf": "utf-8-sig",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-}
+MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 """The marks that files begin with → their encodings."""
 SEPARATORS = ",\t;"
 
@@ -67,13 +63,13 @@ def parse_csv(data: bytes, *, source: str, name: str) -> Sheet:
 
 
 def _decoded(data: bytes, source: str) -> str:
-    marked = [each for mark, each in MARKS.items() if data.startswith(mark)]
+    mark = next((each for each in MARKS if data.startswith(each)), b"")
     line = 1
-    for encoding in marked or ("utf-8", "gb18030"):
+    for encoding in (MARKS[mark],) if mark else ("utf-8", "gb18030"):
         try:
-            return data.decode(encoding)
+            return data[len(mark) :].decode(encoding)
         except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
+            line = data.count(b"\n", 0, len(mark) + error.start) + 1
     raise UnreadableFileError(
         f"{source}: line {line}: is neither UTF-8 nor GBK; save it as CSV UTF-8"
     )
