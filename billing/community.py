@@ -23,12 +23,20 @@ from pydantic import (
     model_validator,
 )
 
+from billing.contradictions import contradictions
 from billing.fields import Day, Name, NotNegative, Quantity, Title
-from meters.definition import Definition, Exact, read_document, validate
+from meters.definition import (
+    Definition,
+    DefinitionError,
+    Exact,
+    Problem,
+    read_document,
+    validate,
+)
 from meters.interval import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 Code = Annotated[str, StringConstraints(pattern=r"^[\w.\-/]+$", min_length=1, max_length=64)]
@@ -215,13 +223,6 @@ class Point(Definition):
         for each in self.installation:
             if each.end is not None and each.end <= each.start:
                 raise ValueError(f"meter {each.meter} is removed at {each.end}, before it came")
-        ordered = sorted(self.installation, key=lambda each: each.start)
-        for earlier, later in pairwise(ordered):
-            if earlier.end is None or earlier.end > later.start:
-                raise ValueError(
-                    f"meters {earlier.meter} and {later.meter} both stand at {later.start}; "
-                    "end the first installation"
-                )
         return self
 
 
@@ -257,55 +258,6 @@ class Community(Definition):
     point: tuple[Point, ...] = ()
     account: tuple[Account, ...] = ()
 
-    @model_validator(mode="after")
-    def _refers_to_what_exists(self) -> Self:
-        buildings = _unique("building", [each.code for each in self.building])
-        units = _unique("unit", [each.code for each in self.unit])
-        _unique("point", [each.code for each in self.point])
-        _unique("account", [each.code for each in self.account])
-        for unit in self.unit:
-            _known("building", unit.building, buildings, f"unit {unit.code}")
-            for customer_class in unit.classes:
-                _known("customer class", customer_class, self.tariffs, f"unit {unit.code}")
-        for point in self.point:
-            if point.unit is not None:
-                _known("unit", point.unit, units, f"point {point.code}")
-            if point.building is not None:
-                _known("building", point.building, buildings, f"point {point.code}")
-        for account in self.account:
-            _known("unit", account.unit, units, f"account {account.code}")
-        for name, tariffs in self.tariffs.items():
-            _unique(f"class {name}: tariff", tariffs)
-        self._one_point_a_medium()
-        self._one_meter_a_place()
-        self._one_holder_at_a_time()
-        return self
-
-    def _one_point_a_medium(self) -> None:
-        counted = Counter((each.unit, each.medium) for each in self.point if each.unit)
-        for (unit, medium), count in counted.items():
-            if count > 1:
-                raise ValueError(f"unit {unit} has {count} {medium} points; a unit has one")
-
-    def _one_meter_a_place(self) -> None:
-        standing = [(m.meter, m.start, m.end, p.code) for p in self.point for m in p.installation]
-        for (meter, _, end, one), (other, start, _, two) in pairwise(
-            sorted(standing, key=lambda each: each[:2])
-        ):
-            if meter == other and (end is None or end > start):
-                raise ValueError(f"meter {meter} stands at {one} and at {two} at the same time")
-
-    def _one_holder_at_a_time(self) -> None:
-        ordered = sorted(self.account, key=lambda each: (each.unit, each.first_day))
-        for earlier, later in pairwise(ordered):
-            if earlier.unit != later.unit:
-                continue
-            if earlier.after_day is None or earlier.after_day > later.first_day:
-                raise ValueError(
-                    f"accounts {earlier.code} and {later.code} both hold unit {later.unit} on "
-                    f"{later.first_day}; give the first an after_day"
-                )
-
 
 def load_community(path: Path) -> Community:
     """Return the community in the file `path`; raise `DefinitionError` with what is wrong."""
@@ -313,8 +265,11 @@ def load_community(path: Path) -> Community:
 
 
 def parse_community(document: dict[str, Any], source: str) -> Community:
-    """Return the community in `document`; raise `DefinitionError` naming `source`."""
-    return validate(Community, document, source)
+    """Return the community in `document`; raise `DefinitionError` with every problem found."""
+    community = validate(Community, document, source)
+    if problems := [Problem(source, where, what) for where, what in contradictions(community)]:
+        raise DefinitionError(problems)
+    return community
 
 
 def _unique(what: str, codes: Sequence[str]) -> set[str]:
@@ -322,8 +277,3 @@ def _unique(what: str, codes: Sequence[str]) -> set[str]:
         if count > 1:
             raise ValueError(f"{what} {code!r} is listed {count} times")
     return set(codes)
-
-
-def _known(what: str, code: str, codes: Iterable[str], whose: str) -> None:
-    if code not in codes:
-        raise ValueError(f"{whose} names the unknown {what} {code!r}")

@@ -163,7 +163,7 @@ def test_a_community_that_is_wrong_or_there_already(
 ) -> None:
     wrong = changed(community_document(), unit={"101": {"building": "b9"}})
     line = says(run(migrated, "import", write("wrong", wrong)))
-    assert "wrong.toml: unit 101 names the unknown building 'b9'" in line
+    assert "wrong.toml: unit[1].building: unit 101 names the unknown building 'b9'" in line
 
     file = write("yard", community_document())
     assert run(migrated, "import", file).exit_code == 0

@@ -228,6 +228,21 @@ def test_all_that_is_wrong_inside_tables_is_said_at_once() -> None:
     assert len(refused(document).splitlines()) == 2
 
 
+def test_all_that_does_not_fit_together_is_said_at_once_with_its_place() -> None:
+    document = changed(
+        community_document(),
+        unit={"101": {"building": "b9"}},
+        point={"W-101": {"unit": "999"}},
+        account={"A-101": {"unit": "998"}},
+    )
+
+    assert [line.partition(" names ")[0] for line in refused(document).splitlines()] == [
+        "yard.toml: unit[1].building: unit 101",
+        "yard.toml: point[5].unit: point W-101",
+        "yard.toml: account[1].unit: account A-101",
+    ]
+
+
 def test_a_community_is_brought_in_once_and_all_or_nothing(books: Books) -> None:
     before = books.rows("SELECT count(*) FROM unit")
 
