@@ -64,8 +64,8 @@ TELEGRAM += '"total_m3":6.408,"max_flow_m3h":0,"timestamp":"2026-11-15T07:49:00Z
 class Engineer:
     """Calls of the API as an engineer makes them."""
 
-    def __init__(self, url: str) -> None:
-        self.web = httpx.Client(base_url=url, timeout=30)
+    def __init__(self, web: httpx.Client) -> None:
+        self.web = web
         login = {"name": "engineer", "password": PASSWORD}
         token = self.web.post("/v1/sessions", json=login).json()["token"]
         self.web.headers["Authorization"] = f"Bearer {token}"
@@ -105,6 +105,13 @@ def api(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
     port = free_port()
     with served(create_app(settings), port):
         yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def engineer(api: str) -> Iterator[Engineer]:
+    """An engineer who is signed in."""
+    with httpx.Client(base_url=api, timeout=30) as web:
+        yield Engineer(web)
 
 
 @contextmanager
@@ -156,9 +163,8 @@ async def until(found: Callable[[], Any]) -> Any:
 
 
 def test_from_a_token_to_a_reading_an_answer_and_an_adoption(
-    api: str, tmp_path: Path, mosquitto: MosquittoServer
+    api: str, engineer: Engineer, tmp_path: Path, mosquitto: MosquittoServer
 ) -> None:
-    engineer = Engineer(api)
     archive_url = f"sqlite:///{tmp_path}/archive.sqlite"
     path = tmp_path / "site.toml"
     path.write_text(SITE.format(archive=archive_url, broker=mosquitto.port, url=api), "utf-8")
