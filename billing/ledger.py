@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 RECEIVABLE = "receivable"
 REVENUE = "revenue"
+OPENING = "opening"
+"""What accounts owed before their bills came from here."""
 
 
 class UnbalancedEntryError(ValueError):
@@ -46,3 +48,9 @@ def receivable(number: str, account_id: int, revenue: Mapping[str, int]) -> Entr
     earned = (Posting(f"{REVENUE}:{name}", -amount) for name, amount in sorted(revenue.items()))
     debit = Posting(RECEIVABLE, sum(revenue.values()), account_id)
     return Entry(f"bill:{number}", (debit, *earned))
+
+
+def opening(community: str, account: str, account_id: int, amount: int) -> Entry:
+    """Return the entry of what an account owes before its first bill; below zero, is owed."""
+    debit = Posting(RECEIVABLE, amount, account_id)
+    return Entry(f"opening:{community}/{account}", (debit, Posting(OPENING, -amount)))
