@@ -95,7 +95,10 @@ def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(
             while load.acknowledged <= before:  # it is at work again
                 time.sleep(0.01)
             time.sleep(seeded.uniform(0, 0.5))
+            noticed = load.outages
             server.kill()
+            while load.outages <= noticed:  # else a slow machine sleeps through it
+                time.sleep(0.01)
             server.start()
         load.stop()
         with closing(open_archive(url)) as archive:
