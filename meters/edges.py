@@ -51,10 +51,9 @@ class Edges:
     after: Int64s = field(repr=False)
     unconfirmed: Flags = field(repr=False)
 
-    @property
-    def places(self) -> dict[Series, int]:
-        """The row of each series."""
-        return {one: place for place, one in enumerate(self.series)}
+    def rows(self) -> dict[Series, int]:
+        """Return the row of each series."""
+        return {one: row for row, one in enumerate(self.series)}
 
 
 class Gathered:

@@ -228,3 +228,49 @@ class CoarseRegister(Finding):
             f"meter {self.meter} counts in steps of {plain(self.step)}, so that "
             f"{plain(self.quantity)} may be off by one: right over a longer time, coarse for this"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated(Finding):
+    """Nothing says what `meter` showed at `at`, and it was estimated."""
+
+    meter: str
+    at: datetime
+    value: Decimal
+    method: str
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} was not read at {self.at}; {plain(self.value)} is an estimate "
+            f"({self.method}), which its next reading corrects"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TruedUp(Finding):
+    """The interval opens with an estimate that was issued, so what it counts corrects that."""
+
+    meter: str
+    opening: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} opens with {plain(self.opening)}, an estimate that was issued; "
+            "the difference to it is billed now"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NegativeTrueUp(Finding):
+    """The meter shows less than the estimate that was issued: more was billed than was used."""
+
+    blocks: ClassVar[bool] = True
+    meter: str
+    opening: Decimal
+    closing: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"meter {self.meter} shows {plain(self.closing)}, less than the {plain(self.opening)} "
+            "that was estimated and issued; correct the period that was estimated"
+        )

@@ -102,6 +102,13 @@ class Period:
         """The calendar month before this one."""
         return Period((self.first - timedelta(days=1)).replace(day=1), self.first, self.zone)
 
+    def months_before(self, count: int) -> frozenset[str]:
+        """Return the keys of the `count` months before this one."""
+        ended = self.first.year * 12 + self.first.month - 1
+        return frozenset(
+            f"{month // 12}-{month % 12 + 1:02}" for month in range(ended - count, ended)
+        )
+
     def earlier_months(self, of: int) -> frozenset[str]:
         """Return the keys of the months before this one in its quarter (`of` 3) or year (12)."""
         begun = (self.first.month - 1) // of * of + 1

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from meters.archive.protocol import Boundary
+    from meters.estimate import Estimate
     from meters.history import History
     from meters.meter_type import Register
 
@@ -33,6 +34,10 @@ class Source(StrEnum):
     """By a person, when a meter was installed or removed."""
     ISSUED = "issued"
     """It closed a bill that was issued, so it opens the next."""
+    ESTIMATED = "estimated"
+    """By an `Estimate`, because nothing says what it was."""
+    OVERRIDDEN = "overridden"
+    """By a person, in place of what readings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class RegisterAt:
     readings: tuple[Reading, ...] = ()
     photo: str | None = None
     """What the picture of a recorded register is kept under."""
+    estimate: Estimate | None = None
+    """What an estimated register rests on, also where it was issued since."""
 
 
 def register_at(

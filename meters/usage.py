@@ -8,7 +8,7 @@ zero and is never guessed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -17,17 +17,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from meters.finding import (
     AmbiguousRollover,
     CoarseRegister,
+    Estimated,
     Exchanged,
     FallingRegister,
     Finding,
     ImplausibleGrowth,
     Interpolated,
     MissingRegister,
+    NegativeTrueUp,
     NotABillingRegister,
     NotInstalled,
     Overlapping,
     RatioChanged,
     RolledOver,
+    TruedUp,
     Unconfirmed,
     VerificationExpired,
 )
@@ -37,13 +40,15 @@ from meters.reading import Reason
 from meters.register_at import RegisterAt, Source, register_at, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from meters.archive.protocol import Boundary
+    from meters.demand import Peak
     from meters.history import History
     from meters.installation import Installation
     from meters.meter_type import Register
+    from meters.stepwise import Steps
 
 COARSE_STEP = Decimal("0.1")
 COARSE_PARTS = 20
@@ -82,6 +87,10 @@ class Usage:
     quantity: Decimal | None
     segments: tuple[Segment, ...]
     findings: tuple[Finding, ...]
+    steps: Steps | None = None
+    """Its registers at edges inside the interval, where a tariff asks for its use in parts."""
+    peaks: tuple[Peak, ...] = ()
+    """Its highest averages, where a tariff asks for demand."""
 
     @property
     def closing(self) -> RegisterAt | None:
@@ -96,7 +105,7 @@ def measure(
     interval: Interval,
     installations: Sequence[Installation],
     registers: Mapping[str, Register],
-    boundaries: Mapping[tuple[str, datetime], Boundary],
+    boundaries: Mapping[tuple[str, datetime], Boundary | RegisterAt],
     issued: RegisterAt | None = None,
     histories: Mapping[str, History] | None = None,
 ) -> Usage:
@@ -104,9 +113,10 @@ def measure(
 
     `registers` gives each meter type's register of that name; `boundaries` the good readings of
     each meter next to the interval's ends and to the changes of a ratio in it, as the archive
-    returns them; `issued` is the register that closed the last issued bill: while its meter stands,
-    it opens this interval. `histories` hold all that a meter showed in the interval: where they are
-    given, they count instead of its boundaries, and settle what `is_unsettled` without them.
+    returns them, or the register that a person or an estimate states in their place; `issued` is
+    the register that closed the last issued bill: while its meter stands, it opens this interval.
+    `histories` hold all that a meter showed in the interval: where they are given, they count
+    instead of its boundaries, and settle what `is_unsettled` without them.
     """
     standing = sorted(
         ((part, each) for each in installations if (part := each.within(interval)) is not None),
@@ -138,6 +148,25 @@ def measure(
     return Usage(point, name, unit, interval, quantity, tuple(segments), tuple(findings))
 
 
+def opening(
+    installation: Installation,
+    interval: Interval,
+    *,
+    name: str,
+    register: Register,
+    boundaries: Mapping[tuple[str, datetime], Boundary | RegisterAt],
+    issued: RegisterAt | None,
+) -> RegisterAt | MissingRegister | Unconfirmed | None:
+    """Return what a meter showed where its part of `interval` begins, as `measure` takes it.
+
+    None for a meter that did not stand in it.
+    """
+    part = installation.within(interval)
+    if part is None:
+        return None
+    return _Seen(name, installation, register, boundaries, None, issued).opening(part.start)
+
+
 def is_unsettled(usage: Usage) -> bool:
     """Return whether the history of its meters can tell more of `usage` than its boundaries."""
     return any(
@@ -151,7 +180,7 @@ class _Seen(NamedTuple):
     name: str
     installation: Installation
     register: Register
-    boundaries: Mapping[tuple[str, datetime], Boundary]
+    boundaries: Mapping[tuple[str, datetime], Boundary | RegisterAt]
     history: History | None
     issued: RegisterAt | None
 
@@ -164,7 +193,7 @@ class _Seen(NamedTuple):
         if installed.start == at:
             return self._recorded(installed.first, at, installed.first_photo)
         if issued is not None and issued.meter == self.meter and issued.at == at:
-            return RegisterAt(self.meter, at, issued.value, Source.ISSUED, issued.readings)
+            return replace(issued, source=Source.ISSUED, photo=None)
         return self.between(at)
 
     def closing(self, at: datetime) -> RegisterAt | MissingRegister | Unconfirmed:
@@ -174,14 +203,15 @@ class _Seen(NamedTuple):
         return self.between(at)
 
     def between(self, at: datetime) -> RegisterAt | MissingRegister | Unconfirmed:
-        """Return the register while the meter stands: as recorded with a ratio, or as read."""
+        """Return the register while the meter stands: stated, recorded with a ratio, or read."""
+        boundary = self.boundaries.get((self.meter, at))
+        if isinstance(boundary, RegisterAt):
+            return boundary
         ratio = self.installation.changed_at(at)
         if ratio is not None and self.name in ratio.shown:
             return self._recorded(ratio.shown, at, ratio.photo)
         if self.history is not None:
-            boundary: Boundary | None = self.history.boundary(at)
-        else:
-            boundary = self.boundaries.get((self.meter, at))
+            boundary = self.history.boundary(at)
         if boundary is None:
             return MissingRegister(self.meter, at)
         return register_at(boundary, meter=self.meter, register=self.register, history=self.history)
@@ -213,7 +243,7 @@ def _counted(part: Interval, seen: _Seen) -> tuple[list[Segment], list[Finding]]
         seen.closing(part.end),
     ]
     said += [each for each in ends if not isinstance(each, RegisterAt)]
-    said += _on_interpolation(ends)
+    said += _on_sources(ends)
     for index, (piece, multiplier) in enumerate(pieces):
         if index:
             said.append(RatioChanged(piece.start, seen.meter, pieces[index - 1][1], multiplier))
@@ -227,17 +257,25 @@ def _counted(part: Interval, seen: _Seen) -> tuple[list[Segment], list[Finding]]
     return segments, said
 
 
-def _on_interpolation(ends: Sequence[RegisterAt | Finding]) -> list[Interpolated]:
-    return [
-        Interpolated(end.meter, end.at, end.readings[0].time, end.readings[1].time)
-        for end in ends
-        if isinstance(end, RegisterAt) and end.source is Source.INTERPOLATED
-    ]
+def _on_sources(ends: Sequence[RegisterAt | Finding]) -> Iterator[Finding]:
+    """Yield what is to be said of registers that were not simply read."""
+    for end in ends:
+        if not isinstance(end, RegisterAt):
+            continue
+        if end.source is Source.INTERPOLATED:
+            before, after = end.readings
+            yield Interpolated(end.meter, end.at, before.time, after.time)
+        elif end.source is Source.ESTIMATED and end.estimate is not None:
+            yield Estimated(end.meter, end.at, end.value, str(end.estimate.method))
+        elif end.source is Source.ISSUED and end.estimate is not None:
+            yield TruedUp(end.meter, end.value)
 
 
 def _segment(
     opening: RegisterAt, closing: RegisterAt, multiplier: Decimal, seen: _Seen
 ) -> tuple[list[Segment], list[Finding]]:
+    if _is_overestimated(opening, closing, seen.register):
+        return [], [NegativeTrueUp(seen.meter, opening.value, closing.value)]
     grown = _grown(opening, closing, seen)
     if isinstance(grown, Reason):
         kind = _BLOCKING.get(grown, FallingRegister)
@@ -258,6 +296,14 @@ _BLOCKING: Mapping[Reason, Callable[[str, Decimal, Decimal], Finding]] = {
 }
 
 
+def _is_overestimated(opening: RegisterAt, closing: RegisterAt, register: Register) -> bool:
+    """Return whether the meter fell below an estimate: by less than half of a turn."""
+    fallen = opening.value - closing.value
+    modulus = register.modulus
+    is_small = modulus is None or 2 * fallen < modulus
+    return opening.estimate is not None and fallen > 0 and is_small
+
+
 def _grown(opening: RegisterAt, closing: RegisterAt, seen: _Seen) -> Decimal | Reason:
     """Return what the counter grew by; where its history is known, step by step.
 
@@ -269,6 +315,8 @@ def _grown(opening: RegisterAt, closing: RegisterAt, seen: _Seen) -> Decimal | R
         return growth(register, opening.value, closing.value, max(end - start, timedelta(0)))
     whole, value, time = Decimal(0), opening.value, start
     steps = [(value_of(each), each.time) for each in history.between(start, end)]
+    if opening.estimate is not None and steps and steps[0][0] < value:
+        whole, (value, time) = steps[0][0] - value, steps[0]  # less than was estimated: no fall
     for next_value, next_time in [*steps, (closing.value, end)]:
         step = growth(register, value, next_value, max(next_time - time, timedelta(0)))
         if isinstance(step, Reason):

@@ -318,7 +318,7 @@ def test_edges_tell_in_columns_what_boundaries_tell_one_by_one(archive: Archive)
     assert edges.instants_s.tolist() == sorted(int(each.timestamp()) for each in instants)
     for place, instant in enumerate(sorted(instants)):
         for one, boundary in archive.boundaries([WATER, nobody, ENERGY], instant).items():
-            row = edges.places[one]
+            row = edges.rows()[one]
             before, after = boundary.before, boundary.after
             assert _told(edges.before_s[row, place], edges.before[row, place]) == _shown(before)
             assert _told(edges.after_s[row, place], edges.after[row, place]) == _shown(after)
