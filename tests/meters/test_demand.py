@@ -70,7 +70,7 @@ def test_the_highest_average_is_that_of_the_first_highest_window() -> None:
     assert found.start == START + 15 * MINUTE
     assert (found.opening, found.closing, found.known, found.windows) == (
         Decimal("1.5"),
-        4,
+        Decimal(4),
         4,
         4,
     )
@@ -101,7 +101,7 @@ def test_a_window_that_was_not_read_is_not_known_and_counted_as_such() -> None:
     found = highest({0 * MINUTE: "0", 15 * MINUTE: "1", 60 * MINUTE: "40"}, 60 * MINUTE)
 
     assert found is not None
-    assert (found.average, found.known, found.windows) == (4, 1, 4)
+    assert (found.average, found.known, found.windows) == (Decimal(4), 1, 4)
 
 
 def test_no_window_is_no_demand() -> None:
