@@ -12,6 +12,7 @@ from billing.importing.draft import STAND_IN_ZONE, Draft, by_place, standing
 from billing.importing.layout import COMMUNITY, LAYOUTS
 from billing.importing.report import ImportRefusedError, Place, Report
 from billing.importing.tables import (
+    column_of,
     find_tables,
     read_rows,
     refuse_doubles,
@@ -78,14 +79,25 @@ def _checked(tables: Mapping[str, Table], source: str, report: Report) -> Commun
 def _report_new(problems: Sequence[Problem], draft: Draft, report: Report) -> bool:
     """Report `problems` by their cells; return whether rows can be left out to find more."""
     any_row = False
+    unreadable = {
+        layout.key: any("code" not in row.values for row in draft.read.get(layout.key, ()))
+        for layout in LAYOUTS
+    }
     for problem in problems:
         row, key = draft.row_of(problem.where)
         if row is None:
             if not report.problems:  # else it is what the rows left out are missed for
                 report.problem(Place(problem.source), f"{problem.where}: {problem.what}")
             continue
+        any_row = True
+        column = column_of(row.table.layout, key)
+        if column is not None and column.refers is not None and unreadable[column.refers]:
+            row.wrong = True  # what it refers to may be what cannot be read
+            continue
         report.problem(row.place(key), problem.what, row.shown(key))
-        row.wrong = any_row = True
+        if column is not None and column.can_be_left_out and row.values.pop(key, None) is not None:
+            continue
+        row.wrong = True
     return any_row
 
 

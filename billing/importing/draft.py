@@ -20,9 +20,10 @@ _HEADER = ""
 
 @dataclass(slots=True)
 class Draft:
-    """The `document` of the rows that are right; `rows` are known by their place in it."""
+    """The `document` of those rows of what was `read` that are right; `rows` by their place."""
 
     document: dict[str, Any]
+    read: Mapping[str, Sequence[Row]]
     rows: dict[str, Row] = field(default_factory=dict)
 
     @classmethod
@@ -30,7 +31,7 @@ class Draft:
         right: dict[str, list[Row]] = defaultdict(list)
         for key, table in tables.items():
             right[key] = [row for row in table.rows if not row.wrong]
-        draft = cls({"kind": "community"})
+        draft = cls({"kind": "community"}, {key: table.rows for key, table in tables.items()})
         draft._add_header(right["community"], right["classes"])
         draft._add("building", right["buildings"])
         draft._add_units(right["units"], right["changes"])

@@ -41,6 +41,10 @@ CHOICES: dict[Kind, dict[str, tuple[str, ...]]] = {
 """Kinds with few values → each value, with how people write it in Chinese."""
 
 
+_DECISIVE = (Kind.CODE, Kind.DAY, Kind.MOMENT)
+"""Kinds that say what a row is, or when."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column. `refers` names the sheet whose `code` it must be found in.
@@ -59,6 +63,11 @@ class Column:
     example: str = ""
     zh_help: str = ""
     en_help: str = ""
+
+    @property
+    def can_be_left_out(self) -> bool:
+        """Whether a row still makes sense to other rows without what the column holds."""
+        return not self.required and self.refers is None and self.kind not in _DECISIVE
 
     def names(self, member: str = "") -> tuple[str, str, str]:
         """Return key, Chinese and English name, of the family's `member` if it is one."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from billing.importing.layout import LAYOUTS, NOTES, Column, Kind, Layout, spelling
+from billing.importing.layout import LAYOUTS, NOTES, Column, Layout, spelling
 from billing.importing.report import Place
 from billing.importing.values import CellError, cleaned
 
@@ -90,7 +90,7 @@ def read_rows(table: Table, reader: Reader, report: Report) -> None:
     columns = {
         position: (key, column)
         for key, position in table.positions.items()
-        if (column := _column_of(table.layout, key)) is not None
+        if (column := column_of(table.layout, key)) is not None
     }
     heading, *numbers = table.sheet.rows
     del heading
@@ -100,7 +100,7 @@ def read_rows(table: Table, reader: Reader, report: Report) -> None:
         for position, cell in table.sheet.rows[number].items():
             if position in columns:
                 key, column = columns[position]
-                _read_cell(row, cell, column.kind, key, reader=reader, report=report)
+                _read_cell(row, cell, column, key, reader=reader, report=report)
             elif cell.text.strip():
                 _outside(row, position, report)
         if row.values or row.wrong:
@@ -127,7 +127,10 @@ def refuse_doubles(table: Table, report: Report) -> None:
 
 
 def refuse_unknown_references(tables: Mapping[str, Table], report: Report) -> None:
-    """Report each reference that leads nowhere, and mark what rests on a wrong row as wrong."""
+    """Report each reference that leads nowhere, and mark what rests on a wrong row as wrong.
+
+    Where a sheet is missing or has a code that cannot be read, that is the problem already.
+    """
     known: dict[str, dict[Any, Row]] = defaultdict(dict)
     for layout in LAYOUTS:
         table = tables.get(layout.key)
@@ -148,15 +151,14 @@ def _follow(
     if target is not None:
         row.wrong = row.wrong or target.wrong
         return
-    where = next(each.title for each in LAYOUTS if each.key == column.refers)
-    if column.refers in tables:
-        where = tables[column.refers].sheet.name
-    report.problem(
-        row.place(column.key),
-        f"is not in the sheet {where}; correct it, or add it there",
-        row.shown(column.key),
-    )
     row.wrong = True
+    table = tables.get(column.refers)
+    if table is not None and None not in known:
+        report.problem(
+            row.place(column.key),
+            f"is not in the sheet {table.sheet.name}; correct it, or add it there",
+            row.shown(column.key),
+        )
 
 
 def _unknown_sheet(sheet: Sheet, report: Report) -> None:
@@ -201,19 +203,20 @@ def _is_of(column: Column, key: str) -> bool:
     return key.partition(".")[0] == column.key if column.family else key == column.key
 
 
-def _column_of(layout: Layout, key: str) -> Column | None:
+def column_of(layout: Layout, key: str) -> Column | None:
+    """Return the column of `layout` that `key` belongs to."""
     return next((column for column in layout.columns if _is_of(column, key)), None)
 
 
 def _read_cell(
-    row: Row, cell: Cell, kind: Kind, key: str, *, reader: Reader, report: Report
+    row: Row, cell: Cell, column: Column, key: str, *, reader: Reader, report: Report
 ) -> None:
     try:
-        value = reader.value(kind, cell, lambda what: report.remark(row.place(key), what))
+        value = reader.value(column.kind, cell, lambda what: report.remark(row.place(key), what))
     except CellError as error:
         report.problem(row.place(key), str(error), cell.text[:MOST_SHOWN])
         row.values[key] = None
-        row.wrong = True
+        row.wrong = row.wrong or not column.can_be_left_out
     else:
         if value is not None:
             row.values[key] = value
@@ -235,10 +238,10 @@ def _assert_complete(row: Row, hidden: frozenset[tuple[int, int]], report: Repor
     """Report what the row must have and has not; what a merge hides is a problem already."""
     for column in row.table.layout.columns:
         keys = [key for key in row.table.positions if _is_of(column, key)]
-        if not column.required or not keys or any(key in row.values for key in keys):
+        if not column.required or any(key in row.values for key in keys):
             continue
         row.wrong = True
-        if any((row.number, row.table.positions[key]) in hidden for key in keys):
+        if not keys or any((row.number, row.table.positions[key]) in hidden for key in keys):
             continue
         named = column.heading() if column.family else ""
         what = f"is empty; give at least one {named}" if named else "is empty; it must be given"
