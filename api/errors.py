@@ -24,10 +24,11 @@ from api.store.device_lists import (
 )
 from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
-from billing.lifecycle import FourEyesError, PeriodError, StateError
+from billing.lifecycle import FourEyesError
+from billing.months import PeriodError
 from billing.store.exchange import ExchangeError
 from billing.store.registry import UnknownCommunityError
-from billing.store.runs import PeriodTakenError, UnknownRunError
+from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.definition import DefinitionError
 

@@ -23,8 +23,11 @@ RUN_STATES: Mapping[str, str] = {
     "draft": _("Draft"),
     "computed": _("Computed"),
     "blocked": _("Blocked"),
+    "reviewed": _("Reviewed"),
     "approved": _("Approved"),
     "issued": _("Issued"),
+    "withdrawn": _("Withdrawn"),
+    "held": _("Held"),
 }
 
 MEDIA: Mapping[str, str] = {"electricity": _("Electricity"), "water": _("Water")}

@@ -13,15 +13,17 @@ import pickle
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from billing.apportionment import ConservationError
 from billing.database import Database
 from billing.money import OverflowInMoneyError
 from billing.problem import Problem
 from billing.rating.subjects import SubjectsError
+from billing.restating import restate
 from billing.run import Parked, UnbalancedError, compute
-from billing.store import records, registry, results, runs
+from billing.store import records, revisions, runs
+from billing.store.revisions import Month
 from meters.archive.open import open_archive
 from meters.catalog import shipped
 from meters.quantity import InexactQuantityError
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from billing.backend import RunBackend
     from billing.registry import Registry
     from billing.run import Computed
-    from billing.store.results import Laid
+    from billing.store.revisions import Outcome, Seen
     from billing.store.runs import Run
     from meters.archive.protocol import Archive
     from meters.meter_type import MeterType
@@ -48,7 +50,7 @@ IN_FLIGHT = 64
 DEATHS_IN_A_ROW = 5
 """How often workers may die without a community done in between: then it is no accident."""
 
-COMPUTABLE = ("draft", "computed", "blocked")
+COMPUTABLE = ("draft", "computed", "blocked", "reviewed")
 """The states of a run whose communities may be computed."""
 
 _VIOLATIONS = (
@@ -125,12 +127,11 @@ class Workers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One community of a run, as it travels to a worker."""
+    """One community of a run, with the months that it has there, as it travels to a worker."""
 
     run_id: int
-    part_id: int
     community_id: int
-    period: str
+    months: tuple[Month, ...]
 
 
 def compute_communities(run: Run, workers: Workers) -> None:
@@ -139,7 +140,7 @@ def compute_communities(run: Run, workers: Workers) -> None:
     A community whose worker died is handed out again. Raises `WorkersDieError` where that does not
     help, and what a worker raised otherwise; what was committed until then stays.
     """
-    waiting = [Task(run.id, part.id, part.community_id, run.period) for part in run.communities]
+    waiting = _tasks(run)
     waiting.reverse()
     deaths = 0
     while waiting:
@@ -161,30 +162,50 @@ def compute_community(opening: Opening, task: Task) -> None:
     """
     database, archive, types = opening()
     with database.snapshot() as connection:
-        seen = registry.read(connection, task.community_id, task.period)
-    result = _made_of(seen, archive, types)
-    if isinstance(result, Parked):
-        _commit(database, task, None, problems=result.problems)
-        return
-    laid = results.lay_out(task.part_id, result)
-    bills, total = len(result.bills), sum(bill.total for bill in result.bills)
-    _commit(database, task, laid, bills=bills, total=total, digest=laid.digest)
-
-
-def _commit(database: Database, task: Task, laid: Laid | None, **result: Any) -> None:
-    """Store what was made of a community in one transaction, unless the same is there already."""
+        seen = revisions.read(connection, task.run_id, task.community_id, task.months)
+    found = revisions.outcomes(seen, made_of(seen, archive, types))
     with database.transaction() as connection:
-        state, digest = runs.lock_part(connection, task.run_id, task.part_id)
-        runs.assert_state(task.run_id, state, "compute", *COMPUTABLE)
-        if laid is not None and _is_stored(connection, task.part_id, laid, digest):
-            return
-        results.replace(connection, task.part_id, laid)
-        runs.record_result(connection, task.part_id, **result)
+        states = [runs.lock_part(connection, task.run_id, each.part_id) for each in task.months]
+        runs.assert_state(task.run_id, states[0][0], "compute", *COMPUTABLE)
+        if not all(
+            _is_stored(connection, each, digest)
+            for each, (_, digest) in zip(found, states, strict=True)
+        ):
+            revisions.store(connection, found)
 
 
-def _is_stored(connection: Connection, part_id: int, laid: Laid, digest: str | None) -> bool:
-    """Return whether the part was computed to the same, and nobody has touched it since."""
-    return laid.digest == digest == records.community_digest(connection, part_id)
+def made_of(
+    seen: Seen, archive: Archive, types: Mapping[str, MeterType]
+) -> tuple[Computed | Parked, ...]:
+    """Return what comes of each month; a violated invariant parks the community alone."""
+
+    def make(registry: Registry) -> Computed | Parked:
+        try:
+            return compute(registry, archive, types, held=seen.held, unbilled=seen.unbilled)
+        except _VIOLATIONS as error:
+            _LOG.exception("%s %s cannot be billed", registry.code, registry.period.key)
+            kind = type(error).__name__.removesuffix("Error")
+            return Parked(registry, (Problem(kind, registry.code, str(error)),))
+
+    return tuple(restate(seen.registries, make))
+
+
+def _tasks(run: Run) -> list[Task]:
+    """Return the communities of `run` that are not held, with their months in order."""
+    months: dict[int, list[Month]] = {}
+    for part in run.communities:
+        if part.state != "held":
+            found = months.setdefault(part.community_id, [])
+            found.append(Month(part.id, part.period, part.revision))
+    return [Task(run.id, community_id, tuple(found)) for community_id, found in months.items()]
+
+
+def _is_stored(connection: Connection, outcome: Outcome, digest: str | None) -> bool:
+    """Return whether a month was computed to the same, and nobody has touched it since."""
+    if outcome.laid is None or outcome.corrects:
+        return False
+    part_id = outcome.month.part_id
+    return outcome.laid.digest == digest == records.community_digest(connection, part_id)
 
 
 def _hand_out(waiting: list[Task], workers: Workers) -> list[Task]:
@@ -209,13 +230,3 @@ def _hand_out(waiting: list[Task], workers: Workers) -> list[Task]:
         for future in flying:
             future.cancel()
     return lost
-
-
-def _made_of(seen: Registry, archive: Archive, types: Mapping[str, MeterType]) -> Computed | Parked:
-    """Return what a run makes of a community; a violated invariant parks it alone."""
-    try:
-        return compute(seen, archive, types)
-    except _VIOLATIONS as error:
-        _LOG.exception("%s %s cannot be billed", seen.code, seen.period.key)
-        kind = type(error).__name__.removesuffix("Error")
-        return Parked(seen, (Problem(kind, seen.code, str(error)),))

@@ -65,11 +65,34 @@ class Database:
 
         Raises `DatabaseError` if a newer program made them.
         """
-        with self.transaction() as connection:
+        with self._unreferenced() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
             if found is not None and found not in _known_versions():
                 raise _newer(found)
             command.upgrade(_config(connection), "head")
+
+    @contextmanager
+    def _unreferenced(self) -> Iterator[Connection]:
+        """Give a transaction in which tables may go and come back under what refers to them.
+
+        SQLite asks for it before a transaction begins; what refers to nothing undoes all of it.
+        """
+        with self.engine.connect().execution_options(writes=True) as connection:
+            sqlite = connection.dialect.name == "sqlite"
+            driver: Any = connection.connection.dbapi_connection
+            if sqlite:
+                driver.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with connection.begin():
+                    yield connection
+                    if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                        raise DatabaseError(
+                            "rows of the billing database refer to rows that are not there; "
+                            "restore a backup"
+                        )
+            finally:
+                if sqlite:
+                    driver.execute("PRAGMA foreign_keys = ON")
 
     def check_version(self) -> None:
         """Raise `DatabaseError` unless the tables are at the version that this program needs."""

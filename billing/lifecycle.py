@@ -1,26 +1,27 @@
-"""The life of a bill run: draft → computed or blocked → approved → issued.
+"""The life of a bill run: draft → computed or blocked → reviewed → approved → issued.
 
 Each step is a transaction with its entry in the audit log. Whoever created or computed a run cannot
-approve it; the database holds that too. What is approved is what was computed, what is issued is
-what was approved, and an issued run never changes. A community has one open run at a time, so that
-each month opens with what the month before has issued.
+approve it; the database holds that too. What is approved is what the approver saw, named by its
+digest, what is issued is what was approved, and an issued run never changes. What is not issued can
+be withdrawn. A community has one open run at a time, so that each month opens with what the month
+before has issued.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from billing import ledger
 from billing.backend import InLine
 from billing.computing import COMPUTABLE, Given, Sources, Workers, compute_communities
 from billing.digest import run_digest
+from billing.months import PeriodError, assert_free, assert_next, to_correct
+from billing.problem import Problem
 from billing.run import UnbalancedError
-from billing.store import audit, records, registry, results, runs
+from billing.store import audit, holds, records, registry, results, revisions, runs
 from billing.store import ledger as journal
 from billing.store.runs import StateError
-from meters.interval import Period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
     from meters.meter_type import MeterType
 
 
-class PeriodError(ValueError):
-    """A period cannot be billed now: it has not ended, or it is not the next one."""
-
-
 class ChangedRunError(StateError):
     """What is stored of a run is not what was computed or approved."""
+
+
+class ReasonError(ValueError):
+    """A step that somebody will ask about has no reason."""
 
 
 class FourEyesError(PermissionError):
@@ -47,25 +48,64 @@ class FourEyesError(PermissionError):
 
 
 def create_run(
-    database: Database, *, period: str, communities: Sequence[str], actor: str, now: datetime
+    database: Database,
+    *,
+    period: str,
+    communities: Sequence[str],
+    actor: str,
+    now: datetime,
+    correct_from: str | None = None,
 ) -> int:
     """Make a draft run of `communities` for the month `period` and return its id.
 
-    Raises `PeriodError`, `PeriodTakenError` or `UnknownCommunityError`.
+    With `correct_from`, the issued months from that one on are computed anew, and what has changed
+    stands on the same bills; that is for communities whose policy is the next bill. Units that are
+    held and not billed since are held on. Raises `PeriodError`, `PeriodTakenError` or
+    `UnknownCommunityError`.
     """
-    codes = sorted(set(communities))
-    if not codes:
-        raise registry.UnknownCommunityError("a run bills one community or more; name them")
     with database.transaction() as connection:
-        known = registry.community_ids(connection)
-        if unknown := [code for code in codes if code not in known]:
-            raise registry.UnknownCommunityError(f"there is no community {unknown[0]!r}")
-        ids = [known[code] for code in codes]
-        registry.lock(connection, ids)
-        for code, community_id in zip(codes, ids, strict=True):
-            _assert_next(connection, code, community_id, period, now)
-        run_id = runs.create(connection, period=period, communities=ids, actor=actor, now=now)
-        _log(connection, "run.create", run_id, actor, now, period=period)
+        known = _known(connection, communities)
+        months = []
+        for code, community_id in known.items():
+            assert_next(connection, code, community_id, period, now)
+            if correct_from is not None:
+                _assert_policy(connection, code, community_id, revisions.NEXT_BILL)
+                issued = to_correct(connection, code, community_id, correct_from)
+                months += [(community_id, month) for month in issued]
+            months.append((community_id, period))
+        run_id = runs.create(
+            connection, kind="ordinary", period=period, months=months, actor=actor, now=now
+        )
+        for community_id in known.values():
+            before = correct_from or period
+            _hold_on(connection, run_id, community_id, before=before, actor=actor, now=now)
+        detail = {"period": period, "communities": list(known), "correct_from": correct_from}
+        _log(connection, "run.create", run_id, actor, now, **detail)
+        return run_id
+
+
+def create_correction(
+    database: Database, *, community: str, first: str, actor: str, now: datetime
+) -> int:
+    """Make a draft run that corrects a community's issued months from `first` on; return its id.
+
+    Each is computed anew with what is known today, and what people then owe differently stands on
+    correction bills. Raises `PeriodError` or `UnknownCommunityError`.
+    """
+    with database.transaction() as connection:
+        ((code, community_id),) = _known(connection, [community]).items()
+        assert_free(connection, code, community_id)
+        _assert_policy(connection, code, community_id, revisions.CORRECTION_BILL)
+        months = to_correct(connection, code, community_id, first)
+        run_id = runs.create(
+            connection,
+            kind="correction",
+            period=months[-1],
+            months=[(community_id, month) for month in months],
+            actor=actor,
+            now=now,
+        )
+        _log(connection, "run.create", run_id, actor, now, community=code, corrects=months)
         return run_id
 
 
@@ -86,25 +126,45 @@ def compute_run(
     """
     with database.snapshot() as connection:
         run = runs.read(connection, run_id)
-    _assert_state(run, "compute", *COMPUTABLE)
+    runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
     workers = workers or Workers(InLine(), Given(Sources(database, archive, types)))
     compute_communities(run, workers)
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        _assert_state(run, "compute", *COMPUTABLE)
+        runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
         blocked = any(part.state == "blocked" for part in run.communities)
-        digest = run_digest((part.community, str(part.digest)) for part in run.communities)
+        digest = _digest(run)
         state = "blocked" if blocked else "computed"
         runs.advance(connection, run_id, state, actor=actor, now=now, digest=digest)
         _log(connection, "run.compute", run_id, actor, now, state=state, digest=digest)
         return runs.read(connection, run_id)
 
 
-def approve_run(database: Database, *, run_id: int, actor: str, now: datetime) -> Run:
-    """Approve a computed run with a second pair of eyes, and return it."""
+def review_run(database: Database, *, run_id: int, actor: str, now: datetime) -> Run:
+    """Say that the differences and anomalies of a computed run were looked at; return the run."""
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        _assert_state(run, "approve", "computed")
+        runs.assert_state(run.id, run.state, "review", "computed")
+        _assert_unchanged(connection, run, "computed; compute it again")
+        runs.advance(connection, run_id, "reviewed", actor=actor, now=now, digest=run.digest)
+        _log(connection, "run.review", run_id, actor, now, digest=run.digest)
+        return runs.read(connection, run_id)
+
+
+def approve_run(database: Database, *, run_id: int, digest: str, actor: str, now: datetime) -> Run:
+    """Approve a reviewed run with a second pair of eyes, and return it.
+
+    `digest` is that of the run which the approver saw; if it is another one now, `ChangedRunError`
+    is raised.
+    """
+    with database.transaction() as connection:
+        run = runs.read(connection, run_id, lock=True)
+        runs.assert_state(run.id, run.state, "approve", "reviewed")
+        if digest != run.digest:
+            raise ChangedRunError(
+                f"run {run_id} was computed again since you looked at it: you saw {digest!r}, it "
+                f"is {run.digest!r} now; look at it again"
+            )
         if actor in (run.created_by, run.computed_by):
             raise FourEyesError(
                 f"{actor} made run {run_id}, so somebody else has to approve it (four eyes)"
@@ -119,19 +179,98 @@ def issue_run(database: Database, *, run_id: int, actor: str, now: datetime) -> 
     """Issue an approved run: date its bills, post what they claim, and freeze all of it."""
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        _assert_state(run, "issue", "approved")
+        runs.assert_state(run.id, run.state, "issue", "approved")
         _assert_unchanged(connection, run, "approved; somebody has changed it in the database")
-        for part in run.communities:
-            _issue_community(connection, part, run.period, now)
+        for part in _billed(run):
+            _issue_part(connection, part, now)
         runs.advance(connection, run_id, "issued", actor=actor, now=now, digest=run.digest)
         _log(connection, "run.issue", run_id, actor, now, digest=run.digest)
         return runs.read(connection, run_id)
 
 
-def _issue_community(
-    connection: Connection, part: CommunityRun, period: str, now: datetime
-) -> None:
-    zone = registry.period_of(connection, part.community_id, period).zone
+def withdraw_run(database: Database, *, run_id: int, reason: str, actor: str, now: datetime) -> Run:
+    """End a run that is not issued, whatever it has come to, and return it.
+
+    Nothing of what it made is kept; its numbers and its month are free again.
+    """
+    if not reason.strip():
+        raise ReasonError(f"say why run {run_id} is withdrawn")
+    with database.transaction() as connection:
+        run = runs.read(connection, run_id, lock=True)
+        runs.assert_state(run_id, run.state, "withdraw", *COMPUTABLE, "approved")
+        for part in run.communities:
+            results.replace(connection, part.id, None)
+        runs.withdraw(connection, run_id, actor=actor, now=now, reason=reason)
+        _log(connection, "run.withdraw", run_id, actor, now, reason=reason, digest=run.digest)
+        return runs.read(connection, run_id)
+
+
+def hold(
+    database: Database,
+    *,
+    run_id: int,
+    community: str,
+    building: str | None = None,
+    unit: str | None = None,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> Run:
+    """Leave a unit, a building, or a whole community out of a run that is not approved yet.
+
+    The others go on; the run is to be computed again. A unit or building is billed by a later
+    correction, a community by another run. Raises `ReasonError`, `UnknownPlaceError`, `HeldError`.
+    """
+    if not reason.strip():
+        raise ReasonError("say why it is held")
+    with database.transaction() as connection:
+        run = runs.read(connection, run_id, lock=True)
+        runs.assert_state(run_id, run.state, "hold", *COMPUTABLE)
+        parts = _parts(run, community)
+        if building is None and unit is None:
+            if len(parts) == len(_billed(run)):
+                raise holds.HeldError(
+                    f"run {run_id} bills nothing but {community}; withdraw the run instead"
+                )
+            for part in parts:
+                results.replace(connection, part.id, None)
+                runs.hold_part(connection, part.id, Problem("Held", community, reason))
+        else:
+            place = {"building": building, "unit": unit}
+            community_id = parts[0].community_id
+            holds.add(
+                connection, run_id, community_id, **place, reason=reason, actor=actor, now=now
+            )
+        runs.redraft(connection, run_id)
+        held = {"community": community, "building": building, "unit": unit, "reason": reason}
+        _log(connection, "run.hold", run_id, actor, now, **held)
+        return runs.read(connection, run_id)
+
+
+def release(
+    database: Database,
+    *,
+    run_id: int,
+    community: str,
+    building: str | None = None,
+    unit: str | None = None,
+    actor: str,
+    now: datetime,
+) -> Run:
+    """Let a run bill a unit or a building that it held; it is to be computed again."""
+    with database.transaction() as connection:
+        run = runs.read(connection, run_id, lock=True)
+        runs.assert_state(run_id, run.state, "release in", *COMPUTABLE)
+        community_id = _parts(run, community)[0].community_id
+        holds.remove(connection, run_id, community_id, building=building, unit=unit)
+        runs.redraft(connection, run_id)
+        held = {"community": community, "building": building, "unit": unit}
+        _log(connection, "run.release", run_id, actor, now, **held)
+        return runs.read(connection, run_id)
+
+
+def _issue_part(connection: Connection, part: CommunityRun, now: datetime) -> None:
+    zone = registry.period_of(connection, part.community_id, part.period).zone
     today = now.astimezone(zone).date()
     due_on = today + timedelta(days=registry.due_days(connection, part.community_id))
     results.date_bills(connection, part.id, issued_on=today, due_on=due_on)
@@ -148,42 +287,70 @@ def _issue_community(
     journal.post(connection, part.community_id, entries, at=now)
 
 
-def _assert_next(
-    connection: Connection, code: str, community_id: int, key: str, now: datetime
+def _known(connection: Connection, codes: Sequence[str]) -> dict[str, int]:
+    """Return the ids of communities by code, and keep others from making runs of them."""
+    if not codes:
+        raise registry.UnknownCommunityError("a run bills one community or more; name them")
+    known = registry.community_ids(connection)
+    if unknown := [code for code in sorted(set(codes)) if code not in known]:
+        raise registry.UnknownCommunityError(f"there is no community {unknown[0]!r}")
+    found = {code: known[code] for code in sorted(set(codes))}
+    registry.lock(connection, list(found.values()))
+    return found
+
+
+def _assert_policy(connection: Connection, code: str, community_id: int, wanted: str) -> None:
+    policy = revisions.policy(connection, community_id)
+    if policy != wanted:
+        how = {
+            revisions.NEXT_BILL: "with the run of its next month",
+            revisions.CORRECTION_BILL: "by a run of their own",
+        }
+        raise PeriodError(f"corrections of {code} are on the {policy}; make them {how[policy]}")
+
+
+def _hold_on(
+    connection: Connection,
+    run_id: int,
+    community_id: int,
+    *,
+    before: str,
+    actor: str,
+    now: datetime,
 ) -> None:
-    """Raise unless `key` has ended and follows the last issued period without a gap (I2).
-
-    What is not issued yet would open the next period with other registers and another year to date.
-    """
-    try:
-        period = registry.period_of(connection, community_id, key)
-    except ValueError as error:
-        raise PeriodError(str(error)) from error
-    if now < period.interval.end:
-        raise PeriodError(f"{key} ends at {period.interval.end}; bill it after that")
-    for run_id, open_period in runs.not_issued(connection, community_id):
-        if open_period != key:
-            raise PeriodError(
-                f"{code} has run {run_id} for {open_period}, which is not issued yet; finish it "
-                "first"
-            )
-    last = runs.last_issued_period(connection, community_id)
-    if last is not None and key < last:
-        raise PeriodError(f"{code} was billed up to {last}; nothing before it can be billed now")
-    if last is not None and last < period.previous.key:
-        following = Period.month(last, ZoneInfo("UTC")).after.strftime("%Y-%m")
-        raise PeriodError(f"{code} was billed up to {last}; {following} comes first")
+    for unit, (since, reason) in holds.unbilled(connection, community_id, before=before).items():
+        holds.add(
+            connection,
+            run_id,
+            community_id,
+            building=None,
+            unit=unit,
+            reason=reason,
+            actor=actor,
+            now=now,
+        )
+        _log(connection, "run.hold", run_id, actor, now, unit=unit, reason=reason, since=since)
 
 
-def _assert_state(run: Run, step: str, *states: str) -> None:
-    runs.assert_state(run.id, run.state, step, *states)
+def _billed(run: Run) -> list[CommunityRun]:
+    """Return what a run bills: all but the communities that are held."""
+    return [part for part in run.communities if part.state not in runs.LEFT]
+
+
+def _parts(run: Run, community: str) -> list[CommunityRun]:
+    found = [part for part in _billed(run) if part.community == community]
+    if not found:
+        raise holds.UnknownPlaceError(f"run {run.id} does not bill {community!r}")
+    return found
+
+
+def _digest(run: Run) -> str:
+    return run_digest((part.name, str(part.digest)) for part in _billed(run))
 
 
 def _assert_unchanged(connection: Connection, run: Run, since: str) -> None:
     """Raise `ChangedRunError` unless all that is stored of `run` gives the digest that it has."""
-    stored = [
-        (part.community, records.community_digest(connection, part.id)) for part in run.communities
-    ]
+    stored = [(part.name, records.community_digest(connection, part.id)) for part in _billed(run)]
     if run_digest(stored) != run.digest:
         raise ChangedRunError(f"run {run.id} is not what was {since}")
 

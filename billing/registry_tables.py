@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from billing.columns import Instant, metadata, own_id, refers_to
@@ -25,6 +26,7 @@ community = Table(
     Column("currency", Text, nullable=False),
     Column("due_days", Integer, nullable=False),
     Column("tariffs", Text, nullable=False),  # JSON: customer class → tariff ids
+    Column("corrections", Text, nullable=False, server_default=text("'correction bill'")),
 )
 
 building = Table(

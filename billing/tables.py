@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from billing.columns import Identifier, Instant, metadata
@@ -89,28 +90,42 @@ bill_run = Table(
     "bill_run",
     metadata,
     _id(),
-    Column("period", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("period", Text, nullable=False),  # the last that it bills
     Column("state", Text, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("computed_by", Text),
     Column("computed_at", Instant),
+    Column("reviewed_by", Text),
+    Column("reviewed_at", Instant),
     Column("approved_by", Text),
     Column("approved_at", Instant),
+    Column("approved_digest", Text),
     Column("issued_by", Text),
     Column("issued_at", Instant),
+    Column("withdrawn_by", Text),
+    Column("withdrawn_at", Instant),
+    Column("reason", Text),  # why it was withdrawn
     Column("digest", Text),
     CheckConstraint(
-        "state IN ('draft', 'computed', 'blocked', 'approved', 'issued')", name="known_state"
+        "state IN ('draft', 'computed', 'blocked', 'reviewed', 'approved', 'issued', 'withdrawn')",
+        name="known_state",
     ),
+    CheckConstraint("kind IN ('ordinary', 'correction')", name="known_kind"),
     CheckConstraint(
         "approved_by IS NULL OR (approved_by <> created_by AND approved_by <> computed_by)",
         name="four_eyes",
     ),
     CheckConstraint(
-        "state NOT IN ('approved', 'issued')"
-        " OR (computed_by IS NOT NULL AND approved_by IS NOT NULL)",
+        "state NOT IN ('approved', 'issued') OR (computed_by IS NOT NULL AND reviewed_by IS NOT "
+        "NULL AND approved_by IS NOT NULL AND digest IS NOT NULL AND approved_digest IS NOT NULL "
+        "AND approved_digest = digest)",
         name="approved_first",
+    ),
+    CheckConstraint(
+        "(state = 'withdrawn') = (withdrawn_by IS NOT NULL AND reason IS NOT NULL)",
+        name="withdrawn_for_a_reason",
     ),
 )
 
@@ -121,19 +136,43 @@ community_run = Table(
     Column("bill_run_id", Identifier, ForeignKey("bill_run.id"), nullable=False, index=True),
     _to("community", index=True),
     Column("period", Text, nullable=False),
+    Column("revision", Integer, nullable=False, server_default=text("0")),
     Column("state", Text, nullable=False),
-    Column("problems", Text, nullable=False),  # JSON list of texts
+    Column("problems", Text, nullable=False),  # JSON list of problems
+    Column("anomalies", Text, nullable=False, server_default=text("'[]'")),  # JSON list of them
     Column("bills", Integer, nullable=False),
     Column("total", BigInteger, nullable=False),
     Column("digest", Text),
-    UniqueConstraint("community_id", "period"),
+    Index(
+        "uq_community_run_revision",
+        *("community_id", "period", "revision"),
+        unique=True,
+        sqlite_where=text("state NOT IN ('held', 'withdrawn')"),
+        postgresql_where=text("state NOT IN ('held', 'withdrawn')"),
+    ),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    _id(),
+    _to("bill_run"),
+    _to("community"),
+    _to("building", nullable=True),
+    _to("unit", nullable=True),
+    Column("reason", Text, nullable=False),
+    Column("held_by", Text, nullable=False),
+    Column("held_at", Instant, nullable=False),
+    UniqueConstraint("bill_run_id", "building_id", name="uq_hold_building_once"),
+    UniqueConstraint("bill_run_id", "unit_id", name="uq_hold_unit_once"),
+    CheckConstraint("(building_id IS NULL) <> (unit_id IS NULL)", name="building_or_unit"),
 )
 
 usage = Table(
     "usage",
     metadata,
     Column("id", Identifier, primary_key=True, autoincrement=False),
-    _to("community_run", index=True),
+    _to("community_run"),
     _to("point"),
     Column("register", Text, nullable=False),
     Column("start", Instant, nullable=False),
@@ -141,7 +180,7 @@ usage = Table(
     Column("quantity", BigInteger, nullable=False),
     Column("unit", Text, nullable=False),
     Column("evidence", Text, nullable=False),  # JSON: segments, readings, findings
-    UniqueConstraint("point_id", "register", "start"),
+    UniqueConstraint("community_run_id", "point_id", "register", "start"),
 )
 
 statement = Table(
@@ -211,6 +250,38 @@ bill_line = Table(
     CheckConstraint("(statement_id IS NULL) = (share IS NULL)", name="shares_have_statements"),
     # Whoever deletes a share looks for its lines, in every month that was ever billed.
     Index("ix_bill_line_share", "statement_id", "share"),
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("bill_id", Identifier, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("period", Text, nullable=False),  # the month that the line corrects
+    Column("reversal", Boolean, nullable=False),
+    Column("of_bill_id", Identifier),  # the line that is reversed, or that this one replaces
+    Column("of_position", Integer),
+    ForeignKeyConstraint(
+        ["bill_id", "position"],
+        ["bill_line.bill_id", "bill_line.position"],
+        name="fk_correction_line",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["of_bill_id", "of_position"],
+        ["bill_line.bill_id", "bill_line.position"],
+        name="fk_correction_of_line",
+    ),
+    CheckConstraint("(of_bill_id IS NULL) = (of_position IS NULL)", name="of_a_line"),
+    CheckConstraint("NOT reversal OR of_bill_id IS NOT NULL", name="reverses_a_line"),
+    Index("ix_correction_of_line", "of_bill_id", "of_position"),
+    Index(
+        "uq_correction_reversed_once",
+        *("of_bill_id", "of_position"),
+        unique=True,
+        sqlite_where=text("reversal"),
+        postgresql_where=text("reversal"),
+    ),
 )
 
 # --- the ledger and the log -----------------------------------------------------------------------

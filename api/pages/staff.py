@@ -87,10 +87,21 @@ async def compute(request: Request, caller: Preparing, run: int) -> Response:
     return await _step(request, caller, run, "compute")
 
 
+@router.post("/runs/{run}/review")
+async def review(request: Request, caller: Preparing, run: int) -> Response:
+    """Say that what came out was looked at."""
+    return await _step(request, caller, run, "review")
+
+
 @router.post("/runs/{run}/approve")
-async def approve(request: Request, caller: Approving, run: int) -> Response:
-    """Approve a run with a second pair of eyes."""
-    return await _step(request, caller, run, "approve")
+async def approve(
+    request: Request,
+    caller: Approving,
+    run: int,
+    digest: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
+    """Approve a run, as the page showed it, with a second pair of eyes."""
+    return await _step(request, caller, run, "approve", digest=digest)
 
 
 @router.post("/runs/{run}/issue")
@@ -105,12 +116,15 @@ async def show_statement(request: Request, caller: RunReader, statement: int) ->
     return statement_page(request, caller, statement)
 
 
-Step = Literal["compute", "approve", "issue"]
+Step = Literal["compute", "review", "approve", "issue"]
 
 
-async def _step(request: Request, caller: Principal, run: int, step: Step) -> Response:
+async def _step(
+    request: Request, caller: Principal, run: int, step: Step, *, digest: str = ""
+) -> Response:
     resources = of(request)
-    work = partial(_take, resources, step, run, actor=caller.name, now=resources.now())
+    now = resources.now()
+    work = partial(_take, resources, step, run, digest=digest, actor=caller.name, now=now)
     try:
         await anyio.to_thread.run_sync(work)
     except run_store.UnknownRunError:
@@ -120,14 +134,18 @@ async def _step(request: Request, caller: Principal, run: int, step: Step) -> Re
     return RedirectResponse(f"/staff/runs/{run}", 303)
 
 
-def _take(resources: Resources, step: Step, run: int, *, actor: str, now: datetime) -> None:
+def _take(
+    resources: Resources, step: Step, run: int, *, digest: str, actor: str, now: datetime
+) -> None:
     database = resources.database
     match step:
         case "compute":
             archive, types = resources.archive, resources.catalogue.current(database)
             lifecycle.compute_run(database, archive, types, run_id=run, actor=actor, now=now)
+        case "review":
+            lifecycle.review_run(database, run_id=run, actor=actor, now=now)
         case "approve":
-            lifecycle.approve_run(database, run_id=run, actor=actor, now=now)
+            lifecycle.approve_run(database, run_id=run, digest=digest, actor=actor, now=now)
         case "issue":
             lifecycle.issue_run(database, run_id=run, actor=actor, now=now)
 

@@ -16,7 +16,7 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing, scope_of
-from api.schemas.runs import NewRun, Run, RunSummary
+from api.schemas.runs import NewRun, Run, RunSummary, Seen
 from api.schemas.statements import Statement
 from api.security import Requires
 from billing import lifecycle
@@ -116,7 +116,7 @@ async def create_run(
 async def compute_run(
     request: Request, caller: Preparer, run: RunId, key: idempotency.Key = None
 ) -> Response:
-    """From readings to bills. A run that is not approved may be computed again."""
+    """From readings to bills. A run that is not approved yet may be computed again."""
     resources = of(request)
     now = resources.now()
 
@@ -136,6 +136,20 @@ async def compute_run(
 
 
 @router.post(
+    "/runs/{run}/review",
+    operation_id="reviewRun",
+    summary="Review a bill run",
+    response_model=Run,
+    responses=failing(*CHANGING, problems.NOT_FOUND),
+)
+async def review_run(
+    request: Request, caller: Preparer, run: RunId, key: idempotency.Key = None
+) -> Response:
+    """Say that the differences and anomalies of a computed run were looked at."""
+    return await _advance(request, caller, run, key, lifecycle.review_run)
+
+
+@router.post(
     "/runs/{run}/approve",
     operation_id="approveRun",
     summary="Approve a bill run",
@@ -143,10 +157,11 @@ async def compute_run(
     responses=failing(*CHANGING, problems.NOT_FOUND, problems.FOUR_EYES),
 )
 async def approve_run(
-    request: Request, caller: Approver, run: RunId, key: idempotency.Key = None
+    request: Request, caller: Approver, run: RunId, seen: Seen, key: idempotency.Key = None
 ) -> Response:
-    """Whoever created or computed a run cannot approve it."""
-    return await _advance(request, caller, run, key, lifecycle.approve_run)
+    """Approve what you saw. Whoever created or computed a run cannot approve it."""
+    step = partial(lifecycle.approve_run, digest=seen.digest)
+    return await _advance(request, caller, run, key, step)
 
 
 @router.post(

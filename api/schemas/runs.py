@@ -31,12 +31,23 @@ class NewRun(BaseModel):
     communities: Annotated[list[str], Field(min_length=1, max_length=1000)]
 
 
+class Seen(BaseModel):
+    """What an approver has looked at."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"digest": "5f2c…"}]})
+
+    digest: Annotated[str, Field(max_length=64, description="The run's digest, as you saw it.")]
+
+
 class RunSummary(Answer):
     """A run in a list."""
 
     id: int
     period: Month
-    state: str = Field(description="`draft`, `computed`, `blocked`, `approved` or `issued`.")
+    state: str = Field(
+        description="`draft`, `computed`, `blocked`, `reviewed`, `approved`, `issued` or "
+        "`withdrawn`."
+    )
     communities: int
     bills: int
     total: Money
@@ -103,6 +114,8 @@ class Run(Answer):
     created_at: datetime
     computed_by: str | None
     computed_at: datetime | None
+    reviewed_by: str | None
+    reviewed_at: datetime | None
     approved_by: str | None
     approved_at: datetime | None
     issued_by: str | None
@@ -121,6 +134,8 @@ class Run(Answer):
             created_at=run.created_at,
             computed_by=run.computed_by,
             computed_at=run.computed_at,
+            reviewed_by=run.reviewed_by,
+            reviewed_at=run.reviewed_at,
             approved_by=run.approved_by,
             approved_at=run.approved_at,
             issued_by=run.issued_by,

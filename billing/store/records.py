@@ -92,8 +92,8 @@ def lines(columns: Columns, tariffs: Mapping[int, str], base: int) -> str:
         [each - base for each in columns["bill_id"]],
         *(columns[name] for name in names),
         [None if each is None else tariffs[each] for each in columns["tariff_version_id"]],
-        [None if each is None else each - base for each in columns["usage_id"]],
-        [None if each is None else each - base for each in columns["statement_id"]],
+        [None if each is None else each % PLACES for each in columns["usage_id"]],
+        [None if each is None else each % PLACES for each in columns["statement_id"]],
         columns["share"],
         columns["evidence"],
     )
@@ -102,13 +102,14 @@ def lines(columns: Columns, tariffs: Mapping[int, str], base: int) -> str:
 def community_digest(connection: Connection, community_run_id: int) -> str:
     """Return the digest over all that the database holds of a community's run, as hex."""
     base = community_run_id * PLACES
-    share, line = tables.share.c, tables.bill_line.c
+    share, line, correction = tables.share.c, tables.bill_line.c, tables.correction.c
     kinds = {
         "usage": (_usages(connection), (tables.usage.c.id,)),
         "statement": (_statements(), (tables.statement.c.id,)),
         "share": (_shares(base), (share.statement_id, share.position)),
         "bill": (_bills(base), (tables.bill.c.id,)),
         "line": (_lines(base), (line.bill_id, line.position)),
+        "correction": (_corrections(base), (correction.bill_id, correction.position)),
     }
     return digest.community_digest(
         {
@@ -237,8 +238,21 @@ def _lines(base: int) -> Select[Any]:
         line.c.unit,
         line.c.amount,
         tariff.c.digest,
-        line.c.usage_id - base,
-        line.c.statement_id - base,
+        line.c.usage_id % PLACES,
+        line.c.statement_id % PLACES,
         line.c.share,
         line.c.evidence,
     ).outerjoin(tariff, tariff.c.id == line.c.tariff_version_id)
+
+
+def _corrections(base: int) -> Select[Any]:
+    """Select which months lines correct, and what they reverse or replace there."""
+    correction, of = tables.correction, tables.bill.alias("of_bill")
+    return select(
+        correction.c.bill_id - base,
+        correction.c.position,
+        correction.c.period,
+        cast(correction.c.reversal, Integer),
+        of.c.number,
+        correction.c.of_position,
+    ).outerjoin(of, of.c.id == correction.c.of_bill_id)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, func, select
 
 from billing import tables
 from billing.apportionment import key_documents
 from billing.canonical import canonical_json, evidence_json
-from billing.digest import community_digest
+from billing.digest import community_digest, records_digest
 from billing.evidence import usage_evidence
 from billing.store import records
 from billing.store.bulk import insert_columns
@@ -66,6 +66,7 @@ def lay_out(community_run_id: int, computed: Computed) -> Laid:
             "share": records.shares(shares, units, base),
             "bill": records.bills(bills, accounts, units, base),
             "line": records.lines(lines, tariffs, base),
+            "correction": records_digest([]),
         }
     )
     columns = {
@@ -115,6 +116,24 @@ def revenue_of_bills(
         categories[revenue] = categories.get(revenue, 0) + amount
     for (number, account_id), categories in found.items():
         yield number, account_id, categories
+
+
+def counted(connection: Connection, community_run_id: int) -> tuple[int, int]:
+    """Return how many bills a community's run has, and what they come to in fen."""
+    bill = tables.bill
+    count, total = connection.execute(
+        select(func.count(), func.coalesce(func.sum(bill.c.total), 0)).where(
+            bill.c.community_run_id == community_run_id
+        )
+    ).one()
+    return int(count), int(total)
+
+
+def lines_of(connection: Connection, bill_id: int) -> int:
+    """Return how many lines a bill has."""
+    line = tables.bill_line
+    query = select(func.count()).select_from(line).where(line.c.bill_id == bill_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def _delete(connection: Connection, community_run_id: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from billing import tables
+from billing.anomalies import Anomaly, Kind
 from billing.canonical import canonical_json, read_json
 from billing.problem import Problem
 from billing.store.ids import insert
@@ -15,6 +16,10 @@ from billing.store.ids import insert
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+
+LEFT = ("held", "withdrawn")
+"""The states of a community that its run does not bill: another run may."""
 
 
 class UnknownRunError(LookupError):
@@ -31,23 +36,39 @@ class PeriodTakenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CommunityRun:
-    """What a run made of one community. `total` in fen."""
+    """What a run made of one month of one community: of its ordinary bills, or of a `revision`.
+
+    `total` in fen.
+    """
 
     id: int
     community_id: int
     community: str
+    period: str
+    revision: int
     state: str
     problems: tuple[Problem, ...]
+    anomalies: tuple[Anomaly, ...]
     bills: int
     total: int
     digest: str | None
 
+    @property
+    def name(self) -> str:
+        """What it goes by in the run's digest."""
+        ordinary = self.community
+        return f"{ordinary}/{self.period}.{self.revision}" if self.revision else ordinary
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A bill run: one period, one or more communities, and who did what to it when."""
+    """A bill run: one period, one or more communities, and who did what to it when.
+
+    `approved_digest` is what the approver saw; `reason` says why the run was withdrawn.
+    """
 
     id: int
+    kind: str
     period: str
     state: str
     digest: str | None
@@ -55,49 +76,124 @@ class Run:
     created_at: datetime
     computed_by: str | None
     computed_at: datetime | None
+    reviewed_by: str | None
+    reviewed_at: datetime | None
     approved_by: str | None
     approved_at: datetime | None
+    approved_digest: str | None
     issued_by: str | None
     issued_at: datetime | None
+    withdrawn_by: str | None
+    withdrawn_at: datetime | None
+    reason: str | None
     communities: tuple[CommunityRun, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Of what run and revision a month counts that is issued: the newest one."""
+
+    id: int
+    run_id: int
+    revision: int
+
+
 def create(
-    connection: Connection, *, period: str, communities: Sequence[int], actor: str, now: datetime
+    connection: Connection,
+    *,
+    kind: str,
+    period: str,
+    months: Sequence[tuple[int, str]],
+    actor: str,
+    now: datetime,
 ) -> int:
-    """Store a draft run of `communities` for `period` and return its id."""
-    for community_id in communities:
-        taken = connection.scalar(
-            select(tables.community_run.c.bill_run_id).where(
-                tables.community_run.c.community_id == community_id,
-                tables.community_run.c.period == period,
-            )
-        )
-        if taken is not None:
-            raise PeriodTakenError(
-                f"{period} has run {taken} already; open that one instead of a second"
-            )
+    """Store a draft run of `months`, each of a community by its id, and return its id.
+
+    What is issued gets its next revision. Raises `PeriodTakenError` where another run has a month.
+    """
     run_id = insert(
         connection,
         tables.bill_run,
+        kind=kind,
         period=period,
         state="draft",
         created_by=actor,
         created_at=now,
     )
-    for community_id in communities:
+    for community_id, month in months:
         insert(
             connection,
             tables.community_run,
             bill_run_id=run_id,
             community_id=community_id,
-            period=period,
+            period=month,
+            revision=_next_revision(connection, community_id, month),
             state="draft",
             problems="[]",
+            anomalies="[]",
             bills=0,
             total=0,
         )
     return run_id
+
+
+def taken(connection: Connection, community_id: int, period: str) -> int | None:
+    """Return the run that has `period` of a community, None if none has."""
+    part = tables.community_run
+    found: int | None = connection.scalar(
+        select(part.c.bill_run_id)
+        .where(
+            part.c.community_id == community_id,
+            part.c.period == period,
+            part.c.state.not_in(LEFT),
+        )
+        .order_by(part.c.revision)
+    )
+    return found
+
+
+def _next_revision(connection: Connection, community_id: int, period: str) -> int:
+    part = tables.community_run
+    newest = connection.scalar(
+        select(func.max(part.c.revision)).where(
+            part.c.community_id == community_id,
+            part.c.period == period,
+            part.c.state.not_in(LEFT),
+        )
+    )
+    return 0 if newest is None else newest + 1
+
+
+def counting(
+    connection: Connection,
+    community_id: int,
+    *,
+    before: str | None = None,
+    seen_by: int | None = None,
+) -> dict[str, Counting]:
+    """Return the newest issued revision of each month of a community, of those `before` one.
+
+    `seen_by`: as run `seen_by` sees them, with its own and without what was issued after it.
+    """
+    run, part = tables.bill_run, tables.community_run
+    query = (
+        select(part.c.period, part.c.id, run.c.id.label("run_id"), part.c.revision)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .where(part.c.community_id == community_id, part.c.state.not_in(LEFT))
+        .order_by(part.c.revision)
+    )
+    if before is not None:
+        query = query.where(part.c.period < before)
+    if seen_by is None:
+        query = query.where(run.c.state == "issued")
+    else:
+        query = query.where(
+            or_(and_(run.c.state == "issued", run.c.id < seen_by), run.c.id == seen_by)
+        )
+    return {
+        period: Counting(part_id, run_id, revision)
+        for period, part_id, run_id, revision in connection.execute(query)
+    }
 
 
 def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
@@ -117,13 +213,19 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
             id=each.id,
             community_id=each.community_id,
             community=each.community,
+            period=each.period,
+            revision=each.revision,
             state=each.state,
             problems=tuple(Problem(**problem) for problem in read_json(each.problems)),
+            anomalies=tuple(
+                Anomaly(**{**anomaly, "kind": Kind(anomaly["kind"])})
+                for anomaly in read_json(each.anomalies)
+            ),
             bills=each.bills,
             total=each.total,
             digest=each.digest,
         )
-        for each in sorted(parts, key=lambda row: str(row.community))
+        for each in sorted(parts, key=lambda row: (str(row.community), str(row.period)))
     )
     return Run(**row._asdict(), communities=communities)
 
@@ -166,7 +268,11 @@ def not_issued(connection: Connection, community_id: int) -> list[tuple[int, str
     rows = connection.execute(
         select(run.c.id, run.c.period)
         .join(part, part.c.bill_run_id == run.c.id)
-        .where(part.c.community_id == community_id, run.c.state != "issued")
+        .where(
+            part.c.community_id == community_id,
+            part.c.state.not_in(LEFT),
+            run.c.state != "issued",
+        )
         .order_by(run.c.id)
     )
     return [(run_id, period) for run_id, period in rows]
@@ -176,7 +282,9 @@ def record_result(
     connection: Connection,
     community_run_id: int,
     *,
+    state: str,
     problems: Sequence[Problem] = (),
+    anomalies: Sequence[Anomaly] = (),
     bills: int = 0,
     total: int = 0,
     digest: str | None = None,
@@ -187,8 +295,9 @@ def record_result(
         part.update()
         .where(part.c.id == community_run_id)
         .values(
-            state="blocked" if problems else "computed",
+            state=state,
             problems=canonical_json([asdict(each) for each in problems]),
+            anomalies=canonical_json([asdict(each) for each in anomalies]),
             bills=bills,
             total=total,
             digest=digest,
@@ -207,9 +316,48 @@ def advance(
 ) -> None:
     """Set the state that `actor` brought the run to, and who and when."""
     verb = "computed" if state in ("computed", "blocked") else state
+    values = {"state": state, "digest": digest, f"{verb}_by": actor, f"{verb}_at": now}
+    if state == "approved":
+        values["approved_digest"] = digest
     run = tables.bill_run
+    connection.execute(run.update().where(run.c.id == run_id).values(values))
+
+
+def redraft(connection: Connection, run_id: int) -> None:
+    """Set a run back to its beginning: what it bills has changed, so it is to be computed again."""
+    run = tables.bill_run
+    connection.execute(run.update().where(run.c.id == run_id).values(state="draft"))
+
+
+def hold_part(connection: Connection, part_id: int, problem: Problem) -> None:
+    """Take a month of a community out of its run, which another run can bill then."""
+    part = tables.community_run
+    connection.execute(
+        part.update()
+        .where(part.c.id == part_id)
+        .values(
+            state="held",
+            problems=canonical_json([asdict(problem)]),
+            anomalies="[]",
+            bills=0,
+            total=0,
+            digest=None,
+        )
+    )
+
+
+def withdraw(
+    connection: Connection, run_id: int, *, actor: str, now: datetime, reason: str
+) -> None:
+    """End a run without bills; its communities are free for another one."""
+    run, part = tables.bill_run, tables.community_run
     connection.execute(
         run.update()
         .where(run.c.id == run_id)
-        .values({"state": state, "digest": digest, f"{verb}_by": actor, f"{verb}_at": now})
+        .values(state="withdrawn", withdrawn_by=actor, withdrawn_at=now, reason=reason)
+    )
+    connection.execute(
+        part.update()
+        .where(part.c.bill_run_id == run_id, part.c.state != "held")
+        .values(state="withdrawn")
     )

@@ -11,8 +11,12 @@ from billing import tables
 from billing.canonical import read_json
 from billing.evidence import read_register
 from billing.registry import Issued
+from billing.store import runs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from billing.store.runs import Counting
     from meters.interval import Period
     from meters.register_at import RegisterAt
 
@@ -21,29 +25,36 @@ def issued_before(
     connection: Connection, community_id: int, period: Period
 ) -> dict[tuple[int, str], Issued]:
     """Return what issued bills say before `period`, by point id and register name."""
-    evidence = closings_before(connection, community_id, period)
+    parts = runs.counting(connection, community_id, before=period.key)
+    evidence = closings_before(connection, parts, period)
     closings = {key: closing(text) for key, text in evidence.items()}
-    used = _by_month(connection, community_id, period)
-    return {
-        key: Issued(closings.get(key), used.get(key, {})) for key in closings.keys() | used.keys()
-    }
+    used = _by_month(connection, parts, period)
+    this_year = period.earlier_months(12)
+    found = {}
+    for key in closings.keys() | used.keys():
+        months = used.get(key, {})
+        found[key] = Issued(
+            closings.get(key),
+            by_month={month: use for month, use in months.items() if month in this_year},
+            last_year={month: use for month, use in months.items() if month not in this_year},
+        )
+    return found
 
 
 def closings_before(
-    connection: Connection, community_id: int, period: Period
+    connection: Connection, parts: Mapping[str, Counting], period: Period
 ) -> dict[tuple[int, str], str]:
-    """Return the evidence of issued usage that ends where `period` starts, by the same key."""
+    """Return the evidence of usage that ends where `period` starts, by the same key.
+
+    `parts`: what counts of each month.
+    """
+    before = parts.get(period.previous.key)
+    if before is None:
+        return {}
     usage = tables.usage
-    run, community_run = tables.bill_run, tables.community_run
     rows = connection.execute(
-        select(usage.c.point_id, usage.c.register, usage.c.evidence)
-        .join(community_run, community_run.c.id == usage.c.community_run_id)
-        .join(run, run.c.id == community_run.c.bill_run_id)
-        .where(
-            community_run.c.community_id == community_id,
-            run.c.state == "issued",
-            community_run.c.period == period.previous.key,
-            usage.c.end == period.interval.start,
+        select(usage.c.point_id, usage.c.register, usage.c.evidence).where(
+            usage.c.community_run_id == before.id, usage.c.end == period.interval.start
         )
     )
     return {(point_id, register): text for point_id, register, text in rows}
@@ -55,30 +66,23 @@ def closing(evidence: str) -> RegisterAt:
 
 
 def _by_month(
-    connection: Connection, community_id: int, period: Period
+    connection: Connection, parts: Mapping[str, Counting], period: Period
 ) -> dict[tuple[int, str], dict[str, int]]:
-    """Return what was billed in each earlier month of the calendar year, 10⁻⁴ units."""
+    """Return what was billed in each of the twelve months before, 10⁻⁴ units."""
+    since = period.first.replace(year=period.first.year - 1).strftime("%Y-%m")
+    months = {part.id: month for month, part in sorted(parts.items()) if since <= month}
     usage = tables.usage
-    run, community_run = tables.bill_run, tables.community_run
     rows = connection.execute(
         select(
+            usage.c.community_run_id,
             usage.c.point_id,
             usage.c.register,
-            community_run.c.period,
             func.sum(usage.c.quantity),
         )
-        .join(community_run, community_run.c.id == usage.c.community_run_id)
-        .join(run, run.c.id == community_run.c.bill_run_id)
-        .where(
-            community_run.c.community_id == community_id,
-            run.c.state == "issued",
-            community_run.c.period >= period.first.strftime("%Y-01"),
-            community_run.c.period < period.key,
-        )
-        .group_by(usage.c.point_id, usage.c.register, community_run.c.period)
-        .order_by(community_run.c.period)
-    )
+        .where(usage.c.community_run_id.in_(months))
+        .group_by(usage.c.community_run_id, usage.c.point_id, usage.c.register)
+    ).all()
     found: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
-    for point_id, register, month, total in rows:
-        found[point_id, register][month] = int(total)
+    for part_id, point_id, register, total in sorted(rows, key=lambda row: months[row[0]]):
+        found[point_id, register][months[part_id]] = int(total)
     return found

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from billing import tables
 from billing.apportionment import Payer
@@ -21,16 +21,15 @@ from billing.recompute import (
     recompute_share,
     recompute_statement,
 )
-from billing.store import audit, definitions, journal_check, records, runs, usages
+from billing.store import audit, definitions, journal_check, records, runs, tiling, usages
 from billing.usage_check import usage_differences
 from meters.interval import Interval, Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Mapping
 
     from billing.pool import Pool
-    from billing.store.runs import CommunityRun, Run
+    from billing.store.runs import CommunityRun, Counting, Run
     from billing.tariff import Tariff
 
 
@@ -60,9 +59,13 @@ def verify_run(connection: Connection, run_id: int) -> Verified:
     verified = Verified()
     known = _Definitions(connection)
     for part in run.communities:
-        _verify_usages(connection, run, part, verified)
-        _verify_tiling(connection, part, verified)
-        _verify_statements(connection, run, part, known, verified)
+        if part.state in runs.LEFT:
+            continue
+        counting = runs.counting(connection, part.community_id, seen_by=run.id)
+        _verify_usages(connection, counting, part, verified)
+        verified.say("I2", tiling.failures(connection, part.community_id, counting))
+        verified.say("numbers", tiling.missing_numbers(connection, part))
+        _verify_statements(connection, part, known, verified)
         _verify_lines(connection, part, known, verified)
     _verify_digests(connection, run, verified)
     verified.say("I8", journal_check.failures(connection, run))
@@ -82,7 +85,7 @@ def verify_line(connection: Connection, number: str, position: int) -> list[Diff
     known = _Definitions(connection)
     recomputed = _charge_differences if row.statement_id is None else _share_differences
     try:
-        return list(recomputed(row, known))
+        return _reversal_differences(row) if row.reversal else list(recomputed(row, known))
     except UNREADABLE as error:
         return [Difference("evidence", "readable", f"{type(error).__name__}: {error}")]
 
@@ -115,12 +118,15 @@ def _found(check: Callable[[], Iterable[Difference]]) -> list[str]:
 
 
 def _verify_usages(
-    connection: Connection, run: Run, part: CommunityRun, verified: Verified
+    connection: Connection,
+    counting: Mapping[str, Counting],
+    part: CommunityRun,
+    verified: Verified,
 ) -> None:
     usage, point, community = tables.usage, tables.point, tables.community
     zone = connection.scalar(select(community.c.zone).where(community.c.id == part.community_id))
-    period = Period.month(run.period, ZoneInfo(str(zone)))
-    issued = usages.closings_before(connection, part.community_id, period)
+    period = Period.month(part.period, ZoneInfo(str(zone)))
+    issued = usages.closings_before(connection, counting, period)
     rows = connection.execute(
         select(usage, point.c.code)
         .join(point, point.c.id == usage.c.point_id)
@@ -147,29 +153,11 @@ def _verify_usages(
             verified.say(f"I3: usage of {code}, {register}", _found(check))
             before, until = row.evidence, row.end
         if until != period.interval.end:
-            verified.say(f"I2: {code}, {register}", [f"billed until {until} of {run.period}"])
-
-
-def _verify_tiling(connection: Connection, part: CommunityRun, verified: Verified) -> None:
-    """Hold the billed intervals of each register of the community against each other (I2)."""
-    usage, point = tables.usage, tables.point
-    rows = connection.execute(
-        select(usage.c.point_id, usage.c.register, usage.c.start, usage.c.end, point.c.code)
-        .join(point, point.c.id == usage.c.point_id)
-        .where(point.c.community_id == part.community_id)
-        .order_by(usage.c.point_id, usage.c.register, usage.c.start)
-    )
-    billed_until: dict[tuple[int, str], datetime] = {}
-    for point_id, register, start, end, code in rows:
-        until = billed_until.get((point_id, register), start)
-        if until != start:
-            verified.say(f"I2: {code}, {register}", [f"billed until {until}, then from {start}"])
-        billed_until[point_id, register] = end
+            verified.say(f"I2: {code}, {register}", [f"billed until {until} of {part.period}"])
 
 
 def _verify_statements(
     connection: Connection,
-    run: Run,
     part: CommunityRun,
     known: _Definitions,
     verified: Verified,
@@ -190,7 +178,7 @@ def _verify_statements(
                 [(s.code, Claim(quantity=s.quantity, amount=s.amount)) for s in shares],
                 pool=known.pool(row.pool_version_id),
                 tariff=known.tariff(row.tariff_version_id),
-                period=run.period,
+                period=part.period,
                 evidence=read_json(row.evidence),
             )
 
@@ -219,6 +207,8 @@ def _verify_lines(
         sums[row.number] = sums.get(row.number, 0) + row.amount
 
         def check(row: Row[Any] = row) -> Iterable[Difference]:
+            if row.reversal:
+                return _reversal_differences(row)
             if row.statement_id is None:
                 return _charge_differences(row, known)
             return _stored_share_differences(row)
@@ -236,12 +226,13 @@ def _verify_lines(
 
 
 def _verify_digests(connection: Connection, run: Run, verified: Verified) -> None:
-    for part in run.communities:
+    billed = [part for part in run.communities if part.state not in runs.LEFT]
+    for part in billed:
         stored = records.community_digest(connection, part.id)
         if part.state == "computed" and stored != part.digest:
             what = f"what is stored gives the digest {stored}, computed was {part.digest}"
             verified.say(f"I6: {part.community}", [what])
-    digest = run_digest((part.community, str(part.digest)) for part in run.communities)
+    digest = run_digest((part.name, str(part.digest)) for part in billed)
     if run.digest is not None and digest != run.digest:
         verified.say(f"I6: run {run.id}", ["its digest is not that of its communities"])
 
@@ -249,12 +240,19 @@ def _verify_digests(connection: Connection, run: Run, verified: Verified) -> Non
 def _lines() -> Select[Any]:
     bill, line = tables.bill, tables.bill_line
     usage, statement, share = tables.usage, tables.statement, tables.share
+    correction, of = tables.correction, tables.bill_line.alias("of_line")
     return (
         select(
             line,
             bill.c.number,
-            bill.c.period,
+            func.coalesce(correction.c.period, bill.c.period).label("period"),
             bill.c.unit_id,
+            correction.c.reversal,
+            of.c.charge.label("of_charge"),
+            of.c.revenue.label("of_revenue"),
+            of.c.quantity.label("of_quantity"),
+            of.c.unit.label("of_unit"),
+            of.c.amount.label("of_amount"),
             usage.c.evidence.label("usage_evidence"),
             statement.c.evidence.label("statement_evidence"),
             statement.c.pool_version_id,
@@ -270,6 +268,14 @@ def _lines() -> Select[Any]:
         .outerjoin(
             share,
             (share.c.statement_id == line.c.statement_id) & (share.c.position == line.c.share),
+        )
+        .outerjoin(
+            correction,
+            (correction.c.bill_id == line.c.bill_id) & (correction.c.position == line.c.position),
+        )
+        .outerjoin(
+            of,
+            (of.c.bill_id == correction.c.of_bill_id) & (of.c.position == correction.c.of_position),
         )
         .order_by(bill.c.id, line.c.position)
     )
@@ -294,6 +300,13 @@ def _share_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
         period=row.period,
         evidence=read_json(row.statement_evidence),
     )
+
+
+def _reversal_differences(row: Row[Any]) -> list[Difference]:
+    """Hold a reversal against the line that it takes back: exactly that, and no more (I5)."""
+    claimed = (row.charge, row.revenue, row.quantity, row.unit, row.amount)
+    taken = (row.of_charge, row.of_revenue, -row.of_quantity, row.of_unit, -row.of_amount)
+    return [] if claimed == taken else [Difference("reversal", str(claimed), str(taken))]
 
 
 def _stored_share_differences(row: Row[Any]) -> list[Difference]:

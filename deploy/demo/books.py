@@ -104,14 +104,17 @@ def bill(
     code: str,
     now: datetime,
 ) -> Run:
-    """Bill `period` as the staff would: the clerk computes, the approver approves and issues."""
+    """Bill `period` as the staff would: one computes and reviews, another approves and issues."""
     clerk, approver = books.person(Role.CLERK).name, books.person(Role.APPROVER).name
     run_id = lifecycle.create_run(
         database, period=period.key, communities=[code], actor=clerk, now=now
     )
     run = lifecycle.compute_run(database, archive, shipped(), run_id=run_id, actor=clerk, now=now)
     if run.state == "computed":
-        lifecycle.approve_run(database, run_id=run_id, actor=approver, now=now)
+        lifecycle.review_run(database, run_id=run_id, actor=clerk, now=now)
+        lifecycle.approve_run(
+            database, run_id=run_id, digest=str(run.digest), actor=approver, now=now
+        )
         run = lifecycle.issue_run(database, run_id=run_id, actor=approver, now=now)
     return run
 

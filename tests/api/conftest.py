@@ -19,6 +19,7 @@ from api.resources import open_resources
 from api.settings import ApiSettings
 from api.store import keys, logins
 from billing.database import Database
+from billing.store import runs
 from meters.archive.open import open_archive
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ class House:
                 return await client.request(method, path, **arguments)
 
         return self.runner.run(one())
+
+    def seen(self, run: int) -> dict[str, str]:
+        """Return what an approver says who has seen `run` as it is now."""
+        with self.database.snapshot() as connection:
+            return {"digest": runs.read(connection, run).digest or ""}
 
     def token(self, name: str, password: str = PASSWORD) -> str:
         """Sign `name` in at the API and return the token."""

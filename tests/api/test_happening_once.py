@@ -62,9 +62,9 @@ def test_a_key_belongs_to_its_caller(house: House) -> None:
 def test_a_call_that_fails_keeps_nothing_and_may_be_repeated(house: House) -> None:
     approver = house.caller("approver")
     house.caller("clerk").post("/v1/runs", key="create-october", json=NEW)
-    assert approver.post("/v1/runs/2/approve", key="approve-october").status_code == 409
+    assert approver.post("/v1/runs/2/review", key="review-october").status_code == 409
     house.caller("clerk").post("/v1/runs/2/compute", key="compute-october")
-    assert approver.post("/v1/runs/2/approve", key="approve-october").status_code == 200
+    assert approver.post("/v1/runs/2/review", key="review-october").status_code == 200
 
 
 def test_every_step_of_a_run_can_be_repeated(house: House) -> None:
@@ -72,10 +72,12 @@ def test_every_step_of_a_run_can_be_repeated(house: House) -> None:
     steps = [
         (clerk, "/v1/runs", NEW),
         (clerk, "/v1/runs/2/compute", None),
-        (approver, "/v1/runs/2/approve", None),
+        (clerk, "/v1/runs/2/review", None),
+        (approver, "/v1/runs/2/approve", "seen"),
         (approver, "/v1/runs/2/issue", None),
     ]
-    for caller, path, body in steps:
+    for caller, path, what in steps:
+        body = house.seen(2) if what == "seen" else what
         first = caller.post(path, key=f"key of {path}", json=body)
         assert first.status_code in (200, 201), first.text
         again = caller.post(path, key=f"key of {path}", json=body)

@@ -87,7 +87,9 @@ def test_a_call_happens_once(call: Callable[..., httpx.Response]) -> None:
     assert other.status_code == 422
     assert call("POST", "/v1/runs/2/compute", key="compute-october").json()["state"] == "computed"
     assert [each["id"] for each in call("GET", "/v1/runs").json()["items"]] == [2, 1]
-    refused = call("POST", "/v1/runs/2/approve", key="approve-october")
+    seen = call("POST", "/v1/runs/2/review", key="review-october").json()["digest"]
+    approval = {"digest": seen}
+    refused = call("POST", "/v1/runs/2/approve", key="approve-october", json=approval)
     assert refused.json()["type"] == "/problems/four-eyes"
 
 

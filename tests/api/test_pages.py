@@ -118,10 +118,11 @@ def test_who_made_a_run_sees_why_it_cannot_be_approved_by_them(house: House) -> 
     made = approver.post("/staff/runs", csrf=csrf, period="2026-10", community="osmanthus")
     assert made.headers["Location"] == "/staff/runs/2"
     assert approver.post("/staff/runs/2/compute", csrf=csrf).status_code == 303
+    assert approver.post("/staff/runs/2/review", csrf=csrf).status_code == 303
     page = approver.get("/staff/runs/2").text
     assert "Waits for approval by somebody else" in page
     assert 'action="/staff/runs/2/approve"' not in page
-    refused = approver.post("/staff/runs/2/approve", csrf=csrf)
+    refused = approver.post("/staff/runs/2/approve", csrf=csrf, **house.seen(2))
     assert refused.status_code == 409
     assert "Somebody else must approve this" in refused.text
 

@@ -41,6 +41,7 @@ EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "getRun": ("GET", "/v1/runs/2", (401, 403, 200, 200, 403, 403, 403)),
     "createRun": ("POST", "/v1/runs", (401, 403, 409, 409, 403, 403, 403)),
     "computeRun": ("POST", "/v1/runs/2/compute", (401, 403, 409, 409, 403, 403, 403)),
+    "reviewRun": ("POST", "/v1/runs/2/review", (401, 403, 409, 409, 403, 403, 403)),
     "approveRun": ("POST", "/v1/runs/2/approve", (401, 403, 403, 409, 403, 403, 403)),
     "issueRun": ("POST", "/v1/runs/2/issue", (401, 403, 403, 409, 403, 403, 403)),
     "listMeters": ("GET", "/v1/meters", (401, 403, 403, 403, 200, 403, 403)),
@@ -79,6 +80,7 @@ EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
 }
 BODIES: dict[str, Any] = {
     "createRun": {"period": "2026-10", "communities": ["osmanthus"]},
+    "approveRun": {"digest": "of what was seen"},
     "reportGateway": REPORT,
     "enrolGateway": {"token": "tg_enrol_that-nobody-made"},
     "answerGatewayRequest": {"done": True},

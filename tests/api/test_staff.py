@@ -24,7 +24,9 @@ def test_a_run_goes_from_draft_to_issued_under_four_eyes(house: House) -> None:
     assert computed["communities"][0]["bills"] == 4
     assert computed["communities"][0]["total"] == "1408.72"
     assert {each["pool"] for each in computed["statements"]} == {"b1-lift", "lights"}
-    approved = approver.post("/v1/runs/2/approve", key="step-approve").json()
+    reviewed = clerk.post("/v1/runs/2/review", key="step-review").json()
+    assert (reviewed["state"], reviewed["reviewed_by"]) == ("reviewed", "clerk")
+    approved = approver.post("/v1/runs/2/approve", key="step-approve", json=house.seen(2)).json()
     assert (approved["state"], approved["approved_by"]) == ("approved", "approver")
     issued = approver.post("/v1/runs/2/issue", key="step-issue").json()
     assert (issued["state"], issued["issued_by"]) == ("issued", "approver")
@@ -40,29 +42,43 @@ def test_who_made_a_run_cannot_approve_it(house: House) -> None:
     approver, second = house.caller("approver"), house.caller("second-approver")
     approver.post("/v1/runs", key="step-create", json=NEW)
     approver.post("/v1/runs/2/compute", key="step-compute")
-    refused = approver.post("/v1/runs/2/approve", key="step-approve")
+    approver.post("/v1/runs/2/review", key="step-review")
+    seen = house.seen(2)
+    refused = approver.post("/v1/runs/2/approve", key="step-approve", json=seen)
     assert refused.status_code == 409
     assert refused.json()["type"] == "/problems/four-eyes"
     assert refused.json()["title"] == "Somebody else must approve this"
-    assert second.post("/v1/runs/2/approve", key="step-approve").status_code == 200
+    answer = second.post("/v1/runs/2/approve", key="step-approve", json=seen)
+    assert answer.status_code == 200
+
+
+def test_what_was_computed_again_since_it_was_seen_cannot_be_approved(house: House) -> None:
+    clerk, approver = house.caller("clerk"), house.caller("approver")
+    clerk.post("/v1/runs", key="step-create", json=NEW)
+    clerk.post("/v1/runs/2/compute", key="step-compute")
+    clerk.post("/v1/runs/2/review", key="step-review")
+    refused = approver.post("/v1/runs/2/approve", key="step-approve", json={"digest": "of another"})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/wrong-state")
 
 
 def test_computing_anothers_draft_does_not_let_them_approve(house: House) -> None:
     house.caller("clerk").post("/v1/runs", key="step-create", json=NEW)
     approver = house.caller("approver")
     approver.post("/v1/runs/2/compute", key="step-compute")
-    refused = approver.post("/v1/runs/2/approve", key="step-approve")
+    approver.post("/v1/runs/2/review", key="step-review")
+    refused = approver.post("/v1/runs/2/approve", key="step-approve", json=house.seen(2))
     assert refused.json()["type"] == "/problems/four-eyes"
 
 
 def test_steps_out_of_order_are_refused(house: House) -> None:
     clerk, approver = house.caller("clerk"), house.caller("approver")
     clerk.post("/v1/runs", key="step-create", json=NEW)
-    for step in ("approve", "issue"):
-        answer = approver.post(f"/v1/runs/2/{step}", key=f"early-{step}")
+    for step, body in (("review", None), ("approve", house.seen(2)), ("issue", None)):
+        answer = approver.post(f"/v1/runs/2/{step}", key=f"early-{step}", json=body)
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/wrong-state")
     clerk.post("/v1/runs/2/compute", key="step-compute")
-    approver.post("/v1/runs/2/approve", key="step-approve")
+    clerk.post("/v1/runs/2/review", key="step-review")
+    approver.post("/v1/runs/2/approve", key="step-approve", json=house.seen(2))
     answer = clerk.post("/v1/runs/2/compute", key="late-compute")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/wrong-state")
 
@@ -105,7 +121,7 @@ def test_a_blocked_run_says_what_to_do(house: House) -> None:
     ]
     page = house.reader("clerk", "zh-CN").get("/staff/runs/2").text
     assert "房号 2-101 缺少面积，而价格按平方米计收。请补录面积。" in page
-    refused = house.caller("approver").post("/v1/runs/2/approve", key="step-approve")
+    refused = house.caller("clerk").post("/v1/runs/2/review", key="step-review")
     assert refused.json()["type"] == "/problems/wrong-state"
 
 
@@ -115,6 +131,6 @@ def test_every_step_is_in_the_audit_log_with_its_person(billed: House) -> None:
         actors = connection.execute(
             select(tables.audit.c.action, tables.audit.c.actor).order_by(tables.audit.c.position)
         ).all()
-    steps = [("run.create", "clerk"), ("run.compute", "clerk")]
+    steps = [("run.create", "clerk"), ("run.compute", "clerk"), ("run.review", "clerk")]
     steps += [("run.approve", "approver"), ("run.issue", "approver")]
     assert [tuple(row) for row in actors if row.action.startswith("run.")] == steps * 2

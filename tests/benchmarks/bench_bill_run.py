@@ -151,9 +151,12 @@ def compute(database: Database, archive: Archive) -> tuple[Run, float]:
 
 
 def issue(database: Database, run: Run) -> float:
-    """Return the seconds to approve and issue a run."""
+    """Return the seconds to review, approve and issue a run."""
     started = time.perf_counter()
-    lifecycle.approve_run(database, run_id=run.id, actor="approver", now=NOW)
+    lifecycle.review_run(database, run_id=run.id, actor="clerk", now=NOW)
+    lifecycle.approve_run(
+        database, run_id=run.id, digest=str(run.digest), actor="approver", now=NOW
+    )
     lifecycle.issue_run(database, run_id=run.id, actor="approver", now=NOW)
     return time.perf_counter() - started
 

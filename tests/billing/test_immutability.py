@@ -110,6 +110,7 @@ def test_an_issue_that_fails_half_way_leaves_nothing(
 ) -> None:
     run_id = books.create()
     books.compute(run_id)
+    books.review(run_id)
     books.approve(run_id)
 
     def fail(*_: object, **__: object) -> None:

@@ -22,7 +22,12 @@ from sqlalchemy.exc import DBAPIError
 
 from billing import lifecycle
 from billing.ledger import Entry, Posting, UnbalancedEntryError
-from billing.lifecycle import ChangedRunError, FourEyesError, PeriodError
+from billing.lifecycle import (
+    ChangedRunError,
+    FourEyesError,
+    ReasonError,
+)
+from billing.months import PeriodError
 from billing.store import ledger
 from billing.store.registry import UnknownCommunityError
 from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
@@ -108,27 +113,79 @@ def test_a_community_that_is_named_twice_is_billed_once(sqlite_books: Books) -> 
 
 
 def test_a_run_that_does_not_exist_has_no_steps(sqlite_books: Books) -> None:
-    for step in (sqlite_books.compute, sqlite_books.approve, sqlite_books.issue):
+    books = sqlite_books
+    for step in (books.compute, books.review, books.approve, books.issue, books.withdraw):
         with pytest.raises(UnknownRunError, match="there is no bill run 7"):
             step(7)
 
 
 def test_each_step_starts_from_its_state(sqlite_books: Books) -> None:
-    run_id = sqlite_books.create()
-    for step in (sqlite_books.approve, sqlite_books.issue):
+    books = sqlite_books
+    run_id = books.create()
+    for step in (books.review, books.approve, books.issue):
         with pytest.raises(StateError, match="run 1 is draft; to"):
             step(run_id)
-    sqlite_books.compute(run_id)
+    books.compute(run_id)
     with pytest.raises(StateError, match="run 1 is computed; to issue it must be approved"):
-        sqlite_books.issue(run_id)
-    sqlite_books.approve(run_id)
-    for step in (sqlite_books.compute, sqlite_books.approve):
+        books.issue(run_id)
+    with pytest.raises(StateError, match="run 1 is computed; to approve it must be reviewed"):
+        books.approve(run_id)
+    books.review(run_id)
+    assert books.compute(run_id).state == "computed"
+    books.review(run_id)
+    books.approve(run_id)
+    for step in (books.compute, books.review, books.approve):
         with pytest.raises(StateError, match="run 1 is approved; to"):
             step(run_id)
-    sqlite_books.issue(run_id)
-    for step in (sqlite_books.compute, sqlite_books.approve, sqlite_books.issue):
+    books.issue(run_id)
+    for step in (books.compute, books.review, books.approve, books.issue, books.withdraw):
         with pytest.raises(StateError, match="run 1 is issued; to"):
             step(run_id)
+
+
+def test_approval_is_of_what_the_approver_saw(sqlite_books: Books) -> None:
+    """As when one computes again, and reviews, while another reads what came out before."""
+    run_id = sqlite_books.create()
+    seen = sqlite_books.compute(run_id).digest
+    sqlite_books.archive.append([reading("E-101", STARTS[1] + timedelta(seconds=1), "1251.00")])
+    sqlite_books.compute(run_id)
+    sqlite_books.review(run_id)
+
+    with pytest.raises(ChangedRunError, match="computed again since you looked at it"):
+        sqlite_books.approve(run_id, digest=seen)
+
+    assert sqlite_books.run(run_id).state == "reviewed"
+    approved = sqlite_books.approve(run_id)
+    assert approved.approved_digest == approved.digest != seen
+
+
+def test_what_is_not_issued_can_be_withdrawn_and_its_month_is_free(books: Books) -> None:
+    for steps in ((), (books.compute,), (books.compute, books.review, books.approve)):
+        run_id = books.create()
+        for step in steps:
+            step(run_id)
+
+        run = books.withdraw(run_id, reason="not this month")
+
+        assert (run.state, run.reason, run.withdrawn_by) == ("withdrawn", "not this month", "clerk")
+        assert content(books) == [[], [], [], [], []]
+        for step in (books.compute, books.review, books.approve, books.issue, books.withdraw):
+            with pytest.raises(StateError, match="is withdrawn; to"):
+                step(run_id)
+
+    assert books.bill("2026-10").communities[0].bills == 4
+    assert books.rows("SELECT min(number) FROM bill") == [("yard-2026-10-0001",)]
+
+
+def test_a_run_is_withdrawn_for_a_reason(books: Books) -> None:
+    run_id = books.create()
+
+    with pytest.raises(ReasonError, match="say why run 1 is withdrawn"):
+        books.withdraw(run_id, reason=" ")
+    with pytest.raises(DBAPIError, match="withdrawn_for_a_reason"):
+        books.execute("UPDATE bill_run SET state = 'withdrawn'")
+
+    assert books.run(run_id).state == "draft"
 
 
 @pytest.mark.parametrize("actor", ["clerk", "other clerk"])
@@ -136,34 +193,68 @@ def test_who_created_or_computed_a_run_cannot_approve_it(actor: str, sqlite_book
     run_id = sqlite_books.create()
     sqlite_books.compute(run_id, actor="other clerk")
 
+    sqlite_books.review(run_id)
+
     with pytest.raises(FourEyesError, match=f"{actor} made run 1, so somebody else"):
         sqlite_books.approve(run_id, actor=actor)
 
-    assert sqlite_books.run(run_id).state == "computed"
+    assert sqlite_books.run(run_id).state == "reviewed"
     assert sqlite_books.approve(run_id).approved_by == "approver"
+
+
+APPROVED = "state = 'approved', approved_digest = digest"
 
 
 def test_the_database_itself_holds_four_eyes(books: Books) -> None:
     run_id = books.create()
     books.compute(run_id, actor="other clerk")
+    books.review(run_id)
 
     for change in (
-        "state = 'approved', approved_by = 'clerk'",
-        "state = 'approved', approved_by = 'other clerk'",
+        f"{APPROVED}, approved_by = 'clerk'",
+        f"{APPROVED}, approved_by = 'other clerk'",
+        "state = 'approved', approved_by = 'approver', approved_digest = 'another'",
+        "state = 'approved', approved_by = 'approver'",
         "state = 'approved'",
-        "state = 'issued'",
-        "state = 'finished'",
     ):
-        with pytest.raises(DBAPIError, match=r"four_eyes|approved_first|known_state"):
+        with pytest.raises(DBAPIError, match=r"four_eyes|approved_first"):
             books.execute(f"UPDATE bill_run SET {change}")  # noqa: S608  names of ours, above
-    assert books.run(run_id).state == "computed"
+    assert books.run(run_id).state == "reviewed"
 
 
-def test_the_database_lets_nothing_be_approved_that_was_never_computed(books: Books) -> None:
+def test_the_database_lets_nobody_rewrite_who_made_a_run(books: Books) -> None:
+    run_id = books.create()
+    books.compute(run_id, actor="other clerk")
+    books.review(run_id)
+
+    for change in (
+        "created_by = 'nobody'",
+        f"computed_by = 'nobody', approved_by = 'other clerk', {APPROVED}",
+        f"digest = 'another', approved_by = 'approver', {APPROVED}",
+        "period = '2026-11'",
+        "kind = 'correction'",
+    ):
+        with pytest.raises(DBAPIError, match=r"is not rewritten|does not come from"):
+            books.execute(f"UPDATE bill_run SET {change}")  # noqa: S608  names of ours, above
+    books.approve(run_id)
+    for change in ("approved_by = 'nobody'", "approved_digest = digest || 'x'"):
+        with pytest.raises(DBAPIError, match=r"is not rewritten|approved_first"):
+            books.execute(f"UPDATE bill_run SET state = 'issued', {change}")  # noqa: S608  names of ours, above
+    assert books.run(run_id).state == "approved"
+
+
+@pytest.mark.parametrize("state", ["reviewed", "approved", "issued", "finished"])
+def test_the_database_lets_no_run_leave_out_a_step(state: str, books: Books) -> None:
     books.create()
 
-    with pytest.raises(DBAPIError, match="approved_first"):
-        books.execute("UPDATE bill_run SET state = 'approved', approved_by = 'approver'")
+    with pytest.raises(DBAPIError, match=r"not come from that state|approved_first|known_state"):
+        books.execute("UPDATE bill_run SET state = :state", state=state)
+    with pytest.raises(DBAPIError, match="a run begins as a draft"):
+        books.execute(
+            "INSERT INTO bill_run (kind, period, state, created_by, created_at)"
+            " SELECT kind, period, :state, created_by, created_at FROM bill_run",
+            state=state,
+        )
 
 
 def content(books: Books) -> list[list[tuple[object, ...]]]:
@@ -211,18 +302,21 @@ def test_what_is_approved_is_what_was_computed(books: Books) -> None:
     """As when one computes again while another approves what he saw before."""
     run_id = books.create()
     books.compute(run_id)
+    books.review(run_id)
     books.execute("UPDATE bill_line SET amount = amount + 1 WHERE position = 1")
 
     with pytest.raises(ChangedRunError, match="run 1 is not what was computed; compute it again"):
         books.approve(run_id)
 
     books.compute(run_id)
+    books.review(run_id)
     assert books.approve(run_id).state == "approved"
 
 
 def test_what_is_issued_is_what_was_approved(books: Books) -> None:
     run_id = books.create()
     books.compute(run_id)
+    books.review(run_id)
     books.approve(run_id)
     books.execute("UPDATE usage SET quantity = quantity + 1")
 
@@ -266,6 +360,7 @@ def test_issuing_dates_the_bills_and_posts_what_they_claim(books: Books) -> None
 def test_nothing_is_dated_or_posted_before_it_is_issued(sqlite_books: Books) -> None:
     run_id = sqlite_books.create()
     sqlite_books.compute(run_id)
+    sqlite_books.review(run_id)
     sqlite_books.approve(run_id)
 
     assert sqlite_books.rows("SELECT DISTINCT issued_on, due_on FROM bill") == [(None, None)]
@@ -300,10 +395,11 @@ def test_who_did_what_and_when_is_kept(sqlite_books: Books) -> None:
     assert sqlite_books.rows("SELECT actor, action, subject FROM audit ORDER BY position") == [
         ("clerk", "run.create", "run:1"),
         ("clerk", "run.compute", "run:1"),
+        ("clerk", "run.review", "run:1"),
         ("approver", "run.approve", "run:1"),
         ("approver", "run.issue", "run:1"),
     ]
-    assert (run.created_by, run.computed_by) == ("clerk", "clerk")
+    assert (run.created_by, run.computed_by, run.reviewed_by) == ("clerk",) * 3
     assert (run.approved_by, run.issued_by) == ("approver", "approver")
     assert run.created_at == after("2026-10")
     assert run.issued_at == after("2026-11")

@@ -364,8 +364,8 @@ def test_one_parked_community_blocks_the_run_and_lets_the_others_be_computed(
     )
     assert (yard.community, yard.state, yard.bills) == ("yard", "computed", 4)
     assert billed(sqlite_books) == clerk()
-    with pytest.raises(lifecycle.StateError, match="run 1 is blocked; to approve it must be"):
-        sqlite_books.approve(run_id)
+    with pytest.raises(lifecycle.StateError, match="run 1 is blocked; to review it must be"):
+        sqlite_books.review(run_id)
 
 
 def test_a_violated_invariant_parks_its_community_alone(

@@ -254,6 +254,7 @@ def test_a_run_goes_through_two_pairs_of_eyes(browser: Browser, site: Site, loca
         assert page.url.endswith("/staff/runs/2")
         page.click("form[action$='/compute'] button")
         assert "¥1,408.72" in page.inner_text(".tiles")
+        page.click("form[action$='/review'] button")
         waits = "Waits for approval by somebody else" if english else "等待另一人审批"
         assert waits in page.inner_text("main")
         assert page.locator("form[action$='/approve']").count() == 0
@@ -266,7 +267,7 @@ def test_a_run_goes_through_two_pairs_of_eyes(browser: Browser, site: Site, loca
         page.goto("/staff/runs/2")
         page.click("form[action$='/approve'] button")
         page.click("form[action$='/issue'] button")
-        assert page.locator(".path .done").count() == 4
+        assert page.locator(".path .done").count() == 5
         looked_at(page, f"approver-issued-{locale}")
         page.goto("/staff/runs")
         looked_at(page, f"staff-runs-{locale}")

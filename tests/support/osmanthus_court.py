@@ -219,7 +219,8 @@ def bill_month(
     run_id = lifecycle.create_run(database, period=month, communities=[CODE], actor=clerk, now=NOW)
     run = lifecycle.compute_run(database, archive, shipped(), run_id=run_id, actor=clerk, now=NOW)
     assert run.state == "computed", run.communities
-    lifecycle.approve_run(database, run_id=run_id, actor=approver, now=NOW)
+    lifecycle.review_run(database, run_id=run_id, actor=clerk, now=NOW)
+    lifecycle.approve_run(database, run_id=run_id, digest=str(run.digest), actor=approver, now=NOW)
     return lifecycle.issue_run(database, run_id=run_id, actor=approver, now=NOW)
 
 

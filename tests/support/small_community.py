@@ -292,9 +292,22 @@ class Books:
             now=after("2026-11"),
         )
 
-    def approve(self, run_id: int, *, actor: str = "approver") -> Run:
+    def review(self, run_id: int, *, actor: str = "clerk") -> Run:
+        return lifecycle.review_run(self.database, run_id=run_id, actor=actor, now=after("2026-11"))
+
+    def approve(self, run_id: int, *, actor: str = "approver", digest: str | None = None) -> Run:
+        """Approve what is seen now, unless another `digest` was seen."""
         return lifecycle.approve_run(
-            self.database, run_id=run_id, actor=actor, now=after("2026-11")
+            self.database,
+            run_id=run_id,
+            digest=digest or str(self.run(run_id).digest),
+            actor=actor,
+            now=after("2026-11"),
+        )
+
+    def withdraw(self, run_id: int, *, reason: str = "wrong month") -> Run:
+        return lifecycle.withdraw_run(
+            self.database, run_id=run_id, reason=reason, actor="clerk", now=after("2026-11")
         )
 
     def issue(self, run_id: int) -> Run:
@@ -310,6 +323,7 @@ class Books:
         """Compute, approve and issue a run, and return it."""
         computed = self.compute(run_id)
         assert computed.state == "computed", computed.communities
+        self.review(run_id)
         self.approve(run_id)
         return self.issue(run_id)
 

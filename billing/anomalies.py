@@ -1,0 +1,140 @@
+"""What a reviewer should look at in a computed month: what differs from what was usual.
+
+Nothing of it keeps a bill from being issued; what does is a problem of the run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from billing.evidence import quantity_text
+from billing.money import from_fen
+from meters.quantity import to_scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from billing.comparison import Amounts
+    from billing.run import Computed
+
+History: TypeAlias = "Mapping[tuple[int, str], Sequence[int]]"
+"""What was used in each of some earlier months, 10⁻⁴ units, by point id and register."""
+
+HIGH_FACTOR = 3
+"""A use is high that is more than so many times the median of the earlier months."""
+GUESSED = ("Interpolated", "Estimated", "Substituted")
+"""The findings that say of a use that it was not read."""
+
+
+class Kind(StrEnum):
+    """Why something should be looked at."""
+
+    ZERO = "zero"
+    HIGH = "high"
+    ESTIMATED = "estimated"
+    MISSING = "missing"
+    NEW = "new"
+    NEGATIVE = "negative"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Anomaly:
+    """Something unusual. `subject`: the charge, or the point and register, that it is about."""
+
+    unit: str
+    kind: Kind
+    subject: str
+    text: str
+
+
+def anomalies(
+    computed: Computed,
+    before: Amounts,
+    now: Amounts,
+    history: History,
+    *,
+    held: Collection[str] = (),
+) -> tuple[Anomaly, ...]:
+    """Return what is unusual in `computed`, by unit.
+
+    `before` is what the month before billed, empty where there was none; `now` what this one does.
+    """
+    return tuple(
+        sorted(
+            {
+                *_unusual_use(computed, history, held),
+                *_unusual_bills(computed),
+                *_come_and_gone(before, now, held),
+            }
+        )
+    )
+
+
+def _unusual_use(computed: Computed, history: History, held: Collection[str]) -> Iterator[Anomaly]:
+    points = {point.code: point for point in computed.registry.points}
+    used: dict[tuple[str, str], int] = defaultdict(int)
+    guessed: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for usage in computed.usages.values():
+        if usage.quantity is None:
+            continue
+        key = (usage.point, usage.register)
+        used[key] += to_scaled(usage.quantity)
+        guessed[key] |= {
+            type(each).__name__ for each in usage.findings if type(each).__name__ in GUESSED
+        }
+    for (code, register), quantity in used.items():
+        point = points[code]
+        if point.unit is None or point.unit in held:
+            continue
+        subject = f"{code} {register}"
+        for name in sorted(guessed[code, register]):
+            text = f"its use of {quantity_text(quantity)} was not read: {name.lower()}"
+            yield Anomaly(point.unit, Kind.ESTIMATED, subject, text)
+        yield from _against(
+            point.unit, subject, quantity, sorted(history.get((point.id, register), ()))
+        )
+
+
+def _against(unit: str, subject: str, quantity: int, usual: Sequence[int]) -> Iterator[Anomaly]:
+    """Hold a use against those of earlier months, in order of size."""
+    if quantity < 0:
+        yield Anomaly(unit, Kind.NEGATIVE, subject, f"its use is {quantity_text(quantity)}")
+    if not usual:
+        return
+    twice = usual[(len(usual) - 1) // 2] + usual[len(usual) // 2]  # the median, times two
+    median = quantity_text(twice // 2)
+    if quantity == 0 and twice > 0:
+        yield Anomaly(unit, Kind.ZERO, subject, f"it used nothing; the median is {median}")
+    elif 2 * quantity > HIGH_FACTOR * twice > 0:
+        text = f"it used {quantity_text(quantity)}; the median is {median}"
+        yield Anomaly(unit, Kind.HIGH, subject, text)
+
+
+def _unusual_bills(computed: Computed) -> Iterator[Anomaly]:
+    for bill in computed.bills:
+        unit = bill.unit.code
+        if bill.total == 0:
+            yield Anomaly(unit, Kind.ZERO, bill.number, "the bill is of 0.00")
+        if bill.total < 0:
+            text = f"the bill is of {from_fen(bill.total)}"
+            yield Anomaly(unit, Kind.NEGATIVE, bill.number, text)
+        for line in bill.lines:
+            if line.amount < 0:
+                text = f"the line is of {from_fen(line.amount)}"
+                yield Anomaly(unit, Kind.NEGATIVE, line.charge, text)
+
+
+def _come_and_gone(before: Amounts, now: Amounts, held: Collection[str]) -> Iterator[Anomaly]:
+    if not before:
+        return
+    for unit, charge in before.keys() - now.keys():
+        if unit in held:
+            continue
+        text = f"was billed {from_fen(before[unit, charge])} in the month before, and is not now"
+        yield Anomaly(unit, Kind.MISSING, charge, text)
+    for unit, charge in now.keys() - before.keys():
+        text = f"is billed {from_fen(now[unit, charge])}, and was not in the month before"
+        yield Anomaly(unit, Kind.NEW, charge, text)

@@ -1,0 +1,94 @@
+"""Which months of a community a run can bill or correct now (I2).
+
+Months are issued in their order, without a gap, and one run at a time is open: what is not issued
+yet would open the next month with other registers and another year to date.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from billing.store import registry, runs
+from billing.store.runs import PeriodTakenError
+from meters.interval import Period
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+UTC = ZoneInfo("UTC")
+
+
+class PeriodError(ValueError):
+    """A period cannot be billed or corrected now: the message says why."""
+
+
+def through(first: str, last: str) -> list[str]:
+    """Return the keys of the months from `first` to `last`."""
+    found, month = [], Period.month(first, UTC)
+    while month.key <= last:
+        found.append(month.key)
+        month = Period.month(f"{month.after:%Y-%m}", UTC)
+    return found
+
+
+def assert_next(
+    connection: Connection, code: str, community_id: int, key: str, now: datetime
+) -> None:
+    """Raise unless `key` has ended, follows the last issued month, and nothing else is open.
+
+    Raises `PeriodError`, or `PeriodTakenError` where a run has the month already.
+    """
+    period = _ended(connection, community_id, key, now)
+    _assert_nothing_else(connection, code, community_id, key)
+    last = runs.last_issued_period(connection, community_id)
+    if last is not None and key < last:
+        raise PeriodError(
+            f"{code} was billed up to {last}; nothing before it can be billed now, but corrected"
+        )
+    if last is not None and last < period.previous.key:
+        raise PeriodError(f"{code} was billed up to {last}; {through(last, key)[1]} comes first")
+    taken = runs.taken(connection, community_id, key)
+    if taken is not None:
+        raise PeriodTakenError(f"{key} has run {taken} already; open that one instead of a second")
+
+
+def to_correct(connection: Connection, code: str, community_id: int, first: str) -> list[str]:
+    """Return the issued months from `first` to the last one; raise `PeriodError`."""
+    last = runs.last_issued_period(connection, community_id)
+    try:
+        Period.month(first, UTC)
+    except ValueError as error:
+        raise PeriodError(str(error)) from error
+    if last is None or runs.taken(connection, community_id, first) is None or first > last:
+        billed = "nothing" if last is None else f"nothing of {first}"
+        raise PeriodError(f"{code} has issued {billed}, so there is nothing to correct")
+    return through(first, last)
+
+
+def assert_free(connection: Connection, code: str, community_id: int) -> None:
+    """Raise `PeriodError` where a run of the community is open."""
+    _assert_nothing_else(connection, code, community_id, None)
+
+
+def _ended(connection: Connection, community_id: int, key: str, now: datetime) -> Period:
+    try:
+        period = registry.period_of(connection, community_id, key)
+    except ValueError as error:
+        raise PeriodError(str(error)) from error
+    if now < period.interval.end:
+        raise PeriodError(f"{key} ends at {period.interval.end}; bill it after that")
+    return period
+
+
+def _assert_nothing_else(
+    connection: Connection, code: str, community_id: int, key: str | None
+) -> None:
+    for run_id, period in runs.not_issued(connection, community_id):
+        if period != key:
+            raise PeriodError(
+                f"{code} has run {run_id} for {period}, which is not issued yet; finish it or "
+                "withdraw it first"
+            )
