@@ -204,6 +204,7 @@ def _place(rated: RatedSpan) -> tuple[int, str, datetime]:
 
 def _rated(registry: Registry, unit: Unit) -> Iterator[RatedSpan]:
     atoms = _atoms(registry, unit)
+    places = _places(unit)
     billed_days: dict[str, int] = {}
     for names in _by_medium(registry, atoms).values():
         for run in _joined(registry, atoms, names):
@@ -211,9 +212,18 @@ def _rated(registry: Registry, unit: Unit) -> Iterator[RatedSpan]:
             for name in names:
                 version = _in_force(registry, name, span)
                 if name in span.tariffs and version is not None:
-                    order, before = span.tariffs.index(name), billed_days.get(name, 0)
-                    yield RatedSpan(version, span, order, before)
+                    before = billed_days.get(name, 0)
+                    yield RatedSpan(version, span, places[name], before)
                     billed_days[name] = before + span.days
+
+
+def _places(unit: Unit) -> dict[str, int]:
+    """Return the foremost place of each tariff among those that the unit is billed by."""
+    places: dict[str, int] = {}
+    for span in unit.spans:
+        for place, name in enumerate(span.tariffs):
+            places[name] = min(place, places.get(name, place))
+    return places
 
 
 def _atoms(registry: Registry, unit: Unit) -> list[Span]:
