@@ -1,146 +1,129 @@
-"""An independent oracle: one subject at a time, in plain `Decimal`, the way a clerk would do it."""
+"""Tariffs for tests, homes as columns, and whether both agree with the oracle."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Decimal, localcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import strategies as st
+from tariff_oracle import Home, Oracle
 
 from billing.money import Column, from_fen
 from billing.rating.rate import ChargeColumns, rate
-from billing.rating.subjects import AREA, Subjects
+from billing.rating.subjects import AREA, BandUse, Classes, Subjects
 from billing.tariff import Tariff
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from fractions import Fraction
 
-ROUNDINGS = st.fixed_dictionaries(
-    {
-        "direction": st.sampled_from(["half-up", "half-even", "down", "up"]),
-        "unit": st.sampled_from(["0.01", "0.1", "1", "10"]),
-        "place": st.sampled_from(["step", "line", "bill"]),
-    }
+ROUNDINGS = st.sampled_from(
+    [
+        {"direction": direction, "unit": unit, "place": place}
+        for direction in ("half-up", "half-even", "down", "up")
+        for unit in ("0.01", "0.1", "1", "10")
+        for place in ("step", "line", "bill")
+    ]
 )
 """Every way in which a tariff may round."""
-MODES = {
-    "half-up": ROUND_HALF_UP,
-    "half-even": ROUND_HALF_EVEN,
-    "down": ROUND_DOWN,
-    "up": ROUND_UP,
-}
+PRORATIONS = st.sampled_from(["days", "thirty", "whole"])
 
 
-@dataclass(frozen=True)
-class Clerk:
-    """Rates by hand. `rounding` is the tariff's table, all keys given."""
-
-    charges: Sequence[dict[str, Any]]
-    rounding: dict[str, str]
-
-    def bill(self, *, before: Decimal, use: Decimal, area: Decimal) -> dict[str, Decimal]:
-        """Return the amount of every line by name."""
-        with localcontext() as context:
-            context.prec = 60
-            lines: dict[str, Decimal] = {}
-            exact = Decimal(0)
-            for charge in self.charges:
-                parts = self._parts(charge, before, use, area, lines)
-                lines[charge["name"]] = self._line(parts)
-                exact += sum(parts)
-            if self.rounding["place"] == "bill":
-                rounded = self._rounded(exact, self.rounding["unit"])
-                lines["rounding"] = rounded - sum(lines.values())
-            return lines
-
-    def _line(self, parts: list[Decimal]) -> Decimal:
-        match self.rounding["place"]:
-            case "step":
-                return sum(
-                    (self._rounded(part, self.rounding["unit"]) for part in parts), Decimal()
-                )
-            case "line":
-                return self._rounded(sum(parts, Decimal()), self.rounding["unit"])
-            case _:
-                return self._rounded(sum(parts, Decimal()), "0.01")
-
-    def _rounded(self, amount: Decimal, unit: str) -> Decimal:
-        size = Decimal(unit)
-        return (amount / size).to_integral_value(MODES[self.rounding["direction"]]) * size
-
-    def _parts(
-        self,
-        charge: dict[str, Any],
-        before: Decimal,
-        use: Decimal,
-        area: Decimal,
-        lines: dict[str, Decimal],
-    ) -> list[Decimal]:
-        match charge["kind"]:
-            case "per-unit":
-                share = Decimal(charge.get("share", 1))
-                billed = (use * share).quantize(Decimal("0.0001"), ROUND_HALF_UP)
-                return [billed * Decimal(charge["price"])]
-            case "steps":
-                start = before if charge["per"] == "year" else Decimal(0)
-                return walk(charge["steps"], start, use)
-            case "fixed":
-                return [Decimal(charge["amount"])]
-            case "per-area":
-                return [area * Decimal(charge["price"])]
-            case "percentage":
-                base = sum(lines[name] for name in charge["of"])
-                return [base * Decimal(charge["percent"]) / 100]
-        raise AssertionError(charge)
+@st.composite
+def parts_of_periods(draw: st.DrawFn) -> tuple[int, int, int]:
+    """Return the days of a period, those before a span of it, and those of the span."""
+    period_days = draw(st.integers(28, 31))
+    first = draw(st.integers(0, period_days - 1))
+    return period_days, first, draw(st.integers(1, period_days - first))
 
 
-def walk(steps: Sequence[Sequence[Any]], start: Decimal, use: Decimal) -> list[Decimal]:
-    """Return what each step costs, walking up through the blocks from `start`."""
-    if use < 0:
-        return [-part for part in walk(steps, start + use, -use)]
-    position, left, parts = start, use, []
-    for step in steps:
-        room = left if len(step) == 1 else max(Decimal(step[0]) - position, Decimal(0))
-        taken = min(left, room)
-        parts.append(taken * Decimal(step[-1]))
-        position, left = position + taken, left - taken
-    return parts
+def numbers(low: int, high: int, places: int) -> st.SearchStrategy[str]:
+    """Return texts of numbers from `low` to `high`, integers of 10^-places."""
+    return st.integers(low, high).map(lambda each: str(Decimal(each).scaleb(-places)))
 
 
-def tariff_of(charges: Sequence[dict[str, Any]], rounding: dict[str, str] | None = None) -> Tariff:
+PRICES = numbers(0, 10**8, 6)
+CENTS = {"direction": "half-up", "unit": "0.01", "place": "line"}
+REGISTER = "import_energy"
+EXAMPLES = 2000
+"""How many cases of each kind of charge are held against the oracle."""
+
+
+def tariff_of(
+    charges: Sequence[dict[str, Any]], rounding: dict[str, str] | None = None, **more: Any
+) -> Tariff:
     """Return a tariff of `charges`, its example unproven: the tests prove it."""
-    return Tariff.model_validate(
-        {
-            "kind": "tariff",
-            "id": "tested",
-            "version": 1,
-            "title": {"en": "Tested"},
-            "medium": "electricity",
-            "currency": "CNY",
-            "valid_from": "2026-01-01",
-            "rounding": rounding or {},
-            "charge": [{"title": {"en": charge["name"]}, **charge} for charge in charges],
-            "example": [{"expect": 0}],
-        }
-    )
+    return Tariff.model_validate(document_of(charges, rounding, **more))
+
+
+def document_of(
+    charges: Sequence[dict[str, Any]], rounding: dict[str, str] | None = None, **more: Any
+) -> dict[str, Any]:
+    return {
+        "kind": "tariff",
+        "id": "tested",
+        "version": 1,
+        "title": {"en": "Tested"},
+        "medium": "electricity",
+        "currency": "CNY",
+        "valid_from": "2026-01-01",
+        "rounding": rounding or CENTS,
+        "charge": [{"title": {"en": charge["name"]}, **charge} for charge in charges],
+        "example": [{"expect": 0}],
+        **more,
+    }
 
 
 def rated(tariff: Tariff, rows: Sequence[tuple[int, int, int]]) -> tuple[ChargeColumns, ...]:
     """Rate rows of (before, use, area), all scaled, as columns."""
-    before, use, area = (column([row[place] for row in rows]) for place in range(3))
-    return rate(
-        tariff,
-        Subjects(
-            count=len(rows),
-            period_days=30,
-            days=np.full_like(use, 30),
-            days_before=np.zeros_like(use),
-            use=dict.fromkeys(tariff.needs.registers, use),
-            before_year=dict.fromkeys(tariff.needs.year_to_date, before),
-            attributes={AREA: area},
-        ),
+    return rate(tariff, homes_as_columns(tariff, [home_of(tariff, *row) for row in rows], 30))
+
+
+def home_of(tariff: Tariff, before: int, use: int, area: int) -> Home:
+    return Home(
+        use=dict.fromkeys(tariff.needs.registers, use),
+        before_year=dict.fromkeys(tariff.needs.year_to_date, before),
+        before_quarter=dict.fromkeys(tariff.needs.quarter_to_date, before),
+        attributes={AREA: area},
+    )
+
+
+def homes_as_columns(
+    tariff: Tariff,
+    homes: Sequence[Home],
+    period_days: int,
+    carried: Mapping[str, Sequence[Fraction]] | None = None,
+) -> Subjects:
+    """Return the columns that `tariff` reads of homes, which have the same bands in their runs."""
+    needs = tariff.needs
+    bands = tuple(band for band, _ in homes[0].runs) if homes else ()
+    runs = np.array([[use for _, use in home.runs] for home in homes], dtype=np.int64)
+    return Subjects(
+        count=len(homes),
+        period_days=period_days,
+        days=column([home.days for home in homes]),
+        days_before=column([home.days_before for home in homes]),
+        use={name: column([home.use[name] for home in homes]) for name in needs.registers},
+        before_year={
+            name: column([home.before_year[name] for home in homes]) for name in needs.year_to_date
+        },
+        before_quarter={
+            name: column([home.before_quarter[name] for home in homes])
+            for name in needs.quarter_to_date
+        },
+        bands={name: BandUse(bands, runs.reshape(len(homes), len(bands))) for name in needs.bands},
+        demand={need: column([home.demand for home in homes]) for need in needs.demand},
+        peak_before={
+            need: column([home.peak for home in homes])
+            for need in needs.demand
+            if need.ratchet_months
+        },
+        attributes={
+            name: column([home.attributes[name] for home in homes]) for name in needs.attributes
+        },
+        classes=Classes.of([home.customer_class for home in homes]) if needs.classes else None,
+        carried=carried or {},
     )
 
 
@@ -153,13 +136,22 @@ def agrees_with_the_clerk(
     rounding: dict[str, str],
     rows: Sequence[tuple[int, int, int]],
 ) -> None:
-    """Assert that every amount of every row of scaled (before, use, area) is the clerk's."""
-    lines = rated(tariff_of(charges, rounding), rows)
-    clerk = Clerk(charges, rounding)
-    for row, (before, use, area) in enumerate(rows):
-        expected = clerk.bill(
-            before=Decimal(before).scaleb(-4),
-            use=Decimal(use).scaleb(-4),
-            area=Decimal(area).scaleb(-4),
-        )
-        assert {line.charge: from_fen(int(line.amount[row])) for line in lines} == expected
+    """Assert that every amount of every row of scaled (before, use, area) is the oracle's."""
+    tariff = tariff_of(charges, rounding)
+    agree(document_of(charges, rounding), [home_of(tariff, *row) for row in rows])
+
+
+def agree(document: dict[str, Any], homes: Sequence[Home], period_days: int = 30) -> None:
+    """Assert that every line and every stated tax of every home is what the oracle makes it."""
+    tariff = Tariff.model_validate(document)
+    oracle = Oracle(document, period_days)
+    lines = rate(tariff, homes_as_columns(tariff, homes, period_days))
+    for row, home in enumerate(homes):
+        bill = oracle.bill(home)
+        assert {line.charge: from_fen(int(line.amount[row])) for line in lines} == bill.lines
+        stated: dict[str, Any] = {}
+        for line in lines:
+            if line.tax is not None:
+                name = line.tax.tax.name
+                stated[name] = stated.get(name, 0) + from_fen(int(line.tax.amount[row]))
+        assert stated == bill.taxes

@@ -7,26 +7,41 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rating_clerk import ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
+from rating_clerk import (
+    EXAMPLES,
+    PRICES,
+    PRORATIONS,
+    ROUNDINGS,
+    agree,
+    document_of,
+    parts_of_periods,
+    rated,
+    tariff_of,
+)
+from tariff_oracle import Home
 
 from billing.rating.rate import rate
 from billing.rating.subjects import Subjects, SubjectsError
-
-PRICES = st.decimals(0, 1000, places=6).map(str)
 
 
 def property_fee(price: str) -> dict[str, Any]:
     return {"name": "property-fee", "kind": "per-area", "price": price}
 
 
-@settings(max_examples=500, deadline=None)
-@given(PRICES, ROUNDINGS, st.lists(st.integers(0, 10**8), max_size=8))
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    PRICES, ROUNDINGS, PRORATIONS, parts_of_periods(), st.lists(st.integers(0, 10**8), max_size=4)
+)
 def test_every_area_costs_what_a_clerk_makes_it(
     price: str,
     rounding: dict[str, str],
+    proration: str,
+    part: tuple[int, int, int],
     areas: list[int],
 ) -> None:
-    agrees_with_the_clerk([property_fee(price)], rounding, [(0, 0, area) for area in areas])
+    period_days, before, days = part
+    homes = [Home(attributes={"area": area}, days=days, days_before=before) for area in areas]
+    agree(document_of([property_fee(price)], rounding, proration=proration), homes, period_days)
 
 
 def test_a_property_fee_is_area_times_price() -> None:

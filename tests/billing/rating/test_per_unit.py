@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rating_clerk import ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
+from rating_clerk import (
+    EXAMPLES,
+    PRICES,
+    ROUNDINGS,
+    agrees_with_the_clerk,
+    numbers,
+    rated,
+    tariff_of,
+)
 
-PRICES = st.decimals(0, 1000, places=6).map(str)
-SHARES = st.none() | st.decimals(0, 2, places=4).map(str)
+SHARES = st.none() | numbers(0, 20_000, 4)
 USES = st.lists(st.integers(-(10**9), 10**9), max_size=8)
 
 
@@ -19,7 +26,7 @@ def energy(price: str, share: str | None = None) -> dict[str, Any]:
     return charge if share is None else {**charge, "share": share}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(PRICES, SHARES, ROUNDINGS, USES)
 def test_every_use_costs_what_a_clerk_makes_it(
     price: str,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rating_clerk import ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
+from rating_clerk import EXAMPLES, ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
 
 from billing.money import OverflowInMoneyError
 from billing.rating.rate import rate, total
@@ -32,7 +32,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(ROUNDINGS, ROWS)
 def test_a_whole_bill_is_what_a_clerk_makes_it(
     rounding: dict[str, str],

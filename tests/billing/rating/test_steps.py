@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rating_clerk import ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
+from rating_clerk import EXAMPLES, PRICES, ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
 
 from billing.money import OverflowInMoneyError
 from billing.rating.steps import step_quantities
@@ -19,7 +19,6 @@ ZHEJIANG = [[2760, "0.538"], [4800, "0.588"], ["0.838"]]
 BEIJING_WATER = [[180, "5"], [260, "7"], ["9"]]
 
 BOUNDS = st.lists(st.integers(1, 10**8), max_size=5, unique=True).map(sorted)
-PRICES = st.decimals(0, 10, places=6).map(str)
 USES = st.lists(st.integers(0, 3 * 10**7), min_size=1, max_size=12)
 
 
@@ -44,7 +43,7 @@ def column(*values: int) -> np.ndarray:
     return np.array(values, dtype=np.int64)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     step_lists(),
     st.sampled_from(["month", "year"]),
