@@ -86,8 +86,8 @@ def used_before(line: LineView) -> Decimal:
 def share_working(share: ShareOfLine) -> ShareWorking:
     """Return supply × what owners bear × key ÷ sum of keys, exactly."""
     supply = from_fen(share.supply_amount)
-    by_owners = Decimal(1) - share.pool.company_share
-    exact = Fraction(supply) * Fraction(by_owners) * Fraction(share.key, share.key_sum)
+    by_owners = Decimal(1) - share.pool.borne_by_company
+    exact = Fraction(supply) * Fraction(by_owners) * share.of_owners
     return ShareWorking(supply, by_owners, exact)
 
 

@@ -78,6 +78,9 @@ FRESHNESS: Mapping[str, str] = {
 
 EXCLUSIONS: Mapping[str, str] = {
     "floor": _("its floor takes no part"),
+    "ground-floor": _("the ground floor takes no part"),
+    "entrance": _("its entrance takes no part"),
+    "customer-class": _("its customer class takes no part"),
     "unit": _("excluded by name"),
 }
 
@@ -197,11 +200,21 @@ PROBLEMS: Mapping[str, str] = {
     "empty-scope": _("Pool {subject}: no unit takes part. Correct its scope."),
     "duplicate-unit": _("Pool {subject}: a unit is listed twice. List it once."),
     "unknown-unit": _("Pool {subject}: excludes a unit that is not in its scope. Correct it."),
+    "unknown-entrance": _("Pool {subject}: a unit has no entrance, and it goes by it. Enter it."),
     "unknown-floor": _("Pool {subject}: a unit has no floor, and floors are excluded. Enter it."),
+    "owner-changed": _("Pool {subject}: a unit changes hands. Say in the pool who pays for it."),
     "vacant": _("Pool {subject}: a unit is vacant. Say in the pool who pays for it."),
     "missing-key": _("Pool {subject}: a unit lacks what is shared by. Enter it."),
     "zero-key": _("Pool {subject}: a unit has an area of 0. Enter its area."),
     "negative-key": _("Pool {subject}: a unit's key is negative. Correct it."),
+    "inexact-key": _("Pool {subject}: a unit's key has too many decimals. Round the coefficient."),
+    "NoCost": _("Pool {subject}: nobody entered what it cost. Enter it with its document."),
+    "CostNotApproved": _("Pool {subject}: a second person has to approve what it cost."),
+    "LossOutsideBand": _(
+        "Pool {subject}: too much or too little is lost. Look at it, or let it pass."
+    ),
+    "NothingAtMaster": _("Pool {subject}: its master counted nothing, its subs did. Look at it."),
+    "ChargedMoreThanPaid": _("Pool {subject}: owners would pay more than it cost. Correct it."),
     "zero-key-sum": _("Pool {subject}: no unit used anything to share by. Check the readings."),
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from api import explanation
 from api.formats import Formats
 from api.language import mark as _
-from billing.apportionment import Basis
+from billing.basis import Basis
 from billing.money import from_fen
 from billing.rating.fixed import Fixed
 from billing.rating.per_area import PerArea
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 BASES = {
     Basis.AREA: _("by floor area"),
     Basis.HOUSEHOLD: _("equally by household"),
+    Basis.PERSONS: _("by persons"),
     Basis.USE: _("by use"),
+    Basis.COEFFICIENT: _("by coefficient"),
+    Basis.WEIGHTS: _("by the weights of the contract"),
+    Basis.ATTRIBUTE: _("by what each unit has"),
+    Basis.HYBRID: _("by two keys"),
 }
 ROUNDING_TITLE = _("Rounding")
 
@@ -140,6 +145,9 @@ def _percentage(bill: BillView, line: LineView, charge: Percentage, language: La
 
 def _shared(share: ShareOfLine, language: Language, words: Formats) -> str:
     pool = share.pool
+    if len(share.keys) > 1:
+        return _shared_by_two(share, language, words)
+    (key,) = share.keys
     text = (
         language(
             "{supply} for {cost}, shared {basis}: {key} of {key_sum} are yours;"
@@ -152,7 +160,26 @@ def _shared(share: ShareOfLine, language: Language, words: Formats) -> str:
         supply=words.quantity(share.supply_quantity, share.supply_unit),
         cost=words.exact_money(from_fen(share.supply_amount)),
         basis=language(BASES[pool.basis]),
-        key=words.quantity(share.key),
-        key_sum=words.quantity(share.key_sum, pool.key_unit),
+        key=words.quantity(key.key),
+        key_sum=words.quantity(key.of.total, key.of.unit),
         company=words.percent(pool.company_share),
+    )
+
+
+def _shared_by_two(share: ShareOfLine, language: Language, words: Formats) -> str:
+    first, rest = share.keys
+    text = language(
+        "{supply} for {cost}. Of what owners bear, {part} is shared {basis}: {key} of {key_sum} are"
+        " yours; the rest {rest_basis}: {rest_key} of {rest_sum} are yours."
+    )
+    return text.format(
+        supply=words.quantity(share.supply_quantity, share.supply_unit),
+        cost=words.exact_money(from_fen(share.supply_amount)),
+        part=words.percent(Decimal(first.of.part.numerator) / first.of.part.denominator),
+        basis=language(BASES[first.of.basis]),
+        key=words.quantity(first.key),
+        key_sum=words.quantity(first.of.total, first.of.unit),
+        rest_basis=language(BASES[rest.of.basis]),
+        rest_key=words.quantity(rest.key),
+        rest_sum=words.quantity(rest.of.total, rest.of.unit),
     )

@@ -130,8 +130,8 @@ def _wanted(registry: Registry, units: Mapping[str, Unit]) -> Iterator[tuple[Poi
     registers = cache(partial(_read_by, registry))
     by_point: dict[str, set[str]] = defaultdict(set)
     for each in registry.pools:
-        for code in each.pool.source.points:
-            by_point[code].add(each.pool.source.register_name)
+        for code in each.pool.source.measured:
+            by_point[code].add(str(each.pool.source.register_name))
     for point in registry.points:
         names = set(by_point.get(point.code, ()))
         if point.unit is not None:
@@ -147,9 +147,8 @@ def _read_by(registry: Registry, tariffs: tuple[str, ...], medium: str) -> froze
     for version in (each for name in tariffs for each in registry.tariffs.get(name, ())):
         if version.tariff.medium == medium:
             found |= version.tariff.needs.registers
-    for use in (each.pool.use for each in registry.pools):
-        if use is not None and use.medium == medium:
-            found.add(use.register_name)
+    uses = (use for each in registry.pools for use in each.pool.uses)
+    found |= {use.register_name for use in uses if use.medium == medium}
     return frozenset(found)
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from billing import canonical
-from billing.apportionment import (
-    Basis,
-    Blocked,
-    Participant,
-    Statement,
-    Supply,
-    Vacancy,
-    apportion,
-)
+from billing.basis import Basis, Coefficient, Key, PartKey, RestKey, UseKey, Weight
 from billing.fields import (
-    MEDIUM_UNITS,
-    Medium,
+    Day,
     Money,
     Month,
     Name,
@@ -28,22 +22,19 @@ from billing.fields import (
     Title,
     Version,
 )
-from billing.money import from_fen, to_fen
+from billing.policy import AllZero, Charging, MissingKey, OwnerChange, Vacancy
+from billing.pool_examples import failing_examples
+from billing.scope import Names, Scope
 from meters.definition import Definition, DefinitionError, Exact, Problem, read_document, validate
-from meters.quantity import from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
     from pathlib import Path
 
 Text = Annotated[str, NotEmpty]
+Band = tuple[Exact, Exact]
 
-
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("names something twice; name it once")
-    return names
+WHOLE = Decimal(1)
 
 
 def _at_most_whole(share: Decimal) -> Decimal:
@@ -52,51 +43,78 @@ def _at_most_whole(share: Decimal) -> Decimal:
     return share
 
 
+def _in_order(band: Band) -> Band:
+    low, high = band
+    if not -1 <= low <= high <= 1:
+        raise ValueError(
+            'must be the least and the largest loss as shares of the master, as ["0", "0.12"]'
+        )
+    return band
+
+
 class Source(Definition):
-    """The shared metering points, their register, and the tariff that their supply costs."""
+    """What is shared: what shared meters count, what a master's subs do not, or what papers say.
 
-    points: Annotated[tuple[Text, ...], NotEmpty, AfterValidator(_each_once)]
-    register_name: Annotated[Name, Field(alias="register")]
-    tariff: Name
+    `points` are the shared metering points, or the master's where `subs` name the points behind it;
+    then the loss is shared, and held for approval where it is outside `loss_band`. The supply costs
+    what `tariff` says of `register`. Without points the supply is a cost that is entered with its
+    document for each period and approved by a second person.
+    """
 
+    points: Names = ()
+    register_name: Annotated[Name | None, Field(alias="register")] = None
+    tariff: Name | None = None
+    subs: Annotated[Names, NotEmpty] | None = None
+    loss_band: Annotated[Band, AfterValidator(_in_order)] | None = None
+    cost: Literal["document"] | None = None
 
-class Exclusion(Definition):
-    """Units of the scope that take no part: by floor (no lift at the ground floor) or by name."""
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        metered = (bool(self.points), self.register_name is not None, self.tariff is not None)
+        if self.cost is not None:
+            if any(metered) or self.subs or self.loss_band:
+                raise ValueError("is a cost by document; name no points, register, tariff or subs")
+        elif not all(metered):
+            raise ValueError(
+                'needs points, register and tariff, or cost = "document" where no meter counts it'
+            )
+        if (self.subs is None) != (self.loss_band is None):
+            raise ValueError("shares a loss where it names both subs and loss_band; name both")
+        if set(self.points) & set(self.subs or ()):
+            raise ValueError("names a point as the master and as its own sub; correct one")
+        return self
 
-    floors: tuple[StrictInt, ...] = ()
-    units: Annotated[tuple[Text, ...], AfterValidator(_each_once)] = ()
-
-
-class Scope(Definition):
-    """Among whom: the units of one building, or of the community where none is named."""
-
-    building: Text | None = None
-    exclude: Exclusion = Exclusion()
-
-
-class UseKey(Definition):
-    """Whose use is the key: a register of the units' own meters of a medium."""
-
-    medium: Medium
-    register_name: Annotated[Name, Field(alias="register")]
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Every point that must be read for the source."""
+        return (*self.points, *(self.subs or ()))
 
 
 class ExampleUnit(Definition):
-    """A participant of a worked example; `area` in m², `use` in the unit of the register."""
+    """A participant of a worked example: a unit, or a unit's days under one holder.
+
+    `area` in m²; `attributes`: other numbers by name; `use` in the unit of its register. A unit
+    that changes in the period is listed again for its later `days`.
+    """
 
     unit: Text
     building: Text | None = None
+    entrance: Text | None = None
     floor: StrictInt | None = None
+    customer_class: Text | None = None
+    account: Text | None = None
+    days: Annotated[StrictInt, Field(ge=1)] | None = None
     area: Quantity | None = None
+    attributes: dict[Name, Quantity] | None = None
     use: Quantity | None = None
     vacant: StrictBool = False
 
 
 class Example(Definition):
-    """A worked example: a supply, who takes part, and what each must bear.
+    """A worked example: a supply, who takes part, and what each must bear if it is charged.
 
-    `expect`: the amount of every unit that shares; `quantities`: the same in units, where stated;
-    `company`: the amount of the company's agreed share.
+    `expect`: the amount of every unit that shares (`101/A-1` where a unit has several holders);
+    `quantities`: the same in units, where stated; `company`: the amount of the company's own share.
     """
 
     period: Month
@@ -109,32 +127,73 @@ class Example(Definition):
 
 
 class Pool(Definition):
-    """A pool as its file says it. It is shared by `billing.apportionment.apportion`."""
+    """A pool as its file says it. It is shared by `billing.apportionment.apportion`.
+
+    The basis is told what it needs beside it, as in `billing.basis.Key`; of a "hybrid", `first` is
+    the key of one part and `rest` that of the other. From `valid_from` on this version is in force,
+    from the beginning where it says none.
+    """
 
     kind: Literal["pool"]
     id: Name
     version: Version
     title: Title
+    valid_from: Day | None = None
     source: Source
     scope: Scope = Scope()
     basis: Basis
     use: UseKey | None = None
+    coefficient: Coefficient | None = None
+    weights: dict[Text, Weight] | None = None
+    attribute: Name | None = None
+    first: PartKey | None = None
+    rest: RestKey | None = None
     company_share: Annotated[Exact, NotNegative, AfterValidator(_at_most_whole)] = Field(
         default="0", validate_default=True
     )
     vacant: Vacancy = Vacancy.BLOCK
+    owner_change: OwnerChange | None = None
+    missing: MissingKey | None = None
+    all_zero: AllZero | None = None
+    charging: Charging | None = None
     examples: Annotated[tuple[Example, ...], Field(alias="example"), NotEmpty]
 
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """What it is shared by: one key, or the two of a hybrid."""
+        if self.first is not None and self.rest is not None:
+            return self.first, self.rest
+        return (
+            Key.model_construct(
+                basis=self.basis,
+                use=self.use,
+                coefficient=self.coefficient,
+                weights=self.weights,
+                attribute=self.attribute,
+            ),
+        )
+
+    @cached_property
+    def parts(self) -> tuple[Fraction, ...]:
+        """How much of what owners bear goes by each key; they sum to 1."""
+        if self.first is None:
+            return (Fraction(1),)
+        return Fraction(self.first.share), 1 - Fraction(self.first.share)
+
     @property
-    def key_unit(self) -> str:
-        """The unit that keys are stated in: `m2`, `household`, or that of the use."""
-        match self.basis:
-            case Basis.AREA:
-                return "m2"
-            case Basis.HOUSEHOLD:
-                return "household"
-            case Basis.USE:
-                return MEDIUM_UNITS[self.use.medium] if self.use else ""
+    def uses(self) -> tuple[UseKey, ...]:
+        """The registers of units whose use is a key."""
+        return tuple(key.use for key in self.keys if key.use is not None)
+
+    @property
+    def charged(self) -> bool:
+        """Whether owners may be charged; else the company bears all of it."""
+        return self.charging is not None and self.charging.allowed
+
+    @property
+    def borne_by_company(self) -> Decimal:
+        """The share that the company bears: by agreement, or all of it."""
+        return self.company_share if self.charged else WHOLE
 
     @property
     def digest(self) -> str:
@@ -154,90 +213,28 @@ def parse_pool(document: dict[str, Any], source: str) -> Pool:
     gives other shares than it expects.
     """
     pool = validate(Pool, document, source)
-    problems = list(_contradictions(pool, source)) or list(_failing_examples(pool, source))
+    problems = list(_contradictions(pool, source)) or list(failing_examples(pool, source))
     if problems:
         raise DefinitionError(problems)
     return pool
 
 
 def _contradictions(pool: Pool, source: str) -> Iterator[Problem]:
-    if pool.basis is Basis.USE and pool.use is None:
-        yield Problem(
-            source,
-            "use",
-            'is missing: say whose use is the key, as { medium = "water", register = "volume" }',
-        )
-    if pool.basis is not Basis.USE and pool.use is not None:
-        yield Problem(source, "use", f"has no meaning where the basis is {pool.basis}; remove it")
-
-
-def _failing_examples(pool: Pool, source: str) -> Iterator[Problem]:
-    for number, example in enumerate(pool.examples, start=1):
-        where = f"example[{number}]"
-        result = apportion(
-            pool, _supply(example), _participants(pool, example), period=example.period
-        )
-        match result:
-            case Blocked():
-                for obstacle in result.obstacles:
-                    yield Problem(source, f"{where}.participants", str(obstacle))
-            case Statement():
-                yield from _differences(result, example, source, where)
-
-
-def _supply(example: Example) -> Supply:
-    return Supply(quantity=to_scaled(example.quantity), unit="", amount=to_fen(example.amount))
-
-
-def _participants(pool: Pool, example: Example) -> list[Participant]:
-    return [
-        Participant(
-            unit=row.unit,
-            building=row.building or pool.scope.building or "",
-            floor=row.floor,
-            area=None if row.area is None else to_scaled(row.area),
-            use=None if row.use is None else to_scaled(row.use),
-            vacant=row.vacant,
-        )
-        for row in example.participants
-    ]
-
-
-def _differences(
-    statement: Statement, example: Example, source: str, where: str
-) -> Iterator[Problem]:
-    units = [share for share in statement.shares if share.unit is not None]
-    company = [from_fen(share.amount) for share in statement.shares if share.unit is None]
-    yield from _unequal(
-        {str(share.unit): str(from_fen(share.amount)) for share in units},
-        {unit: str(from_fen(to_fen(amount))) for unit, amount in example.expect.items()},
-        source,
-        f"{where}.expect",
-    )
-    yield from _unequal(
-        {"company": str(company[0])} if company else {},
-        {} if example.company is None else {"company": str(from_fen(to_fen(example.company)))},
-        source,
-        where,
-    )
-    if example.quantities is not None:
-        yield from _unequal(
-            {str(share.unit): plain(from_scaled(share.quantity)) for share in units},
-            {unit: plain(quantity) for unit, quantity in example.quantities.items()},
-            source,
-            f"{where}.quantities",
-        )
-
-
-def _unequal(
-    actual: dict[str, str], expected: dict[str, str], source: str, where: str
-) -> Iterator[Problem]:
-    for name in sorted(actual.keys() | expected.keys()):
-        if actual.get(name) != expected.get(name):
+    hybrid = pool.basis is Basis.HYBRID
+    for name, key in (("first", pool.first), ("rest", pool.rest)):
+        if hybrid and key is None:
+            yield Problem(source, name, "is missing: a hybrid goes by a first key and a rest")
+        elif key is not None and not hybrid:
             yield Problem(
-                source,
-                f"{where}.{name}",
-                "the pool gives another share; correct the example or the rules",
-                expected=expected.get(name, "no share"),
-                actual=actual.get(name, "no share"),
+                source, name, f"has no meaning where the basis is {pool.basis}; remove it"
             )
+        elif key is not None:
+            yield from (Problem(source, f"{name}.{at}", what) for at, what in key.contradictions())
+    whole = Key.model_construct(**{name: getattr(pool, name) for name in Key.model_fields})
+    yield from (Problem(source, where, what) for where, what in whole.contradictions())
+    for basis in sorted(set(pool.missing.keys if pool.missing else ()) - {*_bases(pool)}):
+        yield Problem(source, f"missing.keys.{basis}", "is no basis of this pool; remove it")
+
+
+def _bases(pool: Pool) -> set[str]:
+    return {key.basis.value for key in pool.keys}

@@ -12,18 +12,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from billing.apportionment import Statement, Supply, apportion
-from billing.money import from_fen
+from billing.apportionment import Statement, apportion
+from billing.money import from_fen, to_fen
+from billing.participant import read_participants
 from billing.rating.evidence import parts, read_inputs
-from billing.rating.rate import rate, total
-from billing.sharing import read_participants
+from billing.rating.rate import rate
+from billing.supply import Supply, invoiced, lost, rated, read_part, together
 from meters.quantity import from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from billing.pool import Pool
     from billing.tariff import Tariff
+
+    Tariffs: TypeAlias = Callable[[str, int], Tariff]
+    """Finds a tariff by its id and version."""
+    Evidence: TypeAlias = Mapping[str, Any]
 
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError)
@@ -79,16 +85,10 @@ def recompute_charge(
 
 
 def recompute_share(
-    claim: Claim,
-    *,
-    position: int,
-    pool: Pool,
-    tariff: Tariff,
-    period: str,
-    evidence: Mapping[str, Any],
+    claim: Claim, *, position: int, pool: Pool, tariffs: Tariffs, period: str, evidence: Evidence
 ) -> list[Difference]:
     """Return where share `position` of a statement differs from what its evidence gives."""
-    result = _statement(pool, tariff, period, evidence)
+    result = recompute_pool(pool=pool, tariffs=tariffs, period=period, evidence=evidence)
     if isinstance(result, Difference):
         return [result]
     share = result.shares[position]
@@ -102,15 +102,15 @@ def recompute_statement(
     claims: Sequence[tuple[str | None, Claim]],
     *,
     pool: Pool,
-    tariff: Tariff,
+    tariffs: Tariffs,
     period: str,
-    evidence: Mapping[str, Any],
+    evidence: Evidence,
 ) -> list[Difference]:
     """Return where a statement differs from what its evidence gives: its supply, and every share.
 
-    `claims` are the units (None: the company's agreed share) and what they bear, in order.
+    `claims` are the units (None: the company's own share) and what they bear, in order.
     """
-    result = _statement(pool, tariff, period, evidence)
+    result = recompute_pool(pool=pool, tariffs=tariffs, period=period, evidence=evidence)
     if isinstance(result, Difference):
         return [result]
     found = _compare("quantity of the supply", supply.quantity, result.supply.quantity)
@@ -125,19 +125,53 @@ def recompute_statement(
     return found
 
 
-def _statement(
-    pool: Pool, tariff: Tariff, period: str, evidence: Mapping[str, Any]
+def recompute_pool(
+    *, pool: Pool, tariffs: Tariffs, period: str, evidence: Evidence
 ) -> Statement | Difference:
-    """Share the supply in `evidence` again; a difference if it does not rest on its meters."""
-    charges = rate(tariff, read_inputs(evidence["inputs"]))
-    use = sum(to_scaled(Decimal(each)) for each in evidence["inputs"]["use"].values())
-    if differing := _compare("use", use, sum(added_up(each) for each in evidence["sources"])):
-        return differing[0]
-    supply = Supply(quantity=use, unit=charges[0].unit, amount=int(total(charges)[0]))
-    result = apportion(pool, supply, read_participants(evidence["participants"]), period=period)
+    """Share the supply in `evidence` again; a difference if it does not rest on its sources."""
+    supply = _supply(pool, tariffs, evidence)
+    if isinstance(supply, Difference):
+        return supply
+    stated = tuple(map(read_part, evidence["parts"]))
+    if stated != supply.parts:
+        return Difference("steps of the supply", str(stated), str(supply.parts))
+    return share_again(pool, supply, period, evidence)
+
+
+def share_again(
+    pool: Pool, supply: Supply, period: str, evidence: Evidence
+) -> Statement | Difference:
+    """Share `supply` among the participants that `evidence` holds."""
+    result = apportion(
+        pool,
+        supply,
+        read_participants(evidence["participants"]),
+        period=period,
+        carried=dict(evidence["carried"]),
+    )
     if not isinstance(result, Statement):
         return Difference("statement", "shared", "; ".join(map(str, result.obstacles)))
     return result
+
+
+def _supply(pool: Pool, tariffs: Tariffs, evidence: Evidence) -> Supply | Difference:
+    """Return what the sources in `evidence` come to; a difference where they disagree."""
+    if pool.source.cost is not None:
+        costs = [(each["document"], to_fen(Decimal(each["amount"]))) for each in evidence["costs"]]
+        return invoiced(costs, evidence["currency"])
+    supplies = []
+    for each in evidence["rated"]:
+        subject = read_inputs(each["inputs"])
+        used = sum(int(column[0]) for column in subject.use.values())
+        supplies.append(rated(used, rate(tariffs(each["tariff"], each["version"]), subject)))
+    supply = together(supplies)
+    counted = sum(added_up(each) for each in evidence["sources"])
+    if differing := _compare("use", supply.quantity, counted):
+        return differing[0]
+    if pool.source.subs is None:
+        return supply
+    subs = sum(to_scaled(Decimal(each)) for each in evidence["subs"].values())
+    return lost(supply, supply.quantity - subs)
 
 
 def added_up(usage: Mapping[str, Any]) -> int:

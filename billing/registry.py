@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from billing.papers import Cost, LossApproval
     from billing.pool import Pool
     from billing.tariff import Tariff
     from meters.installation import Installation
@@ -95,10 +96,17 @@ class TariffVersion:
 
 @dataclass(frozen=True, slots=True)
 class PoolVersion:
-    """A stored pool; statements refer to it by `id`."""
+    """A stored pool as it stands in a period; statements refer to it by `id`.
+
+    `costs` are the documents entered for the period; `losses_approved` those outside their band
+    that may pass; `carried` what rounding has owed each unit, and the company (None): 10⁻⁶ fen.
+    """
 
     id: int
     pool: Pool
+    costs: tuple[Cost, ...] = ()
+    losses_approved: tuple[LossApproval, ...] = ()
+    carried: Mapping[str | None, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From shared meters to pool statements, and from statements to the lines of those who share."""
+"""From what a pool has to share to its statement, and from that to the lines of those who share."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from billing.apportionment import Blocked, Participant, Payer, Statement, Supply, apportion
+from billing.apportionment import Statement, apportion
 from billing.bill import Debtor, Line
-from billing.evidence import quantity_text, usage_evidence
-from billing.money import from_fen
+from billing.margin import margin_of
+from billing.money import from_fen, largest_remainder
+from billing.obstacle import Blocked
+from billing.participant import Participant, participant_document
+from billing.policy import Payer
 from billing.problem import Problem
-from billing.rating.evidence import inputs, parts
-from billing.rating.rate import rate, total
-from billing.rating.subjects import Needs, Subjects
-from meters.quantity import plain, to_scaled
+from billing.sourcing import Sourced, common_days, cost_documents, source
+from billing.supply import part_document
+from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
+    from billing.basis import UseKey
     from billing.measuring import Measured
     from billing.pool import Pool
-    from billing.registry import PoolVersion, Registry, TariffVersion
+    from billing.registry import Account, PoolVersion, Registry, Unit
+    from meters.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,7 @@ class PoolResult:
     """A pool's statement with the versions and the evidence that it rests on."""
 
     version: PoolVersion
-    tariff_version_id: int
+    tariff_version_id: int | None
     statement: Statement
     evidence: dict[str, Any]
 
@@ -48,14 +53,18 @@ def share_pools(registry: Registry, measured: Measured) -> Shared:
     """Return the statement of every pool of `registry`, and the lines that come of them."""
     results: list[PoolResult] = []
     lines: dict[Debtor, list[Line]] = defaultdict(list)
-    holders = {unit.code: unit.spans[-1].account for unit in registry.units}
+    holders = {
+        (unit.code, span.account.code if span.account else None): span.account
+        for unit in registry.units
+        for span in unit.spans
+    }
     problems: list[Problem] = list(_shared_twice(registry))
     for version in registry.pools:
         result = _share(registry, version, measured)
         if isinstance(result, PoolResult):
             results.append(result)
-            for unit, line in _lines(result):
-                lines[Debtor(unit, holders[unit])].append(line)
+            for debtor, line in _lines(result, holders):
+                lines[debtor].append(line)
         else:
             problems.extend(result)
     return Shared(results, lines, problems)
@@ -63,7 +72,7 @@ def share_pools(registry: Registry, measured: Measured) -> Shared:
 
 def _shared_twice(registry: Registry) -> Iterator[Problem]:
     """Yield the shared meters that two pools bill by the same register: people would pay twice."""
-    taken: dict[tuple[str, str], str] = {}
+    taken: dict[tuple[str, str | None], str] = {}
     for each in registry.pools:
         pool = each.pool
         for point in pool.source.points:
@@ -77,149 +86,127 @@ def _share(
     registry: Registry, version: PoolVersion, measured: Measured
 ) -> PoolResult | list[Problem]:
     pool = version.pool
-    versions = registry.tariffs.get(pool.source.tariff, ())
-    supply_tariff = next(iter(versions), None)
-    if supply_tariff is None or supply_tariff.tariff.valid_from > registry.period.first:
-        text = f"no version of its tariff {pool.source.tariff!r} is in force; add one"
-        return [Problem("NoTariff", pool.id, text)]
-    needs = supply_tariff.tariff.needs
-    if needs != Needs(
-        frozenset({pool.source.register_name}), needs.year_to_date, needs.quarter_to_date
-    ):
+    sourced = source(registry, version, measured)
+    if not isinstance(sourced, Sourced):
+        return sourced
+    participants = list(_participants(registry, pool, measured))
+    statement = apportion(
+        pool,
+        sourced.supply,
+        participants,
+        period=registry.period.key,
+        carried=version.carried,
+    )
+    if isinstance(statement, Blocked):
+        return [Problem(each.kind, pool.id, str(each)) for each in statement.obstacles]
+    margin = margin_of(statement, version.costs, of_documents=sourced.of_documents)
+    if margin.exceeded:
         text = (
-            f"its tariff {pool.source.tariff!r} does not bill {pool.source.register_name!r} alone"
+            f"its owners would be charged {from_fen(margin.charged)} for what cost "
+            f"{from_fen(margin.paid)} by its documents; correct the tariff, the documents or the "
+            "company's share"
         )
-        return [Problem("TariffMismatch", pool.id, text)]
-    supplied = _supply(registry, pool, supply_tariff, measured)
-    if supplied is None:
-        return []
-    supply, evidence = supplied
-    participants = _participants(registry, pool, measured)
-    result = apportion(pool, supply, participants, period=registry.period.key)
-    if isinstance(result, Blocked):
-        return [Problem(each.kind, pool.id, str(each)) for each in result.obstacles]
-    evidence["participants"] = [_participant_document(each) for each in participants]
+        return [Problem("ChargedMoreThanPaid", pool.id, text)]
+    evidence = {
+        **sourced.evidence,
+        "parts": [part_document(each) for each in sourced.supply.parts],
+        "participants": [participant_document(each) for each in participants],
+        "carried": [[unit, carried] for unit, carried in _in_order(version.carried) if carried],
+    }
+    if version.costs:
+        evidence["costs"] = cost_documents(version.costs)
     return PoolResult(
         version=version,
-        tariff_version_id=supply_tariff.id,
-        statement=result,
+        tariff_version_id=sourced.tariff_version_id,
+        statement=statement,
         evidence=evidence,
     )
 
 
-def _supply(
-    registry: Registry, pool: Pool, version: TariffVersion, measured: Measured
-) -> tuple[Supply, dict[str, Any]] | None:
-    """Return what the shared meters counted and what it costs; None where a finding blocks it."""
-    name = pool.source.register_name
-    whole = 0
-    sources = []
-    for point in pool.source.points:
-        quantity = measured.over(point, name)
-        if quantity is None:
-            return None
-        whole += quantity
-        sources += [
-            {
-                "point": point,
-                "register": name,
-                "quantity": plain(usage.quantity),
-                "unit": usage.unit,
-                **usage_evidence(usage),
-            }
-            for usage in measured.of(point, name)
-            if usage.quantity is not None
-        ]
-    use = {name: whole}
-    before = dict.fromkeys(version.tariff.needs.year_to_date, _year_to_date(registry, pool))
-    subject = Subjects.one(period_days=registry.period.days, use=use, before_year=before)
-    charges = rate(version.tariff, subject)
-    supply = Supply(
-        quantity=whole,
-        unit=charges[0].unit,
-        amount=int(total(charges)[0]),
-    )
-    evidence = {
-        "sources": sources,
-        "inputs": next(inputs(subject)),
-        "charges": [
-            {
-                "charge": each.charge,
-                "amount": str(from_fen(int(each.amount[0]))),
-                "parts": next(parts(each)),
-            }
-            for each in charges
-        ],
-    }
-    return supply, evidence
+def _in_order(carried: Mapping[str | None, int]) -> list[tuple[str | None, int]]:
+    """Return what is carried by unit, the company's last."""
+    return sorted(carried.items(), key=lambda each: (each[0] is None, each[0] or ""))
 
 
-def _year_to_date(registry: Registry, pool: Pool) -> int:
-    """Return what the shared meters were billed for since New Year, 10⁻⁴ units."""
-    issued = (
-        registry.issued.get((point.id, pool.source.register_name))
-        for point in registry.points
-        if point.code in pool.source.points
-    )
-    return sum(sum(each.by_month.values()) for each in issued if each is not None)
+def _participants(registry: Registry, pool: Pool, measured: Measured) -> Iterator[Participant]:
+    """Yield the units of the scope's building, or all, as the pool sees their spans.
+
+    They hold what the pool's keys read, and no more of what is known about people.
+    """
+    reads = {key.reads for key in pool.keys} - {None}
+    uses = _uses(registry, pool, measured)
+    for unit in registry.units:
+        if pool.scope.building not in (None, unit.building):
+            continue
+        by_span = [_used(unit, key, uses, registry.period.zone) for key in pool.uses]
+        first_day = 1
+        for place, span in enumerate(unit.spans):
+            yield Participant(
+                unit=unit.code,
+                building=unit.building,
+                entrance=unit.entrance,
+                floor=unit.floor,
+                customer_class=span.customer_class,
+                account=span.account.code if span.account else None,
+                first_day=first_day,
+                days=span.days,
+                attributes={k: v for k, v in span.attributes.items() if k in reads},
+                use={
+                    key.name: used[place]
+                    for key, used in zip(pool.uses, by_span, strict=True)
+                    if used is not None
+                },
+                vacant=span.vacant,
+            )
+            first_day += span.days
 
 
-def _participants(registry: Registry, pool: Pool, measured: Measured) -> list[Participant]:
-    use: dict[str, int] = {}
-    if pool.use is not None:
-        for point in registry.points:
-            used = measured.over(point.code, pool.use.register_name)
-            counts = point.medium == pool.use.medium and point.unit is not None
-            if counts and used is not None:
-                use[str(point.unit)] = used
-    return [
-        Participant(
-            unit=unit.code,
-            building=unit.building,
-            floor=unit.floor,
-            area=unit.spans[-1].attributes.get("area"),
-            use=use.get(unit.code),
-            vacant=all(span.vacant for span in unit.spans),
-        )
-        for unit in registry.units
-    ]
-
-
-def _participant_document(each: Participant) -> dict[str, Any]:
+def _uses(
+    registry: Registry, pool: Pool, measured: Measured
+) -> dict[tuple[str, str], Sequence[Usage]]:
+    """Return the usages that are keys, by unit and the name of the use; none that is blocked."""
     return {
-        "unit": each.unit,
-        "building": each.building,
-        "floor": each.floor,
-        "area": None if each.area is None else quantity_text(each.area),
-        "use": None if each.use is None else quantity_text(each.use),
-        "vacant": each.vacant,
+        (str(point.unit), key.name): measured.of(point.code, key.register_name)
+        for key in pool.uses
+        for point in registry.points
+        if point.unit is not None and point.medium == key.medium
+        if measured.over(point.code, key.register_name) is not None
     }
 
 
-def read_participants(documents: Sequence[Mapping[str, Any]]) -> list[Participant]:
-    """Return the participants that a statement's evidence holds."""
-    return [
-        Participant(
-            unit=each["unit"],
-            building=each["building"],
-            floor=each["floor"],
-            area=_scaled(each["area"]),
-            use=_scaled(each["use"]),
-            vacant=each["vacant"],
+def _used(
+    unit: Unit, key: UseKey, uses: Mapping[tuple[str, str], Sequence[Usage]], zone: ZoneInfo
+) -> list[int] | None:
+    """Return the use of `unit` in each of its spans, 10⁻⁴; None where it is not known.
+
+    Use is measured wherever a unit changes hands. What else cuts a span divides it by days: it does
+    not change who bears it, or it changes only whether the company does.
+    """
+    usages = uses.get((unit.code, key.name))
+    if usages is None:
+        return None
+    found = [0] * len(unit.spans)
+    for usage in usages:
+        days = [common_days(usage.interval, span.interval, zone) for span in unit.spans]
+        split = largest_remainder(
+            to_scaled(usage.quantity or Decimal(0)), days, tie_key=lambda place: place.to_bytes(4)
         )
-        for each in documents
-    ]
+        found = [one + more for one, more in zip(found, split.parts, strict=True)]
+    return found
 
 
-def _scaled(text: str | None) -> int | None:
-    return None if text is None else to_scaled(Decimal(text))
-
-
-def _lines(result: PoolResult) -> list[tuple[str, Line]]:
+def _lines(
+    result: PoolResult, holders: Mapping[tuple[str, str | None], Account | None]
+) -> Iterator[tuple[Debtor, Line]]:
+    """Yield what the owners of a statement owe, with who owes it; nothing where nobody may."""
     statement = result.statement
-    return [
-        (
-            share.unit,
+    if not result.version.pool.charged:
+        return
+    for position, share in enumerate(statement.shares):
+        if share.unit is None or share.payer is not Payer.OWNER:
+            continue
+        yield (
+            Debtor(share.unit, holders[share.unit, share.account]),
             Line(
                 charge=statement.pool,
                 revenue="pool",
@@ -230,6 +217,3 @@ def _lines(result: PoolResult) -> list[tuple[str, Line]]:
                 evidence={},
             ),
         )
-        for position, share in enumerate(statement.shares)
-        if share.unit is not None and share.payer is Payer.OWNER
-    ]

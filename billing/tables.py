@@ -81,7 +81,60 @@ pool_version = Table(
     Column("version", Integer, nullable=False),
     Column("digest", Text, nullable=False),
     Column("document", Text, nullable=False),
+    Column("valid_from", Date),  # null: from the beginning
     UniqueConstraint("community_id", "code", "version"),
+)
+
+pool_retirement = Table(
+    "pool_retirement",
+    metadata,
+    _id(),
+    _to("community"),
+    Column("code", Text, nullable=False),
+    Column("from_day", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("retired_by", Text, nullable=False),
+    Column("retired_at", Instant, nullable=False),
+    UniqueConstraint("community_id", "code", "from_day"),
+)
+
+# --- what people enter for a pool and a period ----------------------------------------------------
+
+cost = Table(
+    "cost",
+    metadata,
+    _id(),
+    _to("community", index=True),
+    Column("pool", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("entered_by", Text, nullable=False),
+    Column("entered_at", Instant, nullable=False),
+    Column("decision", Text),
+    Column("decided_by", Text),
+    Column("decided_at", Instant),
+    UniqueConstraint("community_id", "pool", "period", "document"),
+    CheckConstraint("decision IN ('approved', 'rejected')", name="known_decision"),
+    CheckConstraint(
+        "(decision IS NULL) = (decided_by IS NULL) AND (decision IS NULL) = (decided_at IS NULL)",
+        name="decided_by_somebody",
+    ),
+    CheckConstraint("decision <> 'approved' OR decided_by <> entered_by", name="four_eyes"),
+)
+
+loss_approval = Table(
+    "loss_approval",
+    metadata,
+    _id(),
+    _to("community", index=True),
+    Column("pool", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("lost", BigInteger, nullable=False),  # 10⁻⁴ of the master's unit
+    Column("reason", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("approved_at", Instant, nullable=False),
+    UniqueConstraint("community_id", "pool", "period", "lost"),
 )
 
 # --- runs, and what they make ---------------------------------------------------------------------
@@ -189,11 +242,12 @@ statement = Table(
     Column("id", Identifier, primary_key=True, autoincrement=False),
     _to("community_run", index=True),
     _to("pool_version"),
-    _to("tariff_version"),
+    _to("tariff_version", nullable=True),  # null: a cost by document
     Column("quantity", BigInteger, nullable=False),
     Column("unit", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    Column("evidence", Text, nullable=False),  # JSON: sources, participants, exclusions
+    Column("keys", Text, nullable=False),  # JSON: basis, unit, part and sum of each key
+    Column("evidence", Text, nullable=False),  # JSON: sources, parts, participants
 )
 
 share = Table(
@@ -204,11 +258,13 @@ share = Table(
     _to("unit", nullable=True),
     Column("payer", Text, nullable=False),
     Column("vacant", Boolean, nullable=False),
-    Column("key", BigInteger),  # 10⁻⁴ of the statement's key unit; null for an agreed share
+    Column("key", BigInteger),  # 10⁻⁴ of the first key's unit; null for the company's own share
+    Column("rest_key", BigInteger),  # the same of a hybrid's other key
     Column("quantity", BigInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("odd_quantity", Integer, nullable=False),
     Column("odd_amount", Integer, nullable=False),
+    Column("carried", BigInteger, nullable=False),  # 10⁻⁶ fen that rounding owes or has given
     CheckConstraint("payer IN ('owner', 'company')", name="known_payer"),
 )
 

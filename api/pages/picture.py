@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from api import explanation
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from billing.store.views.bills import LineView
 
 WIDTH = 1000
@@ -57,9 +59,9 @@ def of_steps(line: LineView) -> StepPicture | None:
     )
 
 
-def of_share(key: int, key_sum: int) -> Bar:
+def of_share(share: Fraction) -> Bar:
     """Return the bar of a share among all."""
-    return Bar(0, max(MIN_WIDTH, key * WIDTH // key_sum) if key > 0 else 0, "now")
+    return Bar(0, max(MIN_WIDTH, int(share * WIDTH)) if share > 0 else 0, "now")
 
 
 def _bar(start: Decimal, end: Decimal, whole: Decimal, tone: str) -> Bar:

@@ -18,7 +18,8 @@ from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import scope_of
 from api.security import PageRequires
-from billing.apportionment import Payer
+from billing.money import from_price
+from billing.policy import Payer
 from billing.store.verification import verify_line
 from billing.store.views import bills, statements
 
@@ -95,7 +96,7 @@ async def show_line(
         share_of_use=explanation.share_of_use(line),
         steps=picture.of_steps(line),
         working=None if share is None else explanation.share_working(share),
-        share_bar=None if share is None else picture.of_share(share.key, share.key_sum),
+        share_bar=None if share is None else picture.of_share(share.of_owners),
     )
 
 
@@ -122,13 +123,16 @@ def statement_page(request: Request, caller: Principal, statement: int) -> Respo
         by_company=found.amount_of(Payer.COMPANY),
         bases=wording.BASES,
         charge_title=_charge_title(language.of_request(request)),
+        price=from_price,
     )
 
 
-def _charge_title(reader: Language) -> Callable[[Tariff, str], str]:
-    """Return how templates name a tariff's charge."""
+def _charge_title(reader: Language) -> Callable[[Tariff | None, str], str]:
+    """Return how templates name a tariff's charge, or a document that says what something cost."""
 
-    def title(tariff: Tariff, name: str) -> str:
+    def title(tariff: Tariff | None, name: str) -> str:
+        if tariff is None:
+            return name
         found = next((each for each in tariff.charges if each.name == name), None)
         return reader(wording.ROUNDING_TITLE) if found is None else reader.titled(found.title)
 

@@ -190,8 +190,18 @@ class TariffOfLine(Answer):
     rounding: RoundingOfLine
 
 
+class KeyOfPool(Answer):
+    """What a share counts by: `part` of what owners bear goes by `key` ÷ `total`."""
+
+    basis: str
+    part: str = Field(description="Of one: `1`, or of a hybrid such as `3/10`.")
+    key: Quantity
+    total: Quantity
+    unit: str = Field(description="`m2·d` where keys count by the day.")
+
+
 class ShareOfPool(Answer):
-    """Supply × what owners bear × key ÷ sum of keys, cut so that all shares sum to the supply."""
+    """Supply × what owners bear × Σ part × key ÷ total, cut so that shares sum to the supply."""
 
     statement: int = Field(description="See `GET /v1/statements/{statement}`.")
     pool: str
@@ -200,9 +210,7 @@ class ShareOfPool(Answer):
     supply_quantity: Quantity
     supply_amount: Money
     company_share: str = Field(description="What the company bears by agreement, of one.")
-    key: Quantity
-    key_sum: Quantity
-    key_unit: str
+    keys: list[KeyOfPool]
     odd_cent: int = Field(description="−1, 0 or 1 cent that rounding left over to this share.")
 
 
@@ -314,9 +322,16 @@ def _share(share: ShareOfLine) -> ShareOfPool:
         basis=share.pool.basis.value,
         supply_quantity=quantity(share.supply_quantity),
         supply_amount=money(share.supply_amount),
-        company_share=plain(share.pool.company_share),
-        key=quantity(share.key),
-        key_sum=quantity(share.key_sum),
-        key_unit=share.pool.key_unit,
+        company_share=plain(share.pool.borne_by_company),
+        keys=[
+            KeyOfPool(
+                basis=each.of.basis.value,
+                part=str(each.of.part),
+                key=quantity(each.key),
+                total=quantity(each.of.total),
+                unit=each.of.unit,
+            )
+            for each in share.keys
+        ],
         odd_cent=share.odd_amount,
     )

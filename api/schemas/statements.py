@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from api.schemas.values import Answer, Money, Month, Quantity, Title, money, quantity, titles
-from billing.apportionment import Payer
+from billing.policy import Payer
 from meters.quantity import plain
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class ShareInStatement(Answer):
     mine: bool
     payer: str = Field(description="`owner` or `company`.")
     key: Quantity | None
+    rest_key: Quantity | None = Field(description="The key of a hybrid's other part.")
     quantity: Quantity
     amount: Money
     odd_cent: int
@@ -75,10 +76,20 @@ class ShareInStatement(Answer):
             mine=shown.mine,
             payer=share.payer.value,
             key=None if share.key is None else quantity(share.key),
+            rest_key=None if share.rest_key is None else quantity(share.rest_key),
             quantity=quantity(share.quantity),
             amount=money(share.amount),
             odd_cent=share.odd_amount,
         )
+
+
+class KeyOfStatement(Answer):
+    """What is shared by: `part` of what owners bear goes by a key that sums to `total`."""
+
+    basis: str
+    part: str
+    total: Quantity
+    unit: str
 
 
 class ExcludedUnit(Answer):
@@ -92,10 +103,10 @@ class Statement(StatementSummary):
     """A pool's result with everything that leads to it."""
 
     basis: str
-    key_unit: str
-    key_sum: Quantity
+    keys: list[KeyOfStatement]
     company_share: str
-    tariff: str
+    contract: str | None = Field(description="What allows charging; null where nobody is charged.")
+    tariff: str | None = Field(description="Null for a cost by document.")
     sources: list[SourceOfPool]
     share_list: list[ShareInStatement]
     excluded: list[ExcludedUnit] = Field(description="Not shown to owners.")
@@ -108,10 +119,20 @@ class Statement(StatementSummary):
         return cls(
             **StatementSummary.of(statement.head).model_dump(),
             basis=pool.basis.value,
-            key_unit=pool.key_unit,
-            key_sum=quantity(statement.key_sum),
-            company_share=plain(pool.company_share),
-            tariff=f"{statement.tariff.id} v{statement.tariff.version}",
+            keys=[
+                KeyOfStatement(
+                    basis=each.basis.value,
+                    part=str(each.part),
+                    total=quantity(each.total),
+                    unit=each.unit,
+                )
+                for each in statement.keys
+            ],
+            company_share=plain(pool.borne_by_company),
+            contract=pool.charging.contract if pool.charging and pool.charged else None,
+            tariff=(
+                f"{statement.tariff.id} v{statement.tariff.version}" if statement.tariff else None
+            ),
             sources=[
                 SourceOfPool(
                     point=each["point"],
@@ -119,7 +140,7 @@ class Statement(StatementSummary):
                     quantity=each["quantity"],
                     unit=each["unit"],
                 )
-                for each in statement.evidence["sources"]
+                for each in statement.evidence.get("sources", ())
             ],
             share_list=[ShareInStatement.of(each) for each in shown],
             excluded=[

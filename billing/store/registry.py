@@ -116,7 +116,7 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
         units=_units(connection, community_id, period, classes),
         points=_points(connection, community_id, period.zone),
         tariffs=definitions.tariffs_in_force(connection, period),
-        pools=definitions.pools(connection, community_id),
+        pools=definitions.pools(connection, community_id, period),
         issued=usages.issued_before(connection, community_id, period),
     )
 

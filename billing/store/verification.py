@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, Select, func, select
 
 from billing import tables
-from billing.apportionment import Payer
 from billing.canonical import read_json
 from billing.digest import run_digest
+from billing.policy import Payer
 from billing.recompute import (
     UNREADABLE,
     Claim,
@@ -97,11 +97,17 @@ class _Definitions:
         self._connection = connection
         self._tariffs: dict[int, Tariff] = {}
         self._pools: dict[int, Pool] = {}
+        self._ids: dict[tuple[str, int], int] = {}
 
     def tariff(self, version_id: int) -> Tariff:
         if version_id not in self._tariffs:
             self._tariffs[version_id] = definitions.tariff(self._connection, version_id)
         return self._tariffs[version_id]
+
+    def tariff_named(self, code: str, version: int) -> Tariff:
+        if (code, version) not in self._ids:
+            self._ids[code, version] = definitions.tariff_id(self._connection, code, version)
+        return self.tariff(self._ids[code, version])
 
     def pool(self, version_id: int) -> Pool:
         if version_id not in self._pools:
@@ -177,7 +183,7 @@ def _verify_statements(
                 Claim(quantity=row.quantity, amount=row.amount),
                 [(s.code, Claim(quantity=s.quantity, amount=s.amount)) for s in shares],
                 pool=known.pool(row.pool_version_id),
-                tariff=known.tariff(row.tariff_version_id),
+                tariffs=known.tariff_named,
                 period=part.period,
                 evidence=read_json(row.evidence),
             )
@@ -256,7 +262,6 @@ def _lines() -> Select[Any]:
             usage.c.evidence.label("usage_evidence"),
             statement.c.evidence.label("statement_evidence"),
             statement.c.pool_version_id,
-            statement.c.tariff_version_id.label("supply_tariff_id"),
             share.c.quantity.label("share_quantity"),
             share.c.amount.label("share_amount"),
             share.c.unit_id.label("share_unit_id"),
@@ -296,7 +301,7 @@ def _share_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
         Claim(quantity=row.quantity, amount=row.amount),
         position=row.share,
         pool=known.pool(row.pool_version_id),
-        tariff=known.tariff(row.supply_tariff_id),
+        tariffs=known.tariff_named,
         period=row.period,
         evidence=read_json(row.statement_evidence),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from billing.apportionment import Payer
 from billing.money import from_fen
+from billing.policy import Payer
 from billing.store.verification import verify_run
 from billing.store.views import statements
 from billing.store.views.scope import Scope

@@ -12,10 +12,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
-from billing.apportionment import Participant, Statement, Supply, apportion
+from billing.apportionment import Statement, apportion
+from billing.participant import Participant
 from billing.pool import Pool
 from billing.rating.rate import ChargeColumns, rate
 from billing.rating.subjects import AREA, Subjects
+from billing.supply import Supply
 from billing.tariff import Tariff, parse_tariff
 
 UNITS = 1_000_000
@@ -117,7 +119,7 @@ def disagreeing(lines: tuple[ChargeColumns, ...], clerk: list[tuple[Decimal, Dec
 def pool_s() -> float:
     """Return the seconds to share one pool by area among `POOL_UNITS` units."""
     units = [
-        Participant(unit=f"{number:06}", building="1", area=300_000 + 7 * number)
+        Participant(unit=f"{number:06}", building="1", attributes={"area": 300_000 + 7 * number})
         for number in range(POOL_UNITS)
     ]
     lifts = Pool.model_validate(
@@ -129,6 +131,7 @@ def pool_s() -> float:
             "source": {"points": ["lift"], "register": "import_energy", "tariff": "benchmark"},
             "basis": "area",
             "company_share": "0.1",
+            "charging": {"allowed": True, "contract": "a benchmark"},
             "example": [
                 {
                     "period": "2026-01",

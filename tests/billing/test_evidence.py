@@ -312,7 +312,8 @@ def test_a_shared_line_rests_on_everybody_in_its_statement(sqlite_books: Books) 
     evidence = json.loads(text)
     assert [each["unit"] for each in evidence["participants"]] == ["101", "201", "202", "301"]
     assert [each["point"] for each in evidence["sources"]] == ["lift"]
-    assert evidence["charges"] == [
+    (rated,) = evidence["rated"]
+    assert rated["charges"] == [
         {
             "charge": "energy",
             "amount": "164.14",

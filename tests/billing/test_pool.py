@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing.apportionment import Basis, Vacancy
+from billing.basis import Basis
 from billing.canonical import canonical, from_canonical
+from billing.policy import Vacancy
 from billing.pool import Pool, load_pool, parse_pool
 from meters.definition import DefinitionError
 
@@ -108,9 +109,9 @@ def test_a_pool_holds_what_its_file_says_and_blocks_unless_told_who_pays() -> No
     assert lifts.source.register_name == "import_energy"
     assert lifts.scope.exclude.floors == (1,)
     assert lifts.company_share == Decimal("0.1")
-    assert lifts.key_unit == "m2"
+    assert [key.unit for key in lifts.keys] == ["m2"]
     assert loss.basis is Basis.USE
-    assert loss.key_unit == "kWh"
+    assert [key.unit for key in loss.keys] == ["kWh"]
     assert loss.company_share == 0
     assert loss.vacant is Vacancy.BLOCK
     assert loss.scope.building is None
@@ -154,10 +155,10 @@ def test_an_example_that_blocks_is_refused_with_its_obstacle() -> None:
         ({"company_share": "-0.1"}, "company_share: must not be negative"),
         ({"company_share": 0.1}, "company_share: must be a number, got 0.1"),
         ({"vacant": "nobody pays"}, "vacant: Input should be 'block'"),
-        ({"basis": "persons"}, "basis: Input should be 'area'"),
+        ({"basis": "acres"}, "basis: Input should be 'area'"),
         ({"basis": "use"}, "use: is missing: say whose use is the key"),
         ({"use": {"medium": "water", "register": "volume"}}, "use: has no meaning where the basis"),
-        ({"source": {"points": [], "register": "r", "tariff": "t"}}, "source.points: is empty"),
+        ({"source": {"points": [], "register": "r", "tariff": "t"}}, "source: needs points"),
         (
             {"source": {"points": ["p", "p"], "register": "r", "tariff": "t"}},
             "source.points: names something twice",

@@ -247,7 +247,7 @@ TAMPERED: dict[str, tuple[Callable[[Books], Change], tuple[str, ...]]] = {
         ("I4: statement of lift: amount of the supply",),
     ),
     "the area of a participant": (
-        in_statement("lift", setting("participants", 1, "area", "120.26")),
+        in_statement("lift", setting("participants", 1, "attributes", "area", "120.26")),
         ("I4: statement of lift: share of unit 201, quantity",),
     ),
     "a participant who is gone": (

@@ -160,6 +160,7 @@ source = { points = ["b1-lift"], register = "import_energy", tariff = "power-pub
 basis = "area"
 company_share = "0.10"
 vacant = "owner pays"
+charging = { allowed = true, contract = "前期物业服务合同第12条" }
 scope = { building = "b1", exclude = { floors = [1] } }
 [[definition.example]]
 period = "2026-01"
@@ -181,6 +182,7 @@ title = { zh = "小区照明", en = "Lights of the community" }
 source = { points = ["lights"], register = "import_energy", tariff = "power-public" }
 basis = "household"
 vacant = "company pays"
+charging = { allowed = true, contract = "前期物业服务合同第12条" }
 [[definition.example]]
 period = "2026-01"
 quantity = "90"

@@ -116,6 +116,7 @@ def _pool(identity: str, source: str, basis: str, **rest: Any) -> dict[str, Any]
         "title": {"en": identity},
         "source": {"points": [source], "register": "import_energy", "tariff": "public"},
         "basis": basis,
+        "charging": {"allowed": True, "contract": "resolution 7 of 2026"},
         "example": [
             {
                 "period": "2026-01",

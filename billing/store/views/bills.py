@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
 from billing import tables
+from billing.apportionment import read_keys
 from billing.canonical import read_json
 from billing.store.views import versions
 from billing.store.views.usages import UsageView, usage_view
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from billing.apportionment import KeySum
     from billing.pool import Pool
     from billing.store.views.scope import Scope
     from billing.tariff import Tariff
@@ -45,9 +48,25 @@ class BillHead:
     holder: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeyOfShare:
+    """A share's key, 10⁻⁴ of the unit of `of`, which is that key over all shares."""
+
+    key: int
+    of: KeySum
+
+    @property
+    def bears(self) -> Fraction:
+        """How much of what owners bear it is."""
+        return self.of.part * Fraction(self.key, self.of.total or 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareOfLine:
-    """A line's share of a pool. `quantity`, `key`: 10⁻⁴; `amount`, `odd_amount`: fen."""
+    """A line's share of a pool. `quantity`: 10⁻⁴; `amount`, `odd_amount`: fen.
+
+    `keys`: what it counts by, with the sums of all: one, or the two of a hybrid.
+    """
 
     statement_id: int
     position: int
@@ -55,10 +74,14 @@ class ShareOfLine:
     supply_quantity: int
     supply_unit: str
     supply_amount: int
-    key: int
-    key_sum: int
+    keys: tuple[KeyOfShare, ...]
     odd_quantity: int
     odd_amount: int
+
+    @property
+    def of_owners(self) -> Fraction:
+        """How much it is of what owners bear."""
+        return sum((each.bears for each in self.keys), Fraction(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +201,6 @@ def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
     line, usage, point = tables.bill_line, tables.usage, tables.point
     statement, share = tables.statement, tables.share
     pool_version, tariff_version = tables.pool_version, tables.tariff_version
-    every = share.alias("every_share")
-    key_sum = (
-        select(func.sum(every.c.key)).where(every.c.statement_id == statement.c.id)
-    ).scalar_subquery()
     rows = connection.execute(
         select(
             line,
@@ -198,10 +217,11 @@ def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
             statement.c.unit.label("supply_unit"),
             statement.c.amount.label("supply_amount"),
             pool_version.c.document.label("pool"),
+            statement.c["keys"].label("key_sums"),
             share.c.key,
+            share.c.rest_key,
             share.c.odd_quantity,
             share.c.odd_amount,
-            key_sum.label("key_sum"),
         )
         .outerjoin(tariff_version, tariff_version.c.id == line.c.tariff_version_id)
         .outerjoin(usage, usage.c.id == line.c.usage_id)
@@ -240,8 +260,12 @@ def _share(row: Row[*tuple[Any, ...]]) -> ShareOfLine:
         supply_quantity=row.supply_quantity,
         supply_unit=row.supply_unit,
         supply_amount=row.supply_amount,
-        key=row.key,
-        key_sum=int(row.key_sum),
+        keys=tuple(
+            KeyOfShare(key, of)
+            for key, of in zip(
+                (row.key, row.rest_key), read_keys(read_json(row.key_sums)), strict=False
+            )
+        ),
         odd_quantity=row.odd_quantity,
         odd_amount=row.odd_amount,
     )

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, func, select
 
 from billing import tables
-from billing.apportionment import Excluded, Payer, Statement, Supply, apportion
+from billing.apportionment import KeySum, Statement, read_keys
 from billing.canonical import read_json
-from billing.sharing import read_participants
+from billing.margin import Margin
+from billing.money import to_fen
+from billing.policy import Payer
+from billing.recompute import Difference, share_again
 from billing.store.views import versions
+from billing.supply import Supply, SupplyPart, read_part
 from meters.interval import Period
 
 if TYPE_CHECKING:
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from billing.pool import Pool
+    from billing.scope import Excluded
     from billing.store.views.scope import Scope
     from billing.tariff import Tariff
 
@@ -53,27 +61,58 @@ class ShareView:
     payer: Payer
     vacant: bool
     key: int | None
+    rest_key: int | None
     quantity: int
     amount: int
     odd_quantity: int
     odd_amount: int
+    carried: int
     bill: str | None
     account_id: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatementView:
-    """A statement with all that its publication needs."""
+@dataclass(frozen=True, slots=True)
+class OddCents:
+    """Who got the odd cents of a pool over its last `months`: how many of them, by unit.
 
-    head: StatementHead
-    tariff: Tariff
-    evidence: Mapping[str, Any]
-    shares: tuple[ShareView, ...]
+    `most_carried`: what rounding owes or has given anybody at most after them, 10⁻⁶ fen.
+    """
+
+    months: int
+    received: Mapping[str | None, int]
+    most_carried: int
 
     @property
-    def key_sum(self) -> int:
-        """The sum of all keys, 10⁻⁴ of the pool's key unit."""
-        return sum(share.key or 0 for share in self.shares)
+    def fewest(self) -> int:
+        return min(self.received.values(), default=0)
+
+    @property
+    def most(self) -> int:
+        return max(self.received.values(), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The pool's statement of the period before, and what each unit bore then, in fen."""
+
+    head: StatementHead
+    amounts: Mapping[str | None, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementView:
+    """A statement with all that its publication needs.
+
+    `tariff` is the first that the supply was rated by, None for a cost by document.
+    """
+
+    head: StatementHead
+    tariff: Tariff | None
+    keys: tuple[KeySum, ...]
+    evidence: Mapping[str, Any]
+    shares: tuple[ShareView, ...]
+    odd_cents: OddCents
+    earlier: Earlier | None
 
     @property
     def quantity_sum(self) -> int:
@@ -88,16 +127,41 @@ class StatementView:
         """Whether the stored shares sum to the supply, in units and in money (I4)."""
         return (self.quantity_sum, self.amount_sum) == (self.head.quantity, self.head.amount)
 
+    @cached_property
+    def parts(self) -> tuple[SupplyPart, ...]:
+        """The steps of the supply, whose amounts sum to it."""
+        return tuple(map(read_part, self.evidence["parts"]))
+
+    @cached_property
+    def shared_again(self) -> Statement | Difference:
+        """The statement as its participants give it again: exclusions, steps, exact shares."""
+        supply = Supply(
+            quantity=self.head.quantity,
+            unit=self.head.unit,
+            amount=self.head.amount,
+            in_money=self.head.pool.source.cost is not None,
+            parts=self.parts,
+        )
+        return share_again(self.head.pool, supply, self.head.period.key, self.evidence)
+
     @property
     def excluded(self) -> tuple[Excluded, ...]:
         """The units of the scope that take no part, and by which rule."""
-        result = apportion(
-            self.head.pool,
-            Supply(quantity=self.head.quantity, unit=self.head.unit, amount=self.head.amount),
-            read_participants(self.evidence["participants"]),
-            period=self.head.period.key,
-        )
-        return result.excluded if isinstance(result, Statement) else ()
+        again = self.shared_again
+        return again.excluded if isinstance(again, Statement) else ()
+
+    @property
+    def margin(self) -> Margin:
+        """What owners are charged against what was paid."""
+        charged, pool = self.amount_of(Payer.OWNER), self.head.pool
+        documents = self.evidence.get("costs", ())
+        if not documents:
+            return Margin(charged, self.head.amount, documented=False)
+        paid = Fraction(sum(to_fen(Decimal(each["amount"])) for each in documents))
+        if pool.source.subs is not None:
+            loss = self.evidence["loss"]
+            paid *= Fraction(loss["lost"]) / (Fraction(loss["master"]) or 1)
+        return Margin(charged, paid.numerator // paid.denominator, documented=True)
 
     def amount_of(self, payer: Payer) -> int:
         """Return what `payer` bears in all, in fen."""
@@ -124,16 +188,68 @@ def statement(connection: Connection, scope: Scope, statement_id: int) -> Statem
         share.account_id in scope.accounts for share in shares
     ):
         return None
+    head = _head(row)
     return StatementView(
-        head=_head(row),
-        tariff=versions.tariff(row.tariff),
+        head=head,
+        tariff=None if row.tariff is None else versions.tariff(row.tariff),
+        keys=read_keys(read_json(row.key_sums)),
         evidence=read_json(row.evidence),
         shares=shares,
+        odd_cents=_odd_cents(connection, row, head.period),
+        earlier=_earlier(connection, row, head.period),
     )
 
 
+def _odd_cents(connection: Connection, row: Row[*tuple[Any, ...]], period: Period) -> OddCents:
+    """Return how the odd cents went round in the year up to the statement."""
+    share, unit = tables.share, tables.unit
+    heads = _heads().where(
+        tables.community_run.c.community_id == row.community_id,
+        tables.pool_version.c.code == row.pool_code,
+        tables.community_run.c.period > f"{period.first.year - 1}-{period.first.month:02}",
+        tables.community_run.c.period <= period.key,
+        (tables.bill_run.c.state == "issued") | (tables.statement.c.id == row.id),
+    )
+    ids = [each.id for each in connection.execute(heads)]
+    received = connection.execute(
+        select(unit.c.code, func.sum(func.abs(share.c.odd_amount)))
+        .outerjoin(unit, unit.c.id == share.c.unit_id)
+        .where(share.c.statement_id.in_(ids))
+        .group_by(unit.c.code)
+    )
+    most = connection.scalar(
+        select(func.max(func.abs(share.c.carried))).where(share.c.statement_id == row.id)
+    )
+    return OddCents(len(ids), {code: int(count) for code, count in received}, int(most or 0))
+
+
+def _earlier(connection: Connection, row: Row[*tuple[Any, ...]], period: Period) -> Earlier | None:
+    """Return the pool's issued statement of the month before, None where there is none."""
+    found = connection.execute(
+        _heads()
+        .where(
+            tables.community_run.c.community_id == row.community_id,
+            tables.pool_version.c.code == row.pool_code,
+            tables.community_run.c.period == period.previous.key,
+            tables.bill_run.c.state == "issued",
+        )
+        .order_by(tables.statement.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        return None
+    share, unit = tables.share, tables.unit
+    amounts = connection.execute(
+        select(unit.c.code, func.sum(share.c.amount))
+        .outerjoin(unit, unit.c.id == share.c.unit_id)
+        .where(share.c.statement_id == found.id)
+        .group_by(unit.c.code)
+    )
+    return Earlier(_head(found), {code: int(amount) for code, amount in amounts})
+
+
 def _heads() -> Select[Any]:
-    statement, share = tables.statement, tables.share
+    statement, share, tariff = tables.statement, tables.share, tables.tariff_version
     part, run, community = tables.community_run, tables.bill_run, tables.community
     mine = share.c.statement_id == statement.c.id
     company = select(func.coalesce(func.sum(share.c.amount), 0)).where(
@@ -142,14 +258,17 @@ def _heads() -> Select[Any]:
     return (
         select(
             statement,
+            statement.c["keys"].label("key_sums"),
             run.c.id.label("run_id"),
             run.c.state.label("run_state"),
             part.c.period,
+            part.c.community_id,
             community.c.title.label("community"),
             community.c.zone,
             community.c.currency,
+            tables.pool_version.c.code.label("pool_code"),
             tables.pool_version.c.document.label("pool"),
-            tables.tariff_version.c.document.label("tariff"),
+            tariff.c.document.label("tariff"),
             company.scalar_subquery().label("company"),
             select(func.count()).where(mine).scalar_subquery().label("shares"),
         )
@@ -157,7 +276,7 @@ def _heads() -> Select[Any]:
         .join(run, run.c.id == part.c.bill_run_id)
         .join(community, community.c.id == part.c.community_id)
         .join(tables.pool_version, tables.pool_version.c.id == statement.c.pool_version_id)
-        .join(tables.tariff_version, tables.tariff_version.c.id == statement.c.tariff_version_id)
+        .outerjoin(tariff, tariff.c.id == statement.c.tariff_version_id)
     )
 
 
@@ -207,10 +326,12 @@ def _shares(connection: Connection, statement_id: int) -> tuple[ShareView, ...]:
             payer=Payer(row.payer),
             vacant=row.vacant,
             key=row.key,
+            rest_key=row.rest_key,
             quantity=row.quantity,
             amount=row.amount,
             odd_quantity=row.odd_quantity,
             odd_amount=row.odd_amount,
+            carried=row.carried,
             bill=row.number,
             account_id=row.account_id,
         )
