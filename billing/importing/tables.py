@@ -92,8 +92,12 @@ def read_rows(table: Table, reader: Reader, report: Report) -> None:
         for key, position in table.positions.items()
         if (column := column_of(table.layout, key)) is not None
     }
-    heading, *numbers = table.sheet.rows
-    del heading
+    _, *numbers = table.sheet.rows
+    required = [
+        (column, [key for key in table.positions if _is_of(column, key)])
+        for column in table.layout.columns
+        if column.required
+    ]
     hidden = _hidden_by_merges(table, report)
     for number in numbers:
         row = Row(table, number)
@@ -104,7 +108,7 @@ def read_rows(table: Table, reader: Reader, report: Report) -> None:
             elif cell.text.strip():
                 _outside(row, position, report)
         if row.values or row.wrong:
-            _assert_complete(row, hidden, report)
+            _assert_complete(row, required, hidden, report)
             table.rows.append(row)
 
 
@@ -234,11 +238,15 @@ def _outside(row: Row, position: int, report: Report) -> None:
     row.wrong = True
 
 
-def _assert_complete(row: Row, hidden: frozenset[tuple[int, int]], report: Report) -> None:
+def _assert_complete(
+    row: Row,
+    required: Sequence[tuple[Column, Sequence[str]]],
+    hidden: frozenset[tuple[int, int]],
+    report: Report,
+) -> None:
     """Report what the row must have and has not; what a merge hides is a problem already."""
-    for column in row.table.layout.columns:
-        keys = [key for key in row.table.positions if _is_of(column, key)]
-        if not column.required or any(key in row.values for key in keys):
+    for column, keys in required:
+        if any(key in row.values for key in keys):
             continue
         row.wrong = True
         if not keys or any((row.number, row.table.positions[key]) in hidden for key in keys):

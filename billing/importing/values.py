@@ -52,8 +52,9 @@ class Reader:
         """Return what `cell` means in a column of `kind`, None of blanks; raise `CellError`."""
         if refusal := _UNUSABLE.get(cell.sort):
             raise CellError(refusal)
-        text = cleaned(cell.text) if kind is Kind.TEXT else half_width(cell.text)
-        if text != cleaned(cell.text) and kind is not Kind.NAMES:
+        written = cleaned(cell.text)
+        text = written if kind is Kind.TEXT else half_width(written)
+        if text != written and kind is not Kind.NAMES:
             remark("full-width digits, letters or signs were read as half-width")
         if not text:
             return None
@@ -90,13 +91,14 @@ _UNUSABLE = {
 
 def cleaned(text: str) -> str:
     """Return `text` without what cannot be seen."""
+    if text.isascii():
+        return text.strip()
     return text.translate(_INVISIBLE).replace("\u00a0", " ").strip()
 
 
 def half_width(text: str) -> str:
-    """Return `text`, cleaned, with full-width ASCII made plain; all other signs stay."""
-    plain_text = cleaned(text)
-    return plain_text if plain_text.isascii() else plain_text.translate(_HALF_WIDTH).strip()
+    """Return `text` with full-width ASCII made plain; all other signs stay."""
+    return text if text.isascii() else text.translate(_HALF_WIDTH).strip()
 
 
 def _code(cell: Cell, text: str, remark: Callable[[str], None]) -> str:

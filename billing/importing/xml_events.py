@@ -38,7 +38,7 @@ def read_part(file: IO[bytes], part: Part, source: str) -> None:
 
     def start(tag: str, attributes: Attributes) -> None:
         texts.clear()
-        if ":" in "".join(attributes):
+        if any(":" in name for name in attributes):
             attributes = {_local(name): value for name, value in attributes.items()}
         part.start(_local(tag), attributes)
 
@@ -68,4 +68,4 @@ def read_part(file: IO[bytes], part: Part, source: str) -> None:
 
 
 def _local(name: str) -> str:
-    return name.rpartition(":")[2]
+    return name.rpartition(":")[2] if ":" in name else name
