@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from billing.community import load_community
-from billing.database import Database, DatabaseError
+from billing.opening import database_option, opened
 from billing.pool import load_pool
-from billing.store import definitions, registry, runs
+from billing.review_commands import review
+from billing.store import definitions, registry
 from billing.store.verification import verify_run
 from billing.tariff import load_tariff
-from meters.definition import DefinitionError, read_document
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-MENDABLE = (
-    DatabaseError,
-    DefinitionError,
-    definitions.UnknownPointError,
-    definitions.VersionExistsError,
-    registry.CommunityExistsError,
-    registry.MeterTakenError,
-    runs.UnknownRunError,
-)
-"""What a user can mend, and is told in words."""
-
-_database = click.option(
-    "--database",
-    "url",
-    envvar="TALLYGATE_DATABASE_URL",
-    required=True,
-    metavar="URL",
-    help="The billing database, such as sqlite:///billing.sqlite [TALLYGATE_DATABASE_URL].",
-)
+from meters.definition import read_document
 
 
 @click.group()
@@ -49,20 +24,20 @@ def billing() -> None:
 
 
 @billing.command()
-@_database
+@database_option
 def migrate(url: str) -> None:
     """Make or upgrade the tables of the billing database."""
-    with _opened(url, at_version=False) as database:
+    with opened(url, at_version=False) as database:
         database.migrate()
     click.echo("The billing database is at the newest version.")
 
 
 @billing.command(name="import")
-@_database
+@database_option
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def import_(url: str, path: Path) -> None:
     """Bring in the community that the file PATH describes, all of it or nothing."""
-    with _opened(url) as database, database.transaction() as connection:
+    with opened(url) as database, database.transaction() as connection:
         community = load_community(path)
         registry.import_community(connection, community)
     click.echo(
@@ -72,14 +47,14 @@ def import_(url: str, path: Path) -> None:
 
 
 @billing.command()
-@_database
+@database_option
 @click.option("--community", metavar="CODE", help="Whose pools they are; needed for pools.")
 @click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 def define(url: str, community: str | None, paths: tuple[Path, ...]) -> None:
     """Store the tariffs and pools in the files PATHS as new versions."""
-    with _opened(url) as database, database.transaction() as connection:
+    with opened(url) as database, database.transaction() as connection:
         for path in paths:
             if read_document(path).get("kind") != "pool":
                 tariff = load_tariff(path)
@@ -98,12 +73,12 @@ def define(url: str, community: str | None, paths: tuple[Path, ...]) -> None:
 
 
 @billing.command()
-@_database
+@database_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.argument("run_id", type=int)
 def verify(url: str, as_json: bool, run_id: int) -> None:
     """Recompute every line of run RUN_ID from its evidence and check that everything adds up."""
-    with _opened(url) as database, database.snapshot() as connection:
+    with opened(url) as database, database.snapshot() as connection:
         verified = verify_run(connection, run_id)
     if as_json:
         click.echo(json.dumps(asdict(verified), ensure_ascii=False))
@@ -118,22 +93,4 @@ def verify(url: str, as_json: bool, run_id: int) -> None:
         raise SystemExit(1)
 
 
-@contextmanager
-def _opened(url: str, *, at_version: bool = True) -> Iterator[Database]:
-    """Open the database at `url`, and turn what a user can mend into a message."""
-    try:
-        with Database(url) as database:
-            if at_version:
-                database.check_version()
-            yield database
-    except MENDABLE as error:
-        raise click.ClickException(str(error)) from error
-    except DBAPIError as error:
-        raise click.ClickException(f"the database cannot be used: {error.orig}") from error
-    except OSError as error:
-        raise click.ClickException(f"the database cannot be made: {error}") from error
-    except (ArgumentError, ModuleNotFoundError) as error:
-        raise click.ClickException(
-            "the database's URL cannot be used; write sqlite:///path/of/billing.sqlite or "
-            "postgresql+pg8000://user:password@host/database"
-        ) from error
+billing.add_command(review)

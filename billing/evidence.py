@@ -11,13 +11,17 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from meters.estimate import Estimate, Method, Sample
+from meters.interval import Interval
 from meters.quantity import PER_UNIT, plain
 from meters.reading import Reading, Reason, Series, Verdict
 from meters.register_at import RegisterAt, Source
 
 if TYPE_CHECKING:
+    from meters.stepwise import Steps
     from meters.usage import Segment, Usage
 
 
@@ -29,20 +33,30 @@ def quantity_text(scaled: int) -> str:
 
 
 def usage_evidence(usage: Usage) -> dict[str, Any]:
-    """Return what stands behind `usage`: its segments down to raw words, and its findings."""
-    return {
+    """Return what stands behind `usage`: its segments down to raw words, and its findings.
+
+    Its registers at edges and its peaks stand only in what was divided.
+    """
+    document: dict[str, Any] = {
         "segments": [_segment(segment) for segment in usage.segments],
         "findings": [
             {"kind": type(finding).__name__, "text": str(finding), **_fields(finding)}
             for finding in usage.findings
         ],
     }
+    if usage.steps is not None:
+        document["steps"] = _steps(usage.steps)
+    if usage.peaks:
+        document["peaks"] = [
+            {**_fields(each), "average": plain(each.average)} for each in usage.peaks
+        ]
+    return document
 
 
 def register_document(register: RegisterAt) -> dict[str, Any]:
     """Return what a meter showed at an instant, with the readings that say so.
 
-    A photo stands only in what has one, so that evidence of all ages has one form.
+    A photo or an estimate stands only in what has one, so that evidence of all ages has one form.
     """
     document: dict[str, Any] = {
         "meter": register.meter,
@@ -53,6 +67,8 @@ def register_document(register: RegisterAt) -> dict[str, Any]:
     }
     if register.photo is not None:
         document["photo"] = register.photo
+    if register.estimate is not None:
+        document["estimate"] = _estimate(register.estimate)
     return document
 
 
@@ -75,7 +91,68 @@ def read_register(document: dict[str, Any]) -> RegisterAt:
             for each in document["readings"]
         ),
         photo=document.get("photo"),
+        estimate=_read_estimate(document["estimate"]) if "estimate" in document else None,
     )
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "method": str(estimate.method),
+        "since": _instant(estimate.since),
+        "value": plain(estimate.value),
+        "samples": [
+            {
+                "start": _instant(each.interval.start),
+                "end": _instant(each.interval.end),
+                "quantity": plain(each.quantity),
+                "weight": str(each.weight),
+            }
+            for each in estimate.samples
+        ],
+        "step": plain(estimate.step),
+        "modulus": None if estimate.modulus is None else plain(estimate.modulus),
+    }
+
+
+def _read_estimate(document: dict[str, Any]) -> Estimate:
+    modulus = document["modulus"]
+    return Estimate(
+        method=Method(document["method"]),
+        since=datetime.fromisoformat(document["since"]),
+        value=Decimal(document["value"]),
+        samples=tuple(
+            Sample(
+                Interval(
+                    datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"])
+                ),
+                Decimal(each["quantity"]),
+                Fraction(each["weight"]),
+            )
+            for each in document["samples"]
+        ),
+        step=Decimal(document["step"]),
+        modulus=None if modulus is None else Decimal(modulus),
+    )
+
+
+def _steps(steps: Steps) -> dict[str, Any]:
+    """Return registers at edges: seconds since 1970, 10⁻⁴ of the unit, and how each is known.
+
+    Of each segment there is a piece, from its opening to its closing; how it is known: 1 read, 2
+    interpolated between readings nearby, 3 in proportion to time.
+    """
+    return {
+        "edges": steps.edges_s.tolist(),
+        "quantities": steps.quantities.tolist(),
+        "pieces": [
+            {
+                "at": piece.at_s.tolist(),
+                "values": piece.values.tolist(),
+                "known": "".join(map(str, piece.sources.tolist())),
+            }
+            for piece in steps.pieces
+        ],
+    }
 
 
 def _segment(segment: Segment) -> dict[str, Any]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from billing.papers import Cost, LossApproval
     from billing.pool import Pool
     from billing.tariff import Tariff
+    from billing.vee.reviews import Review
+    from billing.vee.settings import Validation
     from meters.installation import Installation
     from meters.interval import Interval, Period
     from meters.register_at import RegisterAt
@@ -119,6 +121,8 @@ class Issued:
 
     closing: RegisterAt | None
     by_month: Mapping[str, int]
+    last_year: Mapping[str, int] = field(default_factory=dict)
+    """The same of those of the twelve months before that lie in the last calendar year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +141,8 @@ class Registry:
     pools: tuple[PoolVersion, ...]
     issued: Mapping[tuple[int, str], Issued]
     """By point id and register name; nothing for what was never billed."""
+    validation: Validation
+    reviews: tuple[Review, ...] = ()
+    """What clerks have decided about usage in the period, the oldest first."""
+    peaks: Mapping[tuple[int, str, int], Mapping[str, int]] = field(default_factory=dict)
+    """The highest demand of issued months, 10⁻⁴ kW, by point id, register and minutes."""

@@ -39,6 +39,7 @@ from billing.registry_tables import (
     unit_tariffs,
     vacancy,
 )
+from billing.review_tables import review, review_item, validation
 
 __all__ = [
     "Identifier",
@@ -50,11 +51,14 @@ __all__ = [
     "interim_register",
     "metadata",
     "point",
+    "review",
+    "review_item",
     "unit",
     "unit_attribute",
     "unit_class",
     "unit_tariffs",
     "vacancy",
+    "validation",
 ]
 """What the registry's tables and the columns of all are known by here too."""
 

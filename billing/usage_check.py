@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from billing.divided_check import peak_differences, step_differences
 from billing.evidence import read_register
 from billing.recompute import Difference
 from meters.quantity import from_scaled, plain
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from meters.interval import Interval
     from meters.register_at import RegisterAt
 
-READINGS = {Source.READ: (1,), Source.INTERPOLATED: (2,), Source.RECORDED: (0,)}
+READINGS = {
+    Source.READ: (1,),
+    Source.INTERPOLATED: (2,),
+    Source.RECORDED: (0,),
+    Source.ESTIMATED: (0,),
+    Source.OVERRIDDEN: (0,),
+}
 """How many readings each kind of register rests on; an issued one, on what it closed with."""
 
 
@@ -48,6 +55,7 @@ def usage_differences(
         opening, closing = read_register(segment["opening"]), read_register(segment["closing"])
         for end in (opening, closing):
             yield from _rests_on_readings(end, register, segment["modulus"])
+            yield from _follows_from_its_estimate(end)
         grown = closing.value - opening.value
         if grown < 0 and segment["modulus"] is not None:
             grown += Decimal(segment["modulus"])
@@ -57,6 +65,8 @@ def usage_differences(
         whole += counted
     yield from _compare("quantity", plain(from_scaled(quantity)), whole)
     yield from _opens(read_register(segments[0]["opening"]), opens_with)
+    yield from step_differences(quantity, evidence)
+    yield from peak_differences(evidence)
 
 
 def _compare(what: str, claimed: str, recomputed: Decimal) -> Iterator[Difference]:
@@ -92,6 +102,15 @@ def _rests_on_readings(end: RegisterAt, register: str, modulus: str | None) -> I
     elif count == 2 and not _between(end.value, values[0], values[1], modulus):
         around = f"{plain(values[0])} and {plain(values[1])} read around it"
         yield Difference(f"register of {end.meter}", claimed, around)
+
+
+def _follows_from_its_estimate(end: RegisterAt) -> Iterator[Difference]:
+    """Hold an estimated register against what it was estimated from."""
+    if end.estimate is not None:
+        estimated = end.estimate.register
+        yield from _compare(f"estimate of {end.meter}", plain(end.value), estimated)
+    elif end.source is Source.ESTIMATED:
+        yield Difference(f"register of {end.meter}", "estimated", "from nothing that is stated")
 
 
 def _between(value: Decimal, low: Decimal, high: Decimal, modulus: str | None) -> bool:

@@ -12,7 +12,7 @@ from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.registry import Point, Registry, Unit
 from billing.spans import spans_of
-from billing.store import definitions, facts, installations, usages
+from billing.store import definitions, facts, installations, reviews, usages
 from billing.store.bulk import insert_rows
 from billing.store.ids import insert
 from meters.interval import Period
@@ -107,6 +107,7 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
     row = connection.execute(select(table).where(table.c.id == community_id)).one()
     period = Period.month(key, ZoneInfo(row.zone))
     classes = {name: tuple(ids) for name, ids in read_json(row.tariffs).items()}
+    tariffs = definitions.tariffs_in_force(connection, period)
     return Registry(
         id=community_id,
         code=row.code,
@@ -115,9 +116,11 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
         due_days=row.due_days,
         units=_units(connection, community_id, period, classes),
         points=_points(connection, community_id, period.zone),
-        tariffs=definitions.tariffs_in_force(connection, period),
+        tariffs=tariffs,
         pools=definitions.pools(connection, community_id, period),
         issued=usages.issued_before(connection, community_id, period),
+        validation=reviews.settings_of(connection, community_id),
+        reviews=reviews.decided(connection, community_id, key),
     )
 
 

@@ -1,0 +1,78 @@
+"""Hold the parts of a billed usage against the registers frozen with it: bands, and demand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from billing.recompute import Difference
+from meters.quantity import PER_UNIT, from_scaled, plain, to_scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+HOUR_MINUTES = 60
+
+
+def step_differences(quantity: int, evidence: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what does not follow in the parts of a usage of `quantity`, 10⁻⁴ units.
+
+    Each part is Σ (register − the one before, rollover resolved) × multiplier between two edges;
+    rounded, where that is finer than 10⁻⁴, are the sums up to each edge.
+    """
+    if "steps" not in evidence:
+        return
+    steps = evidence["steps"]
+    ends = [*steps["edges"], None]
+    parts = [0] * len(ends)
+    for segment, piece in zip(evidence["segments"], steps["pieces"], strict=True):
+        yield from _ends(segment, piece)
+        multiplier = Decimal(segment["multiplier"])
+        counted = before = 0
+        for (_, opening), (at, closing) in pairwise(zip(piece["at"], piece["values"], strict=True)):
+            counted += _grown(opening, closing, segment)
+            until = int(counted * multiplier // 1)
+            place = next(n for n, end in enumerate(ends) if end is None or at <= end)
+            parts[place] += until - before
+            before = until
+    if parts != steps["quantities"]:
+        yield Difference("parts", str(steps["quantities"]), str(parts))
+    if sum(parts) != quantity:
+        yield Difference("sum of the parts", plain(from_scaled(quantity)), f"{sum(parts)} × 10⁻⁴")
+
+
+def peak_differences(evidence: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield the highest averages that their registers do not give, or that lie in no segment."""
+    for peak in evidence.get("peaks", ()):
+        grown = Decimal(peak["closing"]) - Decimal(peak["opening"])
+        if grown < 0 and peak["modulus"] is not None:
+            grown += Decimal(peak["modulus"])
+        average = grown * Decimal(peak["multiplier"]) * HOUR_MINUTES / Decimal(peak["minutes"])
+        if average != Decimal(peak["average"]):
+            yield Difference("highest average", peak["average"], plain(average))
+        start = datetime.fromisoformat(peak["start"])
+        if not any(_holds(segment, peak, start) for segment in evidence["segments"]):
+            yield Difference("highest average", peak["start"], "in no part of the use")
+
+
+def _ends(segment: Mapping[str, Any], piece: Mapping[str, Any]) -> Iterator[Difference]:
+    claimed = piece["values"][0], piece["values"][-1]
+    stated = tuple(to_scaled(Decimal(segment[end]["value"])) for end in ("opening", "closing"))
+    if claimed != stated:
+        yield Difference("ends of the parts", str(claimed), str(stated))
+
+
+def _grown(opening: int, closing: int, segment: Mapping[str, Any]) -> int:
+    grown = closing - opening
+    if grown < 0 and segment["modulus"] is not None:
+        grown += int(Decimal(segment["modulus"]) * PER_UNIT)
+    return grown
+
+
+def _holds(segment: Mapping[str, Any], peak: Mapping[str, Any], start: datetime) -> bool:
+    opening, closing = segment["opening"], segment["closing"]
+    begins, ends = datetime.fromisoformat(opening["at"]), datetime.fromisoformat(closing["at"])
+    same = (segment["multiplier"], opening["meter"]) == (peak["multiplier"], peak["meter"])
+    return same and begins <= start < ends

@@ -1,0 +1,69 @@
+"""The tables of validation: what a community holds usage against, what was found, what was decided.
+
+Findings are made anew by each computation; decisions are never changed.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+)
+
+from billing.columns import Identifier, Instant, metadata
+from billing.columns import own_id as _id
+from billing.columns import refers_to as _to
+
+validation = Table(
+    "validation",
+    metadata,
+    Column("community_id", Identifier, ForeignKey("community.id"), primary_key=True),
+    Column("settings", Text, nullable=False),  # canonical JSON; no row: all defaults
+)
+
+review_item = Table(
+    "review_item",
+    metadata,
+    Column("community_run_id", Identifier, ForeignKey("community_run.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    _to("point", index=True),
+    Column("register", Text, nullable=False),
+    Column("finding", Text, nullable=False),
+    Column("blocks", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+review = Table(
+    "review",
+    metadata,
+    _id(),
+    _to("point"),
+    Column("register", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("finding", Text),
+    Column("method", Text),
+    Column("at", Instant),
+    Column("value", Text),  # a register, in its canonical unit
+    Column("use", Text),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    CheckConstraint(
+        "(decision = 'accept' AND finding IS NOT NULL AND method IS NULL AND value IS NULL"
+        " AND use IS NULL)"
+        " OR (decision = 'estimate' AND method IS NOT NULL AND value IS NULL AND use IS NULL)"
+        " OR (decision = 'override' AND method IS NULL"
+        " AND (value IS NULL) = (at IS NULL) AND (value IS NULL) <> (use IS NULL))"
+        " OR (decision = 'withdraw' AND method IS NULL AND value IS NULL AND use IS NULL)",
+        name="says_what_is_decided",
+    ),
+    CheckConstraint("length(reason) > 0", name="has_a_reason"),
+    Index("ix_review_point_period", "point_id", "period"),
+)

@@ -1,0 +1,179 @@
+"""Reviews in the database: what validation found in a run, and what clerks decided about it.
+
+A decision is an overlay beside the archive: it names its author and its reason, stands in the audit
+log, and is never changed. The next computation of the period reads it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, select
+
+from billing import tables
+from billing.canonical import canonical, from_canonical
+from billing.store import audit
+from billing.store.bulk import insert_rows
+from billing.store.ids import insert
+from billing.vee.reviews import Decision, Item, Review
+from billing.vee.settings import Validation
+from meters.estimate import Method
+from meters.quantity import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from sqlalchemy import Row
+
+
+class UnknownRegisterError(LookupError):
+    """A decision is about a point that nobody knows."""
+
+
+def settings_of(connection: Connection, community_id: int) -> Validation:
+    """Return what a community holds its usage against; all defaults where it says nothing."""
+    table = tables.validation
+    text = connection.scalar(select(table.c.settings).where(table.c.community_id == community_id))
+    return Validation() if text is None else from_canonical(Validation, text)
+
+
+def set_settings(connection: Connection, community_id: int, settings: Validation) -> None:
+    """Hold the usage of a community against `settings` from its next computation on."""
+    table = tables.validation
+    connection.execute(delete(table).where(table.c.community_id == community_id))
+    connection.execute(
+        table.insert().values(community_id=community_id, settings=canonical(settings))
+    )
+
+
+def decided(connection: Connection, community_id: int, period: str) -> tuple[Review, ...]:
+    """Return what was decided about a community's usage in `period`, the oldest first."""
+    review, point = tables.review, tables.point
+    rows = connection.execute(
+        select(review, point.c.code.label("point"))
+        .join(point, point.c.id == review.c.point_id)
+        .where(point.c.community_id == community_id, review.c.period == period)
+        .order_by(review.c.id)
+    )
+    return tuple(map(_review, rows))
+
+
+def decide(connection: Connection, community: str, review: Review) -> int:
+    """Store a decision about a point of `community`, and return the id that it is given.
+
+    Raises `UnknownRegisterError` for a point that the community does not have.
+    """
+    table, owner = tables.point, tables.community
+    point_id = connection.scalar(
+        select(table.c.id)
+        .join(owner, owner.c.id == table.c.community_id)
+        .where(owner.c.code == community, table.c.code == review.point)
+    )
+    if point_id is None:
+        raise UnknownRegisterError(f"community {community!r} has no point {review.point!r}")
+    what = {
+        "finding": review.finding,
+        "method": None if review.method is None else str(review.method),
+        "at": review.at,
+        "value": None if review.value is None else plain(review.value),
+        "use": None if review.use is None else plain(review.use),
+    }
+    said = {"register": review.register, "period": review.period, "reason": review.reason}
+    review_id = insert(
+        connection,
+        tables.review,
+        point_id=point_id,
+        decision=str(review.decision),
+        author=review.author,
+        made_at=review.made_at,
+        **said,
+        **what,
+    )
+    told = {name: str(value) for name, value in what.items() if value is not None}
+    audit.append(
+        connection,
+        at=review.made_at,
+        actor=review.author,
+        action=f"review.{review.decision}",
+        subject=f"point:{community}/{review.point}",
+        detail={"review": review_id, **said, **told},
+    )
+    return review_id
+
+
+def replace_items(
+    connection: Connection,
+    community_run_id: int,
+    items: Sequence[Item],
+    points: Mapping[str, int],
+) -> None:
+    """Store what a computation found in place of what an earlier one did; `points`: code → id."""
+    table = tables.review_item
+    connection.execute(delete(table).where(table.c.community_run_id == community_run_id))
+    insert_rows(
+        connection,
+        table,
+        ("community_run_id", "position", "point_id", "register", "finding", "blocks", "text"),
+        [
+            (
+                community_run_id,
+                position,
+                points[each.point],
+                each.register,
+                each.finding,
+                each.blocks,
+                each.text,
+            )
+            for position, each in enumerate(items, start=1)
+        ],
+    )
+
+
+def queue(
+    connection: Connection, *, community: str | None = None, period: str | None = None
+) -> list[tuple[str, str, Item]]:
+    """Return community, period and item of what waits for a clerk in runs that are not issued.
+
+    What blocks comes first. An item leaves the queue when the period is computed again without it.
+    """
+    item, point, owner = tables.review_item, tables.point, tables.community
+    part, run = tables.community_run, tables.bill_run
+    query = (
+        select(item, point.c.code.label("point"), owner.c.code.label("community"), part.c.period)
+        .join(point, point.c.id == item.c.point_id)
+        .join(part, part.c.id == item.c.community_run_id)
+        .join(owner, owner.c.id == part.c.community_id)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .where(run.c.state != "issued")
+    )
+    if community is not None:
+        query = query.where(owner.c.code == community)
+    if period is not None:
+        query = query.where(part.c.period == period)
+    found = [
+        (
+            str(row.community),
+            str(row.period),
+            Item(row.point, row.register, row.finding, row.blocks, row.text),
+        )
+        for row in connection.execute(query)
+    ]
+    return sorted(found, key=lambda each: (not each[2].blocks, *each))
+
+
+def _review(row: Row[Any]) -> Review:
+    return Review(
+        id=row.id,
+        point=row.point,
+        register=row.register,
+        period=row.period,
+        decision=Decision(row.decision),
+        author=row.author,
+        made_at=row.made_at,
+        reason=row.reason,
+        finding=row.finding,
+        method=None if row.method is None else Method(row.method),
+        at=row.at,
+        value=None if row.value is None else Decimal(row.value),
+        use=None if row.use is None else Decimal(row.use),
+    )

@@ -1,0 +1,217 @@
+"""What a run has to measure: which registers of which points, in which parts, divided where."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from billing.calendar import CalendarError
+from billing.problem import Problem
+from billing.spans import cuts, rated_spans
+from meters.interval import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from billing.registry import Point, Registry, TariffVersion, Unit
+    from billing.spans import RatedSpan
+    from meters.meter_type import MeterType, Register
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the period in which the use of a register is one usage.
+
+    `edges`: the instants inside it at which a tariff's calendar divides it; `windows`: the minutes
+    of each demand that is asked for.
+    """
+
+    interval: Interval
+    edges: frozenset[datetime] = frozenset()
+    windows: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A register of a point, and the parts of the period that it is wanted in, which tile it.
+
+    `registers`: by meter type; `by_days`: where parts meet that may be divided by days; `vacant`:
+    whether nobody is expected to use anything.
+    """
+
+    point: Point
+    register: str
+    registers: Mapping[str, Register]
+    parts: tuple[Part, ...]
+    by_days: frozenset[datetime] = frozenset()
+    vacant: bool = False
+
+    @property
+    def whole(self) -> Interval:
+        return Interval(self.parts[0].interval.start, self.parts[-1].interval.end)
+
+
+def wanted(
+    registry: Registry, types: Mapping[str, MeterType]
+) -> tuple[list[Wanted], list[Problem]]:
+    """Return every register that a tariff or pool of `registry` asks for, and what it lacks."""
+    asking = _Asking(registry)
+    found, problems = [], []
+    for point in registry.points:
+        for name in sorted(asking.registers(point)):
+            lacking = list(_lacking(point, name, types))
+            problems += lacking
+            if not lacking:
+                try:
+                    found.append(_wanted(asking, point, name, types))
+                except CalendarError as error:
+                    problems.append(Problem("CalendarGap", point.code, str(error)))
+    return found, problems
+
+
+def _wanted(asking: _Asking, point: Point, name: str, types: Mapping[str, MeterType]) -> Wanted:
+    registry = asking.registry
+    registers = {
+        each.meter_type: types[each.meter_type].registers[name] for each in point.installations
+    }
+    if point.unit is None:
+        whole = registry.period.interval
+        part = asking.part(whole, name, asking.supplies.get((point.code, name), ()))
+        return Wanted(point, name, registers, (part,))
+    unit = asking.units[point.unit]
+    found = cuts(registry, unit, point.medium)
+    period = registry.period.interval
+    ends = [period.start, *(each.at for each in found), period.end]
+    parts = tuple(
+        asking.part(
+            Interval(start, end),
+            name,
+            [
+                rated.version
+                for rated in asking.rated(unit)
+                if rated.version.tariff.medium == point.medium
+                and rated.span.interval.start == start
+            ],
+        )
+        for start, end in pairwise(ends)
+    )
+    return Wanted(
+        point,
+        name,
+        registers,
+        parts,
+        by_days=frozenset(each.at for each in found if each.by_days),
+        vacant=all(span.vacant for span in unit.spans),
+    )
+
+
+class _Asking:
+    """What the tariffs and pools of a community ask for; each answer is found once."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.units = {unit.code: unit for unit in registry.units}
+        self._read_by: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
+        self._rated: dict[str, Sequence[RatedSpan]] = {}
+        self._parts: dict[tuple[Interval, str, tuple[int, ...]], Part] = {}
+
+    @cached_property
+    def supplies(self) -> dict[tuple[str, str], list[TariffVersion]]:
+        """The tariffs that shared meters are rated by, by point code and register."""
+        found: dict[tuple[str, str], list[TariffVersion]] = defaultdict(list)
+        for source in (each.pool.source for each in self.registry.pools):
+            versions = self.registry.tariffs.get(source.tariff or "", ())
+            if source.register_name is not None:
+                for code in source.points:
+                    found[code, source.register_name].extend(versions)
+        return found
+
+    def registers(self, point: Point) -> set[str]:
+        """Return the registers that are read at a point."""
+        found = set(self._by_pools.get(point.code, ()))
+        if point.unit is not None:
+            for span in self.units[point.unit].spans:
+                found |= self._read(span.tariffs, point.medium)
+        return found
+
+    def rated(self, unit: Unit) -> Sequence[RatedSpan]:
+        if unit.code not in self._rated:
+            self._rated[unit.code] = rated_spans(self.registry, unit)
+        return self._rated[unit.code]
+
+    def part(self, interval: Interval, register: str, versions: Sequence[TariffVersion]) -> Part:
+        """Return `interval` with what `versions` ask of the use of `register` in it."""
+        asking = [
+            each
+            for each in versions
+            if register in each.tariff.needs.bands
+            or any(demand.register == register for demand in each.tariff.needs.demand)
+        ]
+        if not asking:
+            return Part(interval)
+        key = interval, register, tuple(each.id for each in asking)
+        if key not in self._parts:
+            self._parts[key] = self._divided(interval, register, asking)
+        return self._parts[key]
+
+    def _divided(
+        self, interval: Interval, register: str, versions: Sequence[TariffVersion]
+    ) -> Part:
+        zone = self.registry.period.zone
+        edges: set[datetime] = set()
+        windows: set[int] = set()
+        for tariff in (each.tariff for each in versions):
+            if register in tariff.needs.bands and tariff.calendar is not None:
+                edges |= {run.start for run in tariff.calendar.runs(interval, zone)}
+            windows |= {each.minutes for each in tariff.needs.demand if each.register == register}
+        return Part(interval, frozenset(edges - {interval.start}), frozenset(windows))
+
+    @cached_property
+    def _by_pools(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for source in (each.pool.source for each in self.registry.pools):
+            if source.register_name is not None:
+                for code in (*source.points, *(source.subs or ())):
+                    found[code].add(source.register_name)
+        return found
+
+    def _read(self, tariffs: tuple[str, ...], medium: str) -> frozenset[str]:
+        """Return the registers that are read at the point of a unit that `tariffs` bill."""
+        if (tariffs, medium) not in self._read_by:
+            found: set[str] = set()
+            for name in tariffs:
+                for version in self.registry.tariffs.get(name, ()):
+                    if version.tariff.medium == medium:
+                        needs = version.tariff.needs
+                        found |= needs.registers | needs.bands
+                        found |= {each.register for each in needs.demand}
+            for use in (each.pool.use for each in self.registry.pools):
+                if use is not None and use.medium == medium:
+                    found.add(use.register_name)
+            self._read_by[tariffs, medium] = frozenset(found)
+        return self._read_by[tariffs, medium]
+
+
+def _lacking(point: Point, name: str, types: Mapping[str, MeterType]) -> Iterator[Problem]:
+    for each in point.installations:
+        meter_type = types.get(each.meter_type)
+        if meter_type is None:
+            yield Problem(
+                "UnknownMeterType",
+                point.code,
+                f"meter {each.meter} is of the unknown type {each.meter_type!r}; add its file",
+            )
+        elif name not in meter_type.billing_registers:
+            yield Problem(
+                "UnknownRegister",
+                point.code,
+                f"a tariff bills by {name!r}, which {meter_type.name} does not count",
+            )
+    if not point.installations:
+        yield Problem(
+            "NotInstalled", point.code, "no meter was ever installed; record the installation"
+        )
