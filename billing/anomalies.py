@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from billing.evidence import quantity_text
 from billing.money import from_fen
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from billing.comparison import Amounts
     from billing.run import Computed
-
-History: TypeAlias = "Mapping[tuple[int, str], Sequence[int]]"
-"""What was used in each of some earlier months, 10⁻⁴ units, by point id and register."""
 
 HIGH_FACTOR = 3
 """A use is high that is more than so many times the median of the earlier months."""
@@ -54,18 +51,18 @@ def anomalies(
     computed: Computed,
     before: Amounts,
     now: Amounts,
-    history: History,
     *,
     held: Collection[str] = (),
 ) -> tuple[Anomaly, ...]:
     """Return what is unusual in `computed`, by unit.
 
     `before` is what the month before billed, empty where there was none; `now` what this one does.
+    A use is held against those of the twelve months before that are issued.
     """
     return tuple(
         sorted(
             {
-                *_unusual_use(computed, history, held),
+                *_unusual_use(computed, held),
                 *_unusual_bills(computed),
                 *_come_and_gone(before, now, held),
             }
@@ -73,7 +70,7 @@ def anomalies(
     )
 
 
-def _unusual_use(computed: Computed, history: History, held: Collection[str]) -> Iterator[Anomaly]:
+def _unusual_use(computed: Computed, held: Collection[str]) -> Iterator[Anomaly]:
     points = {point.code: point for point in computed.registry.points}
     used: dict[tuple[str, str], int] = defaultdict(int)
     guessed: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -93,9 +90,9 @@ def _unusual_use(computed: Computed, history: History, held: Collection[str]) ->
         for name in sorted(guessed[code, register]):
             text = f"its use of {quantity_text(quantity)} was not read: {name.lower()}"
             yield Anomaly(point.unit, Kind.ESTIMATED, subject, text)
-        yield from _against(
-            point.unit, subject, quantity, sorted(history.get((point.id, register), ()))
-        )
+        issued = computed.registry.issued.get((point.id, register))
+        months = {} if issued is None else {**issued.last_year, **issued.by_month}
+        yield from _against(point.unit, subject, quantity, sorted(months.values()))
 
 
 def _against(unit: str, subject: str, quantity: int, usual: Sequence[int]) -> Iterator[Anomaly]:

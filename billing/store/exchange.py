@@ -14,7 +14,6 @@ from billing.store import audit, runs
 from billing.store.ids import insert
 from billing.store.installations import register_texts, registers_json
 from billing.store.registry import lock
-from meters.interval import Period
 from meters.quantity import plain
 
 if TYPE_CHECKING:
@@ -49,10 +48,12 @@ class Exchange:
     verified_until: date | None = None
 
 
-def record(connection: Connection, exchange: Exchange, *, actor: str, now: datetime) -> None:
+def record(connection: Connection, exchange: Exchange, *, actor: str, now: datetime) -> str | None:
     """End the old meter's installation and begin the new one's, in the caller's transaction.
 
-    Raises `ExchangeError`; then nothing has changed.
+    Return the first issued month that has to be corrected, None where no bill rests on the old
+    meter since: until then no later month of the community is billed. Raises `ExchangeError`; then
+    nothing has changed.
     """
     table = tables.installation
     standing = _standing(connection, exchange.old)
@@ -78,6 +79,7 @@ def record(connection: Connection, exchange: Exchange, *, actor: str, now: datet
         first_photo=exchange.first_photo,
         verified_until=exchange.verified_until,
     )
+    corrects = _issued_at(connection, standing, exchange.at)
     until = exchange.verified_until
     audit.append(
         connection,
@@ -95,8 +97,10 @@ def record(connection: Connection, exchange: Exchange, *, actor: str, now: datet
             "last_photo": exchange.last_photo,
             "first_photo": exchange.first_photo,
             "verified_until": None if until is None else until.isoformat(),
+            "corrects": corrects,
         },
     )
+    return corrects
 
 
 def _standing(connection: Connection, meter: str) -> Row[Any]:
@@ -118,12 +122,6 @@ def _check(connection: Connection, exchange: Exchange, standing: Row[Any], now: 
         raise ExchangeError(
             f"meter {exchange.old!r} stands since {standing.start.isoformat()}, and it is "
             f"{now.isoformat()}; date the exchange between the two, not {exchange.at.isoformat()}"
-        )
-    billed = _billed_until(connection, standing)
-    if billed is not None and exchange.at < billed:
-        raise ExchangeError(
-            f"bills are issued up to {billed.isoformat()} with meter {exchange.old!r}; date the "
-            "exchange after that, and correct the issued bills with a credit"
         )
     if exchange.multiplier <= 0 or not exchange.multiplier.is_finite():
         raise ExchangeError(f"the multiplier must be above 0, not {exchange.multiplier}")
@@ -149,7 +147,8 @@ def _check(connection: Connection, exchange: Exchange, standing: Row[Any], now: 
         )
 
 
-def _billed_until(connection: Connection, standing: Row[Any]) -> datetime | None:
-    """Return the end of the last month that is issued for the meter's community."""
+def _issued_at(connection: Connection, standing: Row[Any], at: datetime) -> str | None:
+    """Return the month of `at` if it is issued for the meter's community."""
     last = runs.last_issued_period(connection, standing.community_id)
-    return None if last is None else Period.month(last, ZoneInfo(standing.zone)).interval.end
+    month = f"{at.astimezone(ZoneInfo(standing.zone)):%Y-%m}"
+    return month if last is not None and month <= last else None

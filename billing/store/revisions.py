@@ -134,11 +134,7 @@ def outcomes(seen: Seen, made: Sequence[Computed | Parked]) -> list[Outcome]:
             found.append(Outcome(month, result, None))
             continue
         now = amounts(result.bills)
-        history = {
-            key: [*issued.last_year.values(), *issued.by_month.values()]
-            for key, issued in result.registry.issued.items()
-        }
-        unusual = anomalies(result, before, now, history, held=seen.held)
+        unusual = anomalies(result, before, now, held=seen.held)
         bills, held_by = _billed(seen, month, result, corrected)
         laid = results.lay_out(month.part_id, replace(result, bills=bills))
         found.append(Outcome(month, result, laid, held_by, unusual))

@@ -81,7 +81,6 @@ def test_the_new_meter_takes_the_old_ones_place_on_the_list(listed: House) -> No
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"at": "2026-09-10T00:00:00Z"}, "bills are issued up to"),
         ({"at": "2026-07-01T00:00:00Z"}, "stands since"),
         ({"at": "2027-01-01T00:00:00Z"}, "date the exchange between"),
         ({"new": "E-1-101"}, "stands at point"),

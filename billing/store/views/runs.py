@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from billing import tables
+from billing import comparison, tables
 from billing.canonical import read_json
+from billing.store import corrections
+from meters.interval import Period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    from billing.comparison import Difference
+    from billing.store.runs import CommunityRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,7 @@ class RunHead:
     """A run in one line. `total` in fen."""
 
     id: int
+    kind: str
     period: str
     state: str
     created_by: str
@@ -48,7 +55,7 @@ def heads(connection: Connection, *, limit: int, before_id: int | None = None) -
     query = (
         select(
             run,
-            func.count(part.c.id).label("communities"),
+            func.count(part.c.community_id.distinct()).label("communities"),
             func.coalesce(func.sum(part.c.bills), 0).label("bills"),
             func.coalesce(func.sum(part.c.total), 0).label("total"),
         )
@@ -62,6 +69,7 @@ def heads(connection: Connection, *, limit: int, before_id: int | None = None) -
     return [
         RunHead(
             id=row.id,
+            kind=row.kind,
             period=row.period,
             state=row.state,
             created_by=row.created_by,
@@ -96,3 +104,30 @@ def communities(connection: Connection) -> list[CommunityView]:
         )
         for row in connection.execute(query)
     ]
+
+
+def differences(connection: Connection, part: CommunityRun) -> tuple[Difference, ...]:
+    """Return what an ordinary month bills differently from the month before, as that counts now.
+
+    What stands on its bills of other months is left out.
+    """
+    line, bill, correction, unit = (
+        tables.bill_line,
+        tables.bill,
+        tables.correction,
+        tables.unit,
+    )
+    rows = connection.execute(
+        select(unit.c.code, line.c.charge, func.sum(line.c.amount))
+        .join(bill, bill.c.id == line.c.bill_id)
+        .join(unit, unit.c.id == bill.c.unit_id)
+        .outerjoin(
+            correction,
+            (correction.c.bill_id == line.c.bill_id) & (correction.c.position == line.c.position),
+        )
+        .where(bill.c.community_run_id == part.id, correction.c.bill_id.is_(None))
+        .group_by(unit.c.code, line.c.charge)
+    )
+    now = {(code, charge): int(amount) for code, charge, amount in rows}
+    before = Period.month(part.period, ZoneInfo("UTC")).previous.key
+    return comparison.differences(corrections.amounts(connection, part.community_id, before), now)
