@@ -62,7 +62,8 @@ def test_no_row_is_moved_into_what_is_issued(books: Books) -> None:
     for table, owner in (("bill_line", "bill_id"), ("share", "statement_id")):
         with pytest.raises(DBAPIError, match="belongs to an issued run"):
             books.execute(
-                f"UPDATE {table} SET {owner} = {owner} - 1000000 WHERE {owner} > 2000000"  # noqa: S608  names of ours
+                f"UPDATE {table} SET {owner} = {owner} - 1000000, position = position + 900"  # noqa: S608  names of ours
+                f" WHERE {owner} > 2000000"
             )
 
 
@@ -82,6 +83,45 @@ def test_a_row_is_not_replaced_around_the_triggers(sqlite_books: Books) -> None:
             sqlite_books.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")  # noqa: S608  names of ours
 
         assert content(sqlite_books, table) == kept
+
+
+REFERENCES = (
+    ("bill_line", "bill_id"),
+    ("bill_line", "usage_id"),
+    ("bill_line", "statement_id"),
+    ("bill_line", "share"),
+    ("bill_line", "tariff_version_id"),
+    ("bill", "account_id"),
+    ("bill", "unit_id"),
+    ("usage", "point_id"),
+    ("share", "unit_id"),
+    ("share", "statement_id"),
+)
+
+
+@pytest.mark.parametrize(("table", "column"), REFERENCES)
+def test_a_row_refers_to_what_is_there(table: str, column: str, books: Books) -> None:
+    books.compute(books.create())
+    kept = content(books, table)
+
+    with pytest.raises(DBAPIError, match=r"(?i)foreign key|refers to"):
+        books.execute(
+            f"UPDATE {table} SET {column} = 424242424 WHERE {column} IS NOT NULL"  # noqa: S608  names of ours
+            f" AND {column} = (SELECT max({column}) FROM {table})"
+        )
+
+    assert content(books, table) == kept
+
+
+@pytest.mark.parametrize("table", ["account", "unit", "point", "bill", "usage", "share"])
+def test_what_is_referred_to_does_not_go(table: str, books: Books) -> None:
+    books.compute(books.create())
+    kept = content(books, table)
+
+    with pytest.raises(DBAPIError, match=r"(?i)foreign key|refers to"):
+        books.execute(f"DELETE FROM {table}")  # noqa: S608  a name of ours
+
+    assert content(books, table) == kept
 
 
 def test_issuing_one_run_leaves_the_next_free(books: Books) -> None:

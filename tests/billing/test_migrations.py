@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -17,6 +17,9 @@ from billing.tables import metadata
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
+BY_SET = ("usage", "share", "bill", "bill_line")
+"""Tables whose references PostgreSQL checks by the statement, as `test_immutability` holds."""
+
 assert api.tables.metadata is metadata  # its tables stand beside billing's
 
 
@@ -25,7 +28,15 @@ def test_migrations_make_exactly_the_tables_that_the_program_knows(database: Dat
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, metadata)
 
+    if database.engine.dialect.name == "postgresql":
+        differences = [each for each in differences if not _checked_by_set(each)]
     assert differences == []
+
+
+def _checked_by_set(difference: tuple[Any, ...]) -> bool:
+    """Return whether a reference is missing that triggers of whole statements stand for."""
+    what, constraint = difference[:2]
+    return bool(what == "add_fk" and constraint.parent.name in BY_SET)
 
 
 def checks(table: Table) -> set[str]:
