@@ -13,6 +13,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from deploy.catalogue_page import catalogue_page
 from deploy.guide import guide
+from deploy.tariff_page import tariff_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     help="Where the documents are.",
 )
 def docs(*, check_only: bool, folder: Path) -> None:
-    """Write the generated documents: meter types, guides, commands, API."""
+    """Write the generated documents: meter types, tariffs, guides, commands, API."""
     documents = dict(_documents(folder))
     stale = [path for path, text in documents.items() if not _is_fresh(path, text)]
     if check_only and stale:
@@ -45,6 +46,8 @@ def docs(*, check_only: bool, folder: Path) -> None:
 def _documents(folder: Path) -> Iterator[tuple[Path, str]]:
     yield folder / "meters.md", catalogue_page("en")
     yield folder / "meters.zh-CN.md", catalogue_page("zh")
+    yield folder / "tariff-reference.md", tariff_page("en")
+    yield folder / "tariff-reference.zh-CN.md", tariff_page("zh")
     for name in ("add-a-meter-type.md", "add-a-meter-type.zh-CN.md"):
         yield folder / name, guide(name)
     yield folder / "commands.md", _commands()
