@@ -132,6 +132,33 @@ def test_no_column_ever_wraps(pairs: list[tuple[int, int]], factor: int) -> None
     )
 
 
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.tuples(INT64, st.integers(1, 10**6)), min_size=1),
+    st.sampled_from(Direction),
+    st.sampled_from(["0.01", "10"]),
+)
+def test_a_divisor_of_its_own_for_each_row_is_divided_by_once(
+    rows: list[tuple[int, int]], direction: Direction, unit: str
+) -> None:
+    values, divisors = column(*[a for a, _ in rows]), column(*[b for _, b in rows])
+    rounding = Rounding(unit=unit, direction=direction)
+    fen = 10**8 * (1 if unit == "0.01" else 1000)
+
+    exact_or_raised(lambda: multiply(values, divisors), [a * b for a, b in rows])
+    exact_or_raised(
+        lambda: round_quotient(values, divisors, direction),
+        [rounded_fraction(Fraction(a, b), direction) for a, b in rows],
+    )
+    exact_or_raised(
+        lambda: rounding.amount(values, divisors),
+        [rounded_fraction(Fraction(a, b * fen), direction) * (fen // 10**8) for a, b in rows],
+    )
+    assert [rounding.amount(a, b) for a, b in rows] == [
+        rounded_fraction(Fraction(a, b * fen), direction) * (fen // 10**8) for a, b in rows
+    ]
+
+
 def exact_or_raised(operation: Callable[[], np.ndarray], exact: list[int]) -> None:
     try:
         result = operation()
