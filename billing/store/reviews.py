@@ -23,6 +23,7 @@ from meters.quantity import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
     from sqlalchemy import Row
 
 

@@ -85,6 +85,19 @@ class ShareOfLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionOfLine:
+    """What a line corrects: `period`, and the line that it reverses, or stands in place of.
+
+    `number` and `position` are None for what was not billed before.
+    """
+
+    period: Period
+    reversal: bool
+    number: str | None
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineView:
     """A line with everything that it refers to. `quantity`: 10⁻⁴ of `unit`; `amount`: fen."""
 
@@ -96,6 +109,7 @@ class LineView:
     tariff: Tariff | None
     usage: UsageView | None
     share: ShareOfLine | None
+    correction: CorrectionOfLine | None
     evidence: Mapping[str, Any]
 
 
@@ -200,11 +214,16 @@ def _head(row: Row[*tuple[Any, ...]]) -> BillHead:
 def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
     line, usage, point = tables.bill_line, tables.usage, tables.point
     statement, share = tables.statement, tables.share
+    correction, of = tables.correction, tables.bill.alias("of_bill")
     pool_version, tariff_version = tables.pool_version, tables.tariff_version
     rows = connection.execute(
         select(
             line,
             tariff_version.c.document.label("tariff"),
+            correction.c.period.label("corrects"),
+            correction.c.reversal,
+            of.c.number.label("of_number"),
+            correction.c.of_position,
             usage.c.register,
             usage.c.start,
             usage.c.end,
@@ -232,13 +251,18 @@ def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
             share,
             and_(share.c.statement_id == line.c.statement_id, share.c.position == line.c.share),
         )
+        .outerjoin(
+            correction,
+            and_(correction.c.bill_id == line.c.bill_id, correction.c.position == line.c.position),
+        )
+        .outerjoin(of, of.c.id == correction.c.of_bill_id)
         .where(line.c.bill_id == head.id)
         .order_by(line.c.position)
     )
-    return tuple(_line(row) for row in rows)
+    return tuple(_line(row, head.period.zone) for row in rows)
 
 
-def _line(row: Row[*tuple[Any, ...]]) -> LineView:
+def _line(row: Row[*tuple[Any, ...]], zone: ZoneInfo) -> LineView:
     return LineView(
         position=row.position,
         charge=row.charge,
@@ -248,7 +272,17 @@ def _line(row: Row[*tuple[Any, ...]]) -> LineView:
         tariff=None if row.tariff is None else versions.tariff(row.tariff),
         usage=None if row.usage_id is None else usage_view(row),
         share=None if row.statement_id is None else _share(row),
+        correction=None if row.corrects is None else _correction(row, zone),
         evidence=read_json(row.evidence),
+    )
+
+
+def _correction(row: Row[*tuple[Any, ...]], zone: ZoneInfo) -> CorrectionOfLine:
+    return CorrectionOfLine(
+        period=Period.month(row.corrects, zone),
+        reversal=row.reversal,
+        number=row.of_number,
+        position=row.of_position,
     )
 
 
