@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from billing.money import from_fen
+from billing.rating.charge import Label
 from billing.rating.steps import Steps
 from meters.quantity import from_scaled
 
 if TYPE_CHECKING:
     from billing.rating.charge import Charge
+    from billing.rating.tax import Tax
     from billing.store.views.bills import LineView, ShareOfLine
+
+FINEST = Decimal(1).scaleb(-10)
+"""The scale of amounts before they are rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A quantity at a price. `amount` is exact, not yet rounded.
+    """A quantity at a price. `amount` is not yet rounded, exact to ten decimals.
 
     A part of stepped use also has `number`, counted from 1, and its bounds of the cumulative use;
-    `until` is None for the last.
+    `until` is None for the last. A part of use by time has a `band`. What is owed for a part of a
+    month is still to be divided by `divisor`.
     """
 
     quantity: Decimal
     price: Decimal
     amount: Decimal
+    divisor: int = 1
+    band: str | None = None
     number: int | None = None
     above: Decimal | None = None
     until: Decimal | None = None
@@ -48,25 +56,31 @@ def charge_of(line: LineView) -> Charge | None:
     return next((each for each in line.tariff.charges if each.name == line.charge), None)
 
 
+def named(line: LineView) -> Charge | Tax | None:
+    """Return what gives the line its title; None for a share or the rounding line."""
+    taxes = () if line.tariff is None else line.tariff.taxes or ()
+    return charge_of(line) or next((tax for tax in taxes if tax.name == line.charge), None)
+
+
 def parts(line: LineView) -> list[Part]:
     """Return the quantities at prices that the line came apart into, used or not."""
+    documents = line.evidence.get("parts", ())
     charge = charge_of(line)
-    bounds: list[Decimal | None] = []
-    if isinstance(charge, Steps):
-        bounds = [step.until for step in charge.steps]
+    labels = (Label(),) * len(documents) if charge is None else charge.labels
+    below: dict[tuple[int, str | None], Decimal | None] = {}
     found = []
-    for place, document in enumerate(line.evidence.get("parts", ())):
+    for document, label in zip(documents, labels, strict=True):
         quantity, price = Decimal(document["quantity"]), Decimal(document["price"])
-        found.append(
-            Part(
-                quantity=quantity,
-                price=price,
-                amount=quantity * price,
-                number=place + 1 if bounds else None,
-                above=(bounds[place - 1] if place else Decimal(0)) if bounds else None,
-                until=bounds[place] if bounds else None,
-            )
-        )
+        part = Part(quantity=quantity, price=price, amount=quantity * price, band=label.band)
+        if "divisor" in document:
+            divided = (part.amount / document["divisor"]).quantize(FINEST)
+            part = replace(part, amount=divided, divisor=document["divisor"])
+        if label.step is not None:
+            until = Decimal(document["until"]) if "until" in document else label.until
+            above = below.get((label.step - 1, label.band), Decimal(0))
+            part = replace(part, number=label.step, above=above, until=until)
+            below[label.step, label.band] = until
+        found.append(part)
     return found
 
 

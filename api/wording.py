@@ -37,18 +37,18 @@ ROUNDING_TITLE = _("Rounding")
 
 def title(line: LineView, language: Language) -> str:
     """Return what the line is called."""
-    charge = explanation.charge_of(line)
+    named = explanation.named(line)
     if line.share is not None:
         return language.titled(line.share.pool.title)
-    return language(ROUNDING_TITLE) if charge is None else language.titled(charge.title)
+    return language(ROUNDING_TITLE) if named is None else language.titled(named.title)
 
 
 def titles(line: LineView) -> dict[str, str]:
     """Return the line's title in every language that its definition gives."""
-    charge = explanation.charge_of(line)
+    named = explanation.named(line)
     if line.share is not None:
         return dict(line.share.pool.title)
-    return {"en": ROUNDING_TITLE} if charge is None else dict(charge.title)
+    return {"en": ROUNDING_TITLE} if named is None else dict(named.title)
 
 
 def sentence(bill: BillView, line: LineView, language: Language) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from api import explanation
+from billing.rating.steps import Steps
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -42,7 +43,7 @@ class StepPicture:
 def of_steps(line: LineView) -> StepPicture | None:
     """Return the picture of a line with several steps; None for any other line."""
     parts = explanation.parts(line)
-    if len(parts) < 2 or parts[0].number is None:
+    if len(parts) < 2 or not isinstance(explanation.charge_of(line), Steps):
         return None
     before = explanation.used_before(line)
     end = before + sum((part.quantity for part in parts), Decimal(0))
