@@ -251,6 +251,8 @@ class Community(Definition):
     zone: Annotated[str, AfterValidator(_zone)]
     currency: Literal["CNY"] = "CNY"
     due_days: StrictInt = Field(default=15, ge=0, le=90)
+    corrections: Literal["correction bill", "next bill"] = "correction bill"
+    """Where it is billed that an issued month comes to something else: by itself, or later."""
     tariffs: dict[Name, tuple[Name, ...]]
     """Customer class → the tariffs that its units are billed by, in the order of the bill."""
     building: tuple[Building, ...] = Field(min_length=1)

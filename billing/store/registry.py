@@ -53,6 +53,7 @@ def import_community(connection: Connection, community: definition.Community) ->
         zone=community.zone,
         currency=community.currency,
         due_days=community.due_days,
+        corrections=community.corrections,
         tariffs=canonical_json(community.tariffs),
     )
     buildings = _import_buildings(connection, community_id, community.building)
