@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from fractions import Fraction
+from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from billing.bill import Debtor, Line
+from billing.dividing import band_use
 from billing.problem import Problem
-from billing.rating.evidence import inputs, parts
+from billing.rating.evidence import inputs, parts, tax_stated
+from billing.rating.exact import NOTHING, Carried
 from billing.rating.rate import rate
 from billing.rating.subjects import AREA, Classes, Subjects
 from billing.spans import not_in_force, rated_spans
@@ -25,10 +27,14 @@ if TYPE_CHECKING:
     from billing.measuring import Measured
     from billing.money import Column
     from billing.rating.rate import ChargeColumns
-    from billing.rating.subjects import Needs
+    from billing.rating.subjects import BandUse, DemandNeed, Needs
     from billing.registry import Point, Registry, Span, TariffVersion, Unit
     from billing.spans import RatedSpan
+    from billing.tariff import Tariff
     from meters.interval import Interval
+    from meters.usage import Usage
+
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +46,20 @@ class Charged:
 
 
 class _Subject(NamedTuple):
-    """One unit's span under one tariff, and what its point counted, by the registers' order."""
+    """One unit's span under one tariff, and what its point counted, by register."""
 
     unit: Unit
     rated: RatedSpan
     point: Point | None
-    use: tuple[int, ...]
+    usages: Mapping[str, Usage]
 
     @property
     def debtor(self) -> Debtor:
         return Debtor(self.unit.code, self.rated.span.account)
 
 
-_Carried: TypeAlias = dict[tuple[Debtor, str], dict[str, Fraction]]
-"""What rounding left over of each charge in the last span, by who owes it and tariff id."""
+_Carried: TypeAlias = dict[tuple[Debtor, str], dict[str, Carried]]
+"""What each charge came to in the spans before, by who owes it and tariff id."""
 
 
 def charge_units(registry: Registry, measured: Measured) -> Charged:
@@ -98,6 +104,7 @@ class _Seen:
     def __init__(self, registry: Registry, measured: Measured) -> None:
         self.period = registry.period
         self._issued = registry.issued
+        self._peaks = registry.peaks
         self._measured = measured
         self._points: dict[tuple[str | None, str | None], Point] = {
             (each.unit, each.medium): each for each in registry.points if each.unit
@@ -117,10 +124,10 @@ class _Seen:
             what = f"tariff {tariff.id!r} reads {name!r} and the unit has none; enter it"
             return Problem("NoArea" if name == AREA else "NoAttribute", unit.code, what)
         if not needs.metered:
-            return _Subject(unit, rated, None, ())
+            return _Subject(unit, rated, None, {})
         point = self._points.get((unit.code, tariff.medium))
-        use = None if point is None else self._use(point, needs, span)
-        return None if use is None else _Subject(unit, rated, point, use)
+        usages = None if point is None else self._usages(point, needs, span)
+        return None if usages is None else _Subject(unit, rated, point, usages)
 
     def before(self, point: Point, name: str, span: Span, months: frozenset[str]) -> int:
         """Return the use in `months`, which are billed, and in earlier spans of the period."""
@@ -135,15 +142,21 @@ class _Seen:
             )
         return whole
 
-    def _use(self, point: Point, needs: Needs, span: Span) -> tuple[int, ...] | None:
-        """Return the use of each register; None where a finding blocks it."""
-        use = []
-        for name in sorted(needs.registers):
+    def peak_before(self, point: Point, need: DemandNeed) -> int:
+        """Return the highest demand of the months that a ratchet looks at, 10⁻⁴ kW."""
+        by_month = self._peaks.get((point.id, need.register, need.minutes), {})
+        months = self.period.months_before(need.ratchet_months)
+        return max((peak for month, peak in by_month.items() if month in months), default=0)
+
+    def _usages(self, point: Point, needs: Needs, span: Span) -> dict[str, Usage] | None:
+        """Return the usage of each register; None where a finding blocks one."""
+        usages = {}
+        for name in needs.registers:
             usage = self._measured.usages.get((point.code, name, span.interval.start))
             if usage is None or usage.quantity is None:
                 return None
-            use.append(to_scaled(usage.quantity))
-        return tuple(use)
+            usages[name] = usage
+        return usages
 
 
 def _rated(
@@ -156,27 +169,25 @@ def _rated(
     charges = rate(version.tariff, columns)
     if subjects[0].rated.span.interval.end < seen.period.interval.end:
         for row, subject in enumerate(subjects):
-            left_over = {charge.charge: charge.left_over(row) for charge in charges}
-            carried[subject.debtor, version.tariff.id] = left_over
-    made = [_lines(version, subjects, given, charge) for charge in charges]
-    return list(zip(subjects, map(list, zip(*made, strict=True)), strict=True))
+            before = carried.get((subject.debtor, version.tariff.id), {})
+            so_far = {charge.charge: charge.carry(row) for charge in charges}
+            carried[subject.debtor, version.tariff.id] = {**before, **so_far}
+    made = zip(*(_lines(version, subjects, given, charge) for charge in charges), strict=True)
+    return [
+        (subject, [line for line in lines if line is not None])
+        for subject, lines in zip(subjects, made, strict=True)
+    ]
 
 
 def _columns(seen: _Seen, subjects: Sequence[_Subject], carried: _Carried) -> Subjects:
     """Return what the tariff of `subjects` reads, a row each."""
     rated = [each.rated for each in subjects]
     needs, tariff = seen.needs(rated[0].version), rated[0].version.tariff
-    use = [_column(column) for column in zip(*(each.use for each in subjects), strict=True)]
+    metered = [(each.point, each.usages, each.rated.span) for each in subjects if each.point]
 
     def before(names: frozenset[str], months: frozenset[str]) -> dict[str, Column]:
         return {
-            name: _column(
-                [
-                    seen.before(each.point, name, each.rated.span, months)
-                    for each in subjects
-                    if each.point is not None
-                ]
-            )
+            name: _column([seen.before(point, name, span, months) for point, _, span in metered])
             for name in sorted(names)
         }
 
@@ -186,19 +197,50 @@ def _columns(seen: _Seen, subjects: Sequence[_Subject], carried: _Carried) -> Su
         period_days=seen.period.days,
         days=_column([each.span.days for each in rated]),
         days_before=_column([each.days_before for each in rated]),
-        use=dict(zip(sorted(needs.registers), use, strict=True)),
+        use={
+            name: _column([to_scaled(usages[name].quantity or ZERO) for _, usages, _ in metered])
+            for name in sorted(needs.registers)
+        },
         before_year=before(needs.year_to_date, seen.period.earlier_months(12)),
         before_quarter=before(needs.quarter_to_date, seen.period.earlier_months(3)),
+        bands=_bands(seen, tariff, needs, [usages for _, usages, _ in metered], rated[0].span),
+        demand={
+            need: _column([_peak(usages[need.register], need) for _, usages, _ in metered])
+            for need in sorted(needs.demand)
+        },
+        peak_before={
+            need: _column([seen.peak_before(point, need) for point, _, _ in metered])
+            for need in sorted(needs.demand)
+            if need.ratchet_months
+        },
         attributes={
             name: _column([each.span.attributes[name] for each in rated])
             for name in sorted(needs.attributes)
         },
         classes=Classes.of([each.span.customer_class for each in rated]) if needs.classes else None,
         carried={
-            name: [each.get(name, Fraction(0)) for each in earlier]
+            name: [each.get(name, NOTHING) for each in earlier]
             for name in sorted({name for each in earlier for name in each})
         },
     )
+
+
+def _bands(
+    seen: _Seen, tariff: Tariff, needs: Needs, usages: Sequence[Mapping[str, Usage]], span: Span
+) -> dict[str, BandUse]:
+    """Return the use by band of every register that the tariff's calendar divides."""
+    if tariff.calendar is None:
+        return {}
+    runs = tariff.calendar.runs(span.interval, seen.period.zone)
+    return {
+        name: band_use([each[name] for each in usages], runs, ordered=name in needs.ordered)
+        for name in sorted(needs.bands)
+    }
+
+
+def _peak(usage: Usage, need: DemandNeed) -> int:
+    """Return the highest average of a usage, 10⁻⁴ kW."""
+    return next(to_scaled(each.average) for each in usage.peaks if each.minutes == need.minutes)
 
 
 def _column(values: Sequence[int]) -> Column:
@@ -210,19 +252,24 @@ def _lines(
     subjects: Sequence[_Subject],
     given: Sequence[dict[str, Any]],
     charge: ChargeColumns,
-) -> Iterator[Line]:
-    """Yield the line of every subject under one charge."""
+) -> Iterator[Line | None]:
+    """Yield the line of every subject under one charge, None where it does not apply."""
     register = _register_of(version, charge.charge)
     start = subjects[0].rated.span.interval.start
+    applies = None if charge.applies is None else charge.applies.tolist()
     rows = zip(
         subjects,
         given,
         charge.quantity.tolist(),
         charge.amount.tolist(),
         parts(charge),
+        tax_stated(charge),
         strict=True,
     )
-    for subject, rated_with, quantity, amount, steps in rows:
+    for row, (subject, rated_with, quantity, amount, steps, tax) in enumerate(rows):
+        if applies is not None and not applies[row]:
+            yield None
+            continue
         yield Line(
             charge=charge.charge,
             revenue=charge.revenue,
@@ -231,7 +278,7 @@ def _lines(
             amount=amount,
             tariff_version_id=version.id,
             usage=(subject.point.code, register, start) if subject.point and register else None,
-            evidence={"inputs": rated_with, "parts": steps},
+            evidence={"inputs": rated_with, "parts": steps, **tax},
         )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from billing.apportionment import Statement, apportion
 from billing.money import from_fen, to_fen
 from billing.participant import read_participants
-from billing.rating.evidence import parts, read_inputs
+from billing.rating.evidence import parts, read_inputs, tax_stated
 from billing.rating.rate import rate
 from billing.supply import Supply, invoiced, lost, rated, read_part, together
 from meters.quantity import from_scaled, plain, to_scaled
@@ -70,11 +70,16 @@ def recompute_charge(
     """
     lines = {each.charge: each for each in rate(tariff, read_inputs(evidence["inputs"]))}
     line = lines[charge]
+    if line.applies is not None and not line.applies[0]:
+        return [Difference("charge", "billed", "it does not apply")]
     found = _compare("quantity", claim.quantity, int(line.quantity[0]))
     found += _compare_money("amount", claim.amount, int(line.amount[0]))
     steps = next(parts(line))
     if steps != evidence["parts"]:
         found.append(Difference("steps", str(evidence["parts"]), str(steps)))
+    tax = next(tax_stated(line)).get("tax")
+    if tax != evidence.get("tax"):
+        found.append(Difference("tax", str(evidence.get("tax")), str(tax)))
     registers = {each.name: each.needs.registers for each in tariff.charges}.get(charge)
     if bool(registers) != (usage is not None):
         found.append(Difference("use", "metered" if registers else "none", "the opposite"))

@@ -62,6 +62,7 @@ def continued(registry: Registry, earlier: Sequence[Computed]) -> Registry:
             for key in sorted(keys, key=lambda key: (key[0], key[1]))
         },
         pools=_carrying(registry.pools, last) if follows else registry.pools,
+        peaks=_peaks(registry, earlier),
     )
 
 
@@ -95,6 +96,26 @@ def _used(computed: Computed) -> dict[Key, int]:
         if usage.quantity is not None:
             used[points[usage.point], usage.register] += to_scaled(usage.quantity)
     return used
+
+
+def _peaks(
+    registry: Registry, earlier: Sequence[Computed]
+) -> dict[tuple[int, str, int], dict[str, int]]:
+    """Return the demand of the months before, that of `earlier` as it is now."""
+    restated = {each.registry.period.key for each in earlier}
+    found: dict[tuple[int, str, int], dict[str, int]] = defaultdict(dict)
+    for key, by_month in registry.peaks.items():
+        found[key].update(
+            {month: peak for month, peak in by_month.items() if month not in restated}
+        )
+    for computed in earlier:
+        points = {point.code: point.id for point in computed.registry.points}
+        month = computed.registry.period.key
+        for usage in computed.usages.values():
+            for peak in usage.peaks:
+                of_months = found[points[usage.point], usage.register, peak.minutes]
+                of_months[month] = max(to_scaled(peak.average), of_months.get(month, 0))
+    return found
 
 
 def _closings(computed: Computed) -> dict[Key, RegisterAt]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from billing.evidence import quantity_text
-from billing.money import from_price
+from billing.money import from_fen, from_price, to_fen
+from billing.rating.exact import NOTHING, Carried
 from billing.rating.subjects import BandUse, Classes, DemandNeed, Subjects, single
 from meters.quantity import plain, to_scaled
 
@@ -42,7 +43,11 @@ def inputs(subjects: Subjects) -> Iterator[dict[str, Any]]:
             document["bands"] = {key: _runs(each, row) for key, each in subjects.bands.items()}
         if subjects.classes is not None:
             document["class"] = subjects.classes.names[int(subjects.classes.index[row])]
-        carried = {name: str(parts[row]) for name, parts in subjects.carried.items() if parts[row]}
+        carried = {
+            name: [str(before[row].exact), str(from_fen(before[row].billed))]
+            for name, before in subjects.carried.items()
+            if before[row] != NOTHING
+        }
         if carried:
             document["carried"] = carried
         yield document
@@ -65,7 +70,10 @@ def read_inputs(document: Mapping[str, Any]) -> Subjects:
         peak_before={_need(key): each for key, each in _columns(document, "peak_before").items()},
         bands={key: _band_use(runs) for key, runs in document.get("bands", {}).items()},
         classes=None if named is None else Classes.of([named]),
-        carried={name: (Fraction(text),) for name, text in document.get("carried", {}).items()},
+        carried={
+            name: (Carried(Fraction(exact), to_fen(Decimal(billed))),)
+            for name, (exact, billed) in document.get("carried", {}).items()
+        },
     )
 
 
@@ -102,6 +110,16 @@ def _bounds(parts: Parts) -> Iterable[list[dict[str, str]]]:
         for bound in parts.until
     ]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def tax_stated(line: ChargeColumns) -> Iterator[dict[str, Any]]:
+    """Yield the tax that each row of a line states: `{"tax": {…}}`, or nothing where none is."""
+    if line.tax is None:
+        yield from itertools.repeat({}, len(line.amount))
+        return
+    tax = {"name": line.tax.tax.name, "percent": plain(line.tax.tax.percent)}
+    for amount in line.tax.amount.tolist():
+        yield {"tax": {**tax, "amount": str(from_fen(amount))}}
 
 
 def _texts(columns: Mapping[str, Column]) -> dict[str, list[str]]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from billing.money import (
-    UNROUNDED_PER_FEN,
     UNROUNDED_PER_UNIT,
     Column,
     add,
     multiply,
-    subtract,
 )
 
 if TYPE_CHECKING:
@@ -23,32 +21,50 @@ if TYPE_CHECKING:
     from billing.money import Rounding
 
 
+class Carried(NamedTuple):
+    """What earlier spans came to: exactly, in the currency, and as billed, in fen."""
+
+    exact: Fraction
+    billed: int
+
+
+NOTHING = Carried(Fraction(0), 0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Exact:
     """`numerator` ÷ `divisor`, both int64[n], in 10⁻¹⁰ of the currency; a divisor of None is 1.
 
-    `carried` is added to it, in the currency: what rounding left over before, a number a row.
+    `carried`: what the spans before came to, a row each. They and this one are rounded together,
+    and what was billed of them is taken off: so that, whatever the rounding, it is one rounding.
     """
 
     numerator: Column
     divisor: Column | None = None
-    carried: Sequence[Fraction] | None = None
+    carried: Sequence[Carried] | None = None
 
     def row(self, row: int) -> Fraction:
-        """Return the amount of one row in the currency."""
+        """Return the amount of one row in the currency, with that of the spans before."""
         divisor = 1 if self.divisor is None else int(self.divisor[row])
         amount = Fraction(int(self.numerator[row]), divisor * UNROUNDED_PER_UNIT)
-        return amount if self.carried is None else amount + self.carried[row]
+        return amount if self.carried is None else amount + self.carried[row].exact
 
     def rounded(self, rounding: Rounding) -> Column:
         """Return int64[n], the amounts in fen as `rounding` makes them."""
         amount = rounding.amount(self.numerator, self.divisor)
         if self.carried is not None:
             amount = amount.copy()
-            for row in np.flatnonzero([part != 0 for part in self.carried]):
-                exact = self.row(int(row)) * UNROUNDED_PER_UNIT
-                amount[row] = rounding.amount(exact.numerator, exact.denominator)
+            for row, before in enumerate(self.carried):
+                if before != NOTHING:
+                    exact = self.row(row) * UNROUNDED_PER_UNIT
+                    together = rounding.amount(exact.numerator, exact.denominator)
+                    amount[row] = together - before.billed
         return amount
+
+    def carry(self, row: int, billed: int) -> Carried:
+        """Return what the next span carries, after `billed` fen of this one."""
+        before = NOTHING if self.carried is None else self.carried[row]
+        return Carried(self.row(row), before.billed + billed)
 
     def __add__(self, other: Exact) -> Exact:
         """Return the sum of two amounts; what they carry is left behind."""
@@ -56,13 +72,6 @@ class Exact:
             return Exact(add(self.numerator, other.numerator))
         common = _common(self.divisor, other.divisor)
         return Exact(add(self._over(common), other._over(common)), common)
-
-    def less(self, fen: Column) -> Exact:
-        """Return what remains of the amounts when `fen` is taken from them."""
-        taken = multiply(fen, UNROUNDED_PER_FEN)
-        if self.divisor is not None:
-            taken = multiply(taken, self.divisor)
-        return Exact(subtract(self.numerator, taken), self.divisor, self.carried)
 
     def _over(self, common: Column) -> Column:
         factor = common if self.divisor is None else common // self.divisor

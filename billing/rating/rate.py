@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from billing.money import MONEY_SCALE, UNROUNDED_PER_FEN, Column, Place, add, multiply, subtract
+from billing.money import UNROUNDED_PER_FEN, Column, Place, add, multiply, subtract
 from billing.rating.charge import Inputs, Parts
-from billing.rating.exact import Exact
+from billing.rating.exact import Carried, Exact
 from billing.rating.of_lines import QUANTITY_PER_FEN, of_money
 from billing.rating.tax import TaxColumns, stated, summed
 
@@ -34,8 +33,8 @@ class ChargeColumns:
 
     `quantity`: int64[n], 10⁻⁴ of `unit` (`kWh`, `m3`, `m2`, `month` or the currency);
     `amount`: int64[n], fen; `parts`: quantity int64[n, k] at price int64[k], one column a step;
-    `exact`: what was rounded; `applies`: bool[n], which rows have this line at all, None for all;
-    `tax`: what tax the line states.
+    `exact`: what was rounded; `beside`: int64[n], fen that other lines bill of that, None for none;
+    `applies`: bool[n], which rows have this line at all, None for all; `tax`: what tax it states.
     """
 
     charge: str
@@ -45,16 +44,18 @@ class ChargeColumns:
     amount: Column
     parts: Parts
     exact: Exact
+    beside: Column | None = None
     applies: npt.NDArray[np.bool_] | None = None
     tax: TaxColumns | None = None
 
-    def left_over(self, row: int) -> Fraction:
-        """Return what rounding left over of a row, in the currency: exact minus billed.
+    def carry(self, row: int) -> Carried:
+        """Return what a row came to so far: exactly, and billed.
 
         The next span of the same thing carries it (`Subjects.carried`), so that splitting a period
-        changes no total. Where steps are rounded one by one, nothing is.
+        changes no total. Where steps are rounded one by one, both are the same.
         """
-        return self.exact.row(row) - Fraction(int(self.amount[row]), 10**MONEY_SCALE)
+        beside = 0 if self.beside is None else int(self.beside[row])
+        return self.exact.carry(row, beside + int(self.amount[row]))
 
 
 def rate(tariff: Tariff, subjects: Subjects) -> tuple[ChargeColumns, ...]:
@@ -113,7 +114,7 @@ def _line(
 
 
 def _rounded(
-    parts: Parts, rounding: Rounding, carried: Sequence[Fraction] | None
+    parts: Parts, rounding: Rounding, carried: Sequence[Carried] | None
 ) -> tuple[Exact, Column]:
     """Return what a line costs exactly, and its amount in fen."""
     if rounding.place is Place.STEP:
@@ -159,5 +160,6 @@ def _rounding_line(tariff: Tariff, subjects: Subjects, lines: list[ChargeColumns
         quantity=np.zeros(subjects.count, dtype=np.int64),
         amount=subtract(exact.rounded(tariff.rounding), billed),
         parts=Parts.none(subjects.count),
-        exact=exact.less(billed),
+        exact=exact,
+        beside=billed,
     )

@@ -9,11 +9,11 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from fractions import Fraction
 
     import numpy.typing as npt
 
     from billing.money import Column
+    from billing.rating.exact import Carried
 
 Key = TypeVar("Key")
 Found = TypeVar("Found")
@@ -107,7 +107,7 @@ class Subjects:
     register; `before_year` and `before_quarter`, its use from the start of the calendar year and
     quarter to the start of the span; `bands` by register; `demand`, the peak in kW, and
     `peak_before`, that of the months before which the ratchet looks at; `attributes` by name.
-    `carried`, by charge: what rounding left over in the span before, in the currency, by row.
+    `carried`, by charge: what it came to in the spans before, a row each.
     Raises `SubjectsError` for a column of another length or type.
     """
 
@@ -123,7 +123,7 @@ class Subjects:
     peak_before: Mapping[DemandNeed, Column] = field(default_factory=dict)
     attributes: Mapping[str, Column] = field(default_factory=dict)
     classes: Classes | None = None
-    carried: Mapping[str, Sequence[Fraction]] = field(default_factory=dict)
+    carried: Mapping[str, Sequence[Carried]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, column, shape in self._columns():

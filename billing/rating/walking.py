@@ -13,9 +13,9 @@ from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from fractions import Fraction
 
     from billing.money import Column
+    from billing.rating.exact import Carried
     from billing.rating.example import Billed, Example
     from billing.rating.rate import ChargeColumns
     from billing.tariff import Tariff
@@ -39,7 +39,7 @@ class Walk:
         self._peaks: list[dict[str, int]] = []
         self._month = example.first_month or 1
         self._days_before = 0
-        self._carried: dict[str, Fraction] = {}
+        self._carried: dict[str, Carried] = {}
 
     def subjects(self, row: Billed) -> Subjects:
         """Return what is rated for a row."""
@@ -71,7 +71,7 @@ class Walk:
         self._quarter = {name: each + use[name] for name, each in self._quarter.items()}
         if self._example.spans is not None:
             self._days_before += row.days or 0
-            self._carried = {line.charge: line.left_over(0) for line in lines}
+            self._carried = {line.charge: line.carry(0) for line in lines}
             return
         self._peaks.append(self._demand(row))
         self._month = self._month % MONTHS_OF_A_YEAR + 1

@@ -12,7 +12,7 @@ from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.registry import Point, Registry, Unit
 from billing.spans import spans_of
-from billing.store import definitions, facts, installations, reviews, usages
+from billing.store import definitions, facts, installations, peaks, reviews, usages
 from billing.store.bulk import insert_rows
 from billing.store.ids import insert
 from meters.interval import Period
@@ -120,6 +120,7 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
         tariffs=tariffs,
         pools=definitions.pools(connection, community_id, period),
         issued=usages.issued_before(connection, community_id, period),
+        peaks=peaks.billed_before(connection, community_id, period, tariffs),
         validation=reviews.settings_of(connection, community_id),
         reviews=reviews.decided(connection, community_id, key),
     )

@@ -16,7 +16,8 @@ from billing.tariff import Tariff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from fractions import Fraction
+
+    from billing.rating.exact import Carried
 
 ROUNDINGS = st.sampled_from(
     [
@@ -93,7 +94,7 @@ def homes_as_columns(
     tariff: Tariff,
     homes: Sequence[Home],
     period_days: int,
-    carried: Mapping[str, Sequence[Fraction]] | None = None,
+    carried: Mapping[str, Sequence[Carried]] | None = None,
 ) -> Subjects:
     """Return the columns that `tariff` reads of homes, which have the same bands in their runs."""
     needs = tariff.needs

@@ -72,16 +72,18 @@ class Oracle:
     document: Mapping[str, Any]
     period_days: int = 30
 
-    def bill(self, home: Home, carried: Mapping[str, Fraction] | None = None) -> Bill:
+    def bill(
+        self, home: Home, carried: Mapping[str, tuple[Fraction, Fraction]] | None = None
+    ) -> Bill:
         bill, exact_total = Bill(), Fraction(0)
         profiles = {tax["name"]: tax for tax in self.document.get("tax", ())}
         added: dict[str, Fraction] = {}
         for charge in self.document["charge"]:
             parts = [] if self._excludes(charge, home) else self._parts(charge, home, bill.lines)
-            rest = (carried or {}).get(charge["name"], Fraction(0))
-            amount = self._line(parts, rest)
+            earlier, billed = (carried or {}).get(charge["name"], (Fraction(0), Fraction(0)))
+            amount = self._line(parts, earlier) - billed
             bill.lines[charge["name"]] = amount
-            bill.exact[charge["name"]] = sum(parts, rest)
+            bill.exact[charge["name"]] = sum(parts, earlier)
             exact_total += sum(parts)
             if "tax" in charge:
                 profile = profiles[charge["tax"]]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rating_clerk import (
@@ -18,11 +20,10 @@ from rating_clerk import (
 from tariff_oracle import Home, Oracle
 
 from billing.money import from_fen
+from billing.rating.exact import Carried
 from billing.rating.rate import ChargeColumns, rate
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from billing.tariff import Tariff
 
 ENERGY = {"name": "energy", "kind": "per-unit", "register": REGISTER, "price": "0.5383"}
@@ -42,11 +43,11 @@ def in_spans(
     tariff: Tariff, homes: list[Home], period_days: int
 ) -> list[tuple[ChargeColumns, ...]]:
     """Rate the spans of a unit one after the other, each with what the one before left over."""
-    carried: dict[str, tuple[Fraction]] = {}
+    carried: dict[str, tuple[Carried]] = {}
     rated = []
     for home in homes:
         lines = rate(tariff, homes_as_columns(tariff, [home], period_days, carried))
-        carried = {line.charge: (line.left_over(0),) for line in lines}
+        carried = {line.charge: (line.carry(0),) for line in lines}
         rated.append(lines)
     return rated
 
@@ -79,20 +80,19 @@ def test_a_split_period_bills_to_the_fen_what_it_bills_in_one(
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(USES, PLACES)
-def test_what_is_carried_is_what_the_oracle_has_left(
-    uses: list[int], rounding: dict[str, str]
-) -> None:
-    charges = [ENERGY, YEARLY, FEE]
+def test_what_is_carried_is_what_the_oracle_says(uses: list[int], rounding: dict[str, str]) -> None:
+    charges: list[dict[str, Any]] = [ENERGY, YEARLY, FEE]
     oracle = Oracle(document_of(charges, rounding), 31)
-    carried: dict[str, Fraction] = {}
+    carried: dict[str, tuple[Fraction, Fraction]] = {}
     homes = spans_of(uses, 31)
     for home, lines in zip(homes, in_spans(tariff_of(charges, rounding), homes, 31), strict=True):
         bill = oracle.bill(home, carried)
         named = {line.charge: line for line in lines}
         for name, exact in bill.exact.items():
             assert from_fen(int(named[name].amount[0])) == bill.lines[name]
-            assert named[name].left_over(0) == exact - bill.lines[name]
-        carried = {name: exact - bill.lines[name] for name, exact in bill.exact.items()}
+            billed = carried.get(name, (0, Fraction(0)))[1] + bill.lines[name]
+            assert named[name].carry(0) == Carried(exact, int(billed * 100))
+            carried[name] = (exact, billed)
 
 
 @settings(max_examples=500, deadline=None)
@@ -122,4 +122,21 @@ def test_steps_that_are_rounded_by_themselves_carry_nothing() -> None:
     tariff = tariff_of([ENERGY], rounding)
     (line,) = rate(tariff, homes_as_columns(tariff, [Home(use={REGISTER: 10_001})], 30))
 
-    assert line.left_over(0) == 0
+    assert line.carry(0) == (Fraction(int(line.amount[0]), 100), line.amount[0])
+
+
+@pytest.mark.parametrize("direction", ["half-up", "half-even", "down", "up"])
+@pytest.mark.parametrize("uses", [[100, 0], [100, 0, 0], [300, 0], [100, 100, 100], [301, 0, 0]])
+def test_a_span_without_use_never_takes_back_what_was_rounded_up(
+    direction: str, uses: list[int]
+) -> None:
+    rounding = {"direction": direction, "unit": "0.01", "place": "line"}
+    tariff = tariff_of([{**ENERGY, "price": "0.5"}], rounding)
+
+    spans = in_spans(tariff, spans_of(uses, 31), 31)
+
+    amounts = [int(line.amount[0]) for (line,) in spans]
+    assert min(amounts) >= 0
+    assert sum(amounts) == sum(
+        int(line.amount[0]) for (line,) in in_spans(tariff, spans_of([sum(uses)], 31), 31)
+    )
