@@ -68,7 +68,7 @@ class Building:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A flat: `area` in m², `persons` registered in it (0 where it is vacant)."""
+    """A flat: `area` in m², `persons` registered in it (0 where it is vacant), 0 or 1 car space."""
 
     id: str
     building: str
@@ -77,6 +77,7 @@ class Unit:
     name: Name
     area: Decimal
     persons: int
+    car_spaces: int
     vacant: bool
     owner: Name
 
@@ -223,6 +224,7 @@ def _units(seed: int, buildings: int, floors: int, doors: int) -> Iterator[Unit]
             name=Name(f"{building}号楼{number}室", f"Building {building}, flat {number}"),
             area=Decimal(between(6_200, 14_800, seed, "area", building, door, floor)).scaleb(-2),
             persons=0 if place in vacant else between(1, 5, seed, "persons", *place),
+            car_spaces=0 if place in vacant else between(0, 1, seed, "car spaces", *place),
             vacant=place in vacant,
             owner=Name(family[0] + given[0], f"{given[1]} {family[1]}"),
         )

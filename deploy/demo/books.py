@@ -11,9 +11,9 @@ from api.store import keys, logins
 from billing import lifecycle
 from billing.community import load_community
 from billing.pool import load_pool
-from billing.store import definitions, registry
+from billing.store import changes, definitions, registry
 from billing.tariff import load_tariff
-from deploy.demo.community import DEFINITIONS
+from deploy.demo.community import DEFINITIONS, RESIDENTIAL, WITH_PARKING
 from meters.catalog import shipped
 from meters.definition import read_document
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from deploy.demo.folder import Folder
     from meters.archive.protocol import Archive
     from meters.interval import Period
+
+
+GIVEN_BACK = 15
+"""The day of the month from which a car space is given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +99,67 @@ def open_books(database: Database, folder: Folder, *, gateway: str, now: datetim
     return Books(people, key)
 
 
-def bill(
-    database: Database,
-    archive: Archive,
-    period: Period,
-    *,
-    books: Books,
-    code: str,
-    now: datetime,
-) -> Run:
-    """Bill `period` as the staff would: one computes and reviews, another approves and issues."""
-    clerk, approver = books.person(Role.CLERK).name, books.person(Role.APPROVER).name
-    run_id = lifecycle.create_run(
-        database, period=period.key, communities=[code], actor=clerk, now=now
-    )
-    run = lifecycle.compute_run(database, archive, shipped(), run_id=run_id, actor=clerk, now=now)
-    if run.state == "computed":
-        lifecycle.review_run(database, run_id=run_id, actor=clerk, now=now)
-        lifecycle.approve_run(
-            database, run_id=run_id, digest=str(run.digest), actor=approver, now=now
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The people of the property company at work, as their pages let them."""
+
+    database: Database
+    archive: Archive
+    books: Books
+    code: str
+
+    def bill(self, period: Period, *, now: datetime) -> Run:
+        """Bill `period`: one computes and reviews, another approves and issues."""
+        run_id = lifecycle.create_run(
+            self.database, period=period.key, communities=[self.code], actor=self._clerk, now=now
         )
-        run = lifecycle.issue_run(database, run_id=run_id, actor=approver, now=now)
-    return run
+        return self._finish(run_id, now)
+
+    def correct(self, period: Period, unit: Unit, *, now: datetime) -> Run:
+        """Hear late that `unit` gave its car space back in the middle of `period`, and correct it.
+
+        The month is issued already, so its bill stays and a correction bill takes part of it back.
+        """
+        change = changes.Change(
+            community=self.code,
+            unit=unit.code,
+            since=period.first.replace(day=GIVEN_BACK),
+            actor=self._clerk,
+            reason="car space given back; the form came in after the bills were issued",
+            now=now,
+        )
+        with self.database.transaction() as connection:
+            changes.set_class(connection, change, RESIDENTIAL)
+        run_id = lifecycle.create_correction(
+            self.database, community=self.code, first=period.key, actor=self._clerk, now=now
+        )
+        return self._finish(run_id, now)
+
+    @property
+    def _clerk(self) -> str:
+        return self.books.person(Role.CLERK).name
+
+    def _finish(self, run_id: int, now: datetime) -> Run:
+        approver = self.books.person(Role.APPROVER).name
+        run = lifecycle.compute_run(
+            self.database, self.archive, shipped(), run_id=run_id, actor=self._clerk, now=now
+        )
+        if run.state == "computed":
+            lifecycle.review_run(self.database, run_id=run_id, actor=self._clerk, now=now)
+            lifecycle.approve_run(
+                self.database, run_id=run_id, digest=str(run.digest), actor=approver, now=now
+            )
+            run = lifecycle.issue_run(self.database, run_id=run_id, actor=approver, now=now)
+        return run
+
+
+def with_car_space(units: Sequence[Unit]) -> Unit:
+    """Return the last of `units` that rents a car space."""
+    return [unit for unit in units if unit.customer_class == WITH_PARKING][-1]
 
 
 def _shown(units: Sequence[Unit]) -> list[Unit]:
-    """Return flats whose bills differ: at the ground floor, upstairs, and vacant."""
+    """Return flats whose bills differ: at the ground floor, with a car space, and vacant."""
     lived_in = [unit for unit in units if unit.vacant_from is None]
     vacant = [unit for unit in units if unit.vacant_from is not None]
-    return [lived_in[0], lived_in[-1], vacant[0]]
+    return [lived_in[0], with_car_space(units), vacant[0]]

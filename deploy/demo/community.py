@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DEFINITIONS = Path(__file__).parent / "definitions"
 TARIFFS = ("power-residential", "water-residential", "property-fee")
 """What a flat is billed by, in the order of the bill."""
+RESIDENTIAL = "residential"
+WITH_PARKING = "with-parking"
+"""The customer class of a flat that rents a car space."""
 
 
 def community_document(fleet: Fleet, since: Period) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def community_document(fleet: Fleet, since: Period) -> dict[str, Any]:
         "code": community.id,
         "title": _title(community.name),
         "zone": community.zone.key,
-        "tariffs": {"residential": list(TARIFFS)},
+        "tariffs": {RESIDENTIAL: list(TARIFFS), WITH_PARKING: [*TARIFFS, "parking"]},
         "building": [{"code": each.id, "title": _title(each.name)} for each in community.buildings],
         "unit": [
             {
@@ -37,6 +40,9 @@ def community_document(fleet: Fleet, since: Period) -> dict[str, Any]:
                 "building": each.building,
                 "floor": each.floor,
                 "area": each.area,
+                "persons": each.persons,
+                "car_spaces": each.car_spaces,
+                "customer_class": WITH_PARKING if each.car_spaces else RESIDENTIAL,
                 **({"vacant_from": since.first} if each.vacant else {}),
             }
             for each in community.units

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from billing.community import load_community
 from billing.database import Database
-from deploy.demo.books import bill, open_books
+from deploy.demo.books import Office, open_books, with_car_space
 from deploy.demo.community import community_document, site_document
 from deploy.demo.past import replay_past
 from deploy.demo.processes import ProcessError, Processes
@@ -38,6 +39,8 @@ FAULTS_LIVE = Path(__file__).parent / "faults-live.toml"
 DAY = timedelta(days=1)
 BILLED_AFTER = timedelta(days=2)
 """How long after its end the earlier month was billed; the last one is billed now."""
+HEARD_AFTER = timedelta(days=5)
+"""How long after its bills something was heard that corrects them."""
 PUBLISH_EVERY_S = 4
 LIVE_TIMEOUT_S = 180
 DEFAULT_PORT = 8080
@@ -118,8 +121,7 @@ class Stage:
         self.tell("starting the gateway")
         self._start_gateway()
         self._start_mqtt_meters(broker_port)
-        self._bill(period.previous, period.previous.interval.end + BILLED_AFTER)
-        self._bill(period, now)
+        self._bill(period.previous, period, now)
         self.tell("waiting for the pages")
         self._processes.wait_for_http("api", f"{self.url}/health")
 
@@ -187,17 +189,18 @@ class Stage:
         key = {"TALLYGATE_GATEWAY_KEY": self.books.gateway_key}
         self._processes.start("gateway", "gateway", "run", str(self.folder.site), environment=key)
 
-    def _bill(self, period: Period, now: datetime) -> None:
-        self.tell(f"billing {period.key}")
+    def _bill(self, earlier: Period, period: Period, now: datetime) -> None:
+        """Bill two months; what is heard of the earlier one in between is corrected."""
+        then = earlier.interval.end + BILLED_AFTER
+        units = load_community(self.folder.community).unit
         with closing(open_archive(self.folder.archive_url)) as archive:
-            self.run = bill(
-                self._database,
-                archive,
-                period,
-                books=self.books,
-                code=self._fleet.community.id,
-                now=now,
-            )
+            office = Office(self._database, archive, self.books, self._fleet.community.id)
+            self.tell(f"billing {earlier.key}")
+            office.bill(earlier, now=then)
+            self.tell(f"correcting {earlier.key}")
+            office.correct(earlier, with_car_space(units), now=then + HEARD_AFTER)
+            self.tell(f"billing {period.key}")
+            self.run = office.bill(period, now=now)
 
     def _replay(self, interval: Interval) -> None:
         site = load_site(self.folder.site)
