@@ -12,6 +12,7 @@ import hashlib
 import json
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from meters.definition import Definition
@@ -37,7 +38,16 @@ def digest(definition: Definition) -> str:
 
 
 def from_canonical(model: type[Model], text: str) -> Model:
-    """Return the definition whose canonical text is `text`; it was proven when it was stored."""
+    """Return the definition whose canonical text is `text`; it was proven when it was stored.
+
+    A definition never changes, so that all communities of a run share the one that was read first.
+    """
+    read: Model = _read(model, text)
+    return read
+
+
+@lru_cache(maxsize=1024)
+def _read(model: type[Definition], text: str) -> Any:
     return model.model_validate(read_json(text))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -91,7 +92,7 @@ class Tariff(Definition):
     charges: Annotated[tuple[AnyCharge, ...], Field(alias="charge"), NotEmpty]
     examples: Annotated[tuple[Example, ...], Field(alias="example"), NotEmpty]
 
-    @property
+    @cached_property
     def needs(self) -> Needs:
         """What every subject must have for this tariff to be rated."""
         needs = Needs()
