@@ -15,6 +15,7 @@ from billing.review_commands import review
 from billing.store import definitions, registry
 from billing.store.verification import verify_run
 from billing.tariff import load_tariff
+from billing.unit_commands import enter_opening_balance, unit
 from meters.definition import read_document
 
 
@@ -93,4 +94,5 @@ def verify(url: str, as_json: bool, run_id: int) -> None:
         raise SystemExit(1)
 
 
-billing.add_command(review)
+for command in (review, unit, enter_opening_balance):
+    billing.add_command(command)

@@ -9,7 +9,7 @@ import click
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from billing.database import Database, DatabaseError
-from billing.store import definitions, registry, reviews, runs
+from billing.store import changes, definitions, opening_balance, registry, reviews, runs
 from meters.definition import DefinitionError
 
 if TYPE_CHECKING:
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 MENDABLE = (
     DatabaseError,
     DefinitionError,
+    changes.ChangeError,
+    changes.UnknownUnitError,
     definitions.UnknownPointError,
     definitions.VersionExistsError,
+    opening_balance.OpeningExistsError,
+    opening_balance.UnknownAccountError,
     registry.CommunityExistsError,
     registry.MeterTakenError,
     reviews.UnknownRegisterError,
