@@ -25,6 +25,7 @@ from pydantic import (
 
 from billing.contradictions import contradictions
 from billing.fields import Day, Name, NotNegative, Quantity, Title
+from billing.vee.settings import Validation
 from meters.definition import (
     Definition,
     DefinitionError,
@@ -259,6 +260,8 @@ class Community(Definition):
     unit: tuple[Unit, ...] = Field(min_length=1)
     point: tuple[Point, ...] = ()
     account: tuple[Account, ...] = ()
+    validation: Validation = Field(default_factory=Validation)
+    """What usage is held against before it is billed."""
 
 
 def load_community(path: Path) -> Community:

@@ -30,6 +30,7 @@ from meters.stepwise import (
     shown,
     shown_in_history,
     step,
+    step_plain,
 )
 
 if TYPE_CHECKING:
@@ -44,12 +45,16 @@ if TYPE_CHECKING:
     from meters.finding import Finding
     from meters.installation import Installation
     from meters.interval import Interval, Period
+    from meters.meter_type import Register
     from meters.usage import Segment, Usage
 
 Found: TypeAlias = tuple["Wanted", list["Usage"]]
 """A wanted register with the usages of its parts; none where its use cannot be told."""
 Days: TypeAlias = dict[tuple[str, str], list[int | None]]
 """The use of each local day of the period, 10⁻⁴, by point code and register; None if not known."""
+
+Key: TypeAlias = tuple[str, str, "Interval"]
+"""A usage by its point's code, its register's name, and its interval."""
 
 AT_ONCE = 256
 """Meters whose demand is looked at together: a month of each is 3,000 windows."""
@@ -67,11 +72,13 @@ def by_bands(
     if not edges:
         return list(found)
     seen = _Seen(asked, asked.edges(_series(asking), edges), TOLERANCE)
+    plain = _plain(seen, found)
     divided = []
     for each, usages in found:
         overlay = decided.get((each.point.code, each.register), NOTHING)
         parts = [
-            _stepped(seen, each, part, usage, overlay)
+            plain.get((usage.point, usage.register, usage.interval))
+            or _stepped(seen, each, part, usage, overlay)
             for part, usage in zip(each.parts if usages else (), usages, strict=True)
         ]
         divided.append((each, parts))
@@ -80,7 +87,7 @@ def by_bands(
 
 def by_windows(found: Sequence[Found], asked: Asked, settings: Validation) -> list[Found]:
     """Return the usages with their highest averages, where a tariff asks for demand."""
-    peaks: dict[tuple[str, str, Interval], Usage] = {}
+    peaks: dict[Key, Usage] = {}
     for (interval, minutes), asking in _demands(found).items():
         instants = window_edges(interval, minutes)
         for start in range(0, len(asking), AT_ONCE):
@@ -134,9 +141,15 @@ class _Seen:
 
     def __init__(self, asked: Asked, edges: Edges, tolerance: timedelta) -> None:
         self._asked = asked
-        self._edges = edges
+        self.edges = edges
         self._rows = edges.rows()
         self._tolerance = tolerance
+
+    def row(self, each: Wanted, usage: Usage) -> tuple[int, Register]:
+        """Return the row of the meter that counted all of `usage`, and its register."""
+        ((_, installation),) = _meters(each, usage)
+        row = self._rows[Series(installation.meter, each.register)]
+        return row, each.registers[installation.meter_type]
 
     def by_segment(
         self, each: Wanted, usage: Usage, at_s: Int64s, *, with_hindsight: bool = False
@@ -160,8 +173,8 @@ class _Seen:
         meter = segment.opening.meter
         row = self._rows[Series(meter, each.register)]
         register = each.registers[installation.meter_type]
-        if not with_hindsight and not self._edges.unconfirmed[row]:
-            return shown(self._edges, row, register, tolerance=self._tolerance)
+        if not with_hindsight and not self.edges.unconfirmed[row]:
+            return shown(self.edges, row, register, tolerance=self._tolerance)
         return shown_in_history(
             self._asked.history(each, installation, usage.interval),
             at_s,
@@ -169,6 +182,25 @@ class _Seen:
             register=register,
             tolerance=self._tolerance,
         )
+
+
+def _plain(seen: _Seen, found: Sequence[Found]) -> dict[Key, Usage]:
+    """Return the usages that can be divided many at once, with their registers at the edges."""
+    alike: dict[tuple[Interval, frozenset[datetime]], list[tuple[Wanted, Usage]]] = {}
+    for each, usages in found:
+        for part, usage in zip(each.parts if usages else (), usages, strict=True):
+            if part.edges and usage.quantity is not None and len(usage.segments) == 1:
+                alike.setdefault((part.interval, part.edges), []).append((each, usage))
+    plain: dict[Key, Usage] = {}
+    for (_, edges), members in alike.items():
+        usages = [usage for _, usage in members]
+        rows, registers = zip(*(seen.row(each, usage) for each, usage in members), strict=True)
+        steps = step_plain(usages, _seconds(edges), seen.edges, np.array(rows), registers)
+        for usage, divided in zip(usages, steps, strict=True):
+            if divided is not None:
+                key = usage.point, usage.register, usage.interval
+                plain[key] = replace(usage, steps=divided)
+    return plain
 
 
 def _stepped(seen: _Seen, each: Wanted, part: Part, usage: Usage, overlay: Overlay) -> Usage:

@@ -51,7 +51,7 @@ class Peak:
         grown = self.closing - self.opening
         if grown < 0 and self.modulus is not None:
             grown += self.modulus
-        return grown * self.multiplier * HOUR_MINUTES / self.minutes
+        return grown * self.multiplier * HOUR_MINUTES / Decimal(self.minutes)
 
 
 @dataclass(frozen=True, slots=True)

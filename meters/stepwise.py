@@ -110,27 +110,31 @@ def shown(edges: Edges, row: int, register: Register, *, tolerance: timedelta = 
 
     As at any boundary: the nearest reading within `tolerance`, else between those on both sides.
     """
+    values, sources = _nearest(edges, np.array([row]), [register], tolerance)
+    return Shown(edges.instants_s, values[0], sources[0])
+
+
+def _nearest(
+    edges: Edges, rows: Int64s, registers: Sequence[Register], tolerance: timedelta
+) -> tuple[Int64s, Int64s]:
+    """Return int64[n, e] twice: what the series in `rows` showed at each edge, and how known."""
     at_s = edges.instants_s
-    before_s, after_s = edges.before_s[row], edges.after_s[row]
-    before, after = edges.before[row], edges.after[row]
-    some_before, some_after = before_s != NEVER_S, after_s != NEVER_AGAIN_S
-    tolerance_s = tolerance // SECOND
-    since = np.where(some_before, at_s - before_s, OVER_INT64)
-    until = np.where(some_after, after_s - at_s, OVER_INT64)
-    earlier = since <= until
-    values = np.where(earlier, before, after)
-    sources = np.where(np.minimum(since, until) <= tolerance_s, READ, MISSING)
-    open_ = (sources == MISSING) & some_before & some_after & (after >= before)
-    if open_.any():
-        grown = _share(
-            (after - before)[open_],
-            since[open_],
-            (since + until)[open_],
-            to_scaled(register.smallest_step),
-        )
-        values[open_] = before[open_] + grown
-        sources[open_] = INTERPOLATED
-    return Shown(at_s, values, sources)
+    before_s, after_s = edges.before_s[rows], edges.after_s[rows]
+    before, after = edges.before[rows], edges.after[rows]
+    since = np.where(before_s == NEVER_S, OVER_INT64, at_s - before_s)
+    until = np.where(after_s == NEVER_AGAIN_S, OVER_INT64, after_s - at_s)
+    values = np.where(since <= until, before, after)
+    sources = np.where(np.minimum(since, until) <= tolerance // SECOND, READ, MISSING)
+    both = (np.maximum(since, until) < OVER_INT64) & (after >= before)
+    between = (sources == MISSING) & both
+    if between.any():
+        units = [to_scaled(each.smallest_step) for each in registers]
+        unit = np.broadcast_to(np.array(units)[:, np.newaxis], values.shape)[between]
+        since, until = since[between], until[between]
+        grown = _share((after - before)[between], since, since + until, unit)
+        values[between] = before[between] + grown
+        sources[between] = INTERPOLATED
+    return values, sources
 
 
 def shown_in_history(
@@ -187,6 +191,61 @@ def step(
         quantities[first : first + len(grown)] += _multiplied(grown, segment.multiplier)
         pieces.append(piece)
     return Steps(edges_s, quantities, tuple(pieces))
+
+
+def step_plain(
+    usages: Sequence[Usage],
+    edges_s: Int64s,
+    edges: Edges,
+    rows: Int64s,
+    registers: Sequence[Register],
+) -> list[Steps | None]:
+    """Return what `step` does for many usages of one interval at once, where all of it is plain.
+
+    `rows`: int64[n], the row in `edges` of each; `edges` may hold more instants. Plain is a single
+    segment with a whole multiplier and nothing estimated, of which every edge is known and nothing
+    contradicts; None stands for all else, and `step` tells what is the matter.
+    """
+    asked = np.searchsorted(edges.instants_s, edges_s)
+    values, sources = _nearest(edges, rows, registers, TOLERANCE)
+    plain = np.array([_is_plain(usage) for usage in usages]) & ~edges.unconfirmed[rows]
+    plain &= (sources[:, asked] != MISSING).all(axis=1)
+    ends = [
+        _ends(usage) if fit else (0, 0, 0, 0, 0)
+        for usage, fit in zip(usages, plain.tolist(), strict=True)
+    ]
+    opening, closing, growth, modulus, multiplier = np.array(ends, np.int64).T
+    read = np.full((len(usages), 1), READ)
+    shows = np.column_stack([opening, values[:, asked], closing])
+    known = np.hstack([read, sources[:, asked], read])
+    interval = usages[0].interval
+    at_s = np.concatenate([[_seconds(interval.start)], edges_s, [_seconds(interval.end)]])
+    grown = np.diff(shows, axis=1)
+    grown += np.where(grown < 0, modulus[:, np.newaxis], 0)
+    most = {register: _most(register, at_s) for register in registers}
+    plain &= (grown >= 0).all(axis=1) & (grown.sum(axis=1) == growth)
+    plain &= (grown <= np.array([most[register] for register in registers])).all(axis=1)
+    quantities = grown * multiplier[:, np.newaxis]
+    return [
+        Steps(edges_s, quantities[n], (Shown(at_s, shows[n], known[n]),)) if fit else None
+        for n, fit in enumerate(plain.tolist())
+    ]
+
+
+def _is_plain(usage: Usage) -> bool:
+    if len(usage.segments) != 1:
+        return False
+    (segment,) = usage.segments
+    estimated = segment.opening.estimate or segment.closing.estimate
+    return estimated is None and segment.multiplier == int(segment.multiplier)
+
+
+def _ends(usage: Usage) -> tuple[int, int, int, int, int]:
+    """Return opening, closing, growth and modulus of a plain usage, 10⁻⁴, and its multiplier."""
+    (segment,) = usage.segments
+    modulus = 0 if segment.modulus is None else to_scaled(segment.modulus)
+    opening, closing = to_scaled(segment.opening.value), to_scaled(segment.closing.value)
+    return opening, closing, to_scaled(segment.growth), modulus, int(segment.multiplier)
 
 
 def by_day(usage: Usage, midnights_s: Int64s, shown_by: Sequence[Shown]) -> list[int | None]:
@@ -258,23 +317,31 @@ def _grown(piece: Shown, segment: Segment) -> Int64s:
 
 
 def _first_wrong(piece: Shown, grown: Int64s, segment: Segment, register: Register) -> int | None:
-    """Return the place of the first edge that the counter cannot have shown, None if there is none.
-
-    Between edges that stand for readings some minutes beside them, a counter may seem faster than
-    it is; so the time is taken with the tolerance added.
-    """
+    """Return the place of the first edge that the counter cannot have shown, None if none."""
     wrong = grown < 0
-    rate = register.canonical_max_rate
-    if rate is not None and len(grown) > 1:
-        seconds = np.diff(piece.at_s) + 2 * (TOLERANCE // SECOND) + GRACE_S
-        most = to_scaled(rate) * seconds // HOUR_S + to_scaled(register.smallest_step)
-        too_fast = grown > most
+    if len(grown) > 1:
+        too_fast = grown > _most(register, piece.at_s)
         too_fast[0] &= segment.opening.estimate is None
         too_fast[-1] &= segment.closing.estimate is None
         wrong |= too_fast
     if wrong.any():
         return int(np.flatnonzero(wrong)[0]) + 1
     return None if grown.sum() == to_scaled(segment.growth) else len(grown)
+
+
+def _most(register: Register, at_s: Int64s) -> Int64s:
+    """Return the most that the counter can grow by from each instant to the next, 10⁻⁴.
+
+    Between edges that stand for readings some minutes beside them, it may seem faster than it is;
+    so the time is taken with the tolerance added.
+    """
+    seconds = np.diff(at_s)
+    rate = register.canonical_max_rate
+    if rate is None:
+        return np.full(len(seconds), OVER_INT64)
+    seconds = seconds + 2 * (TOLERANCE // SECOND) + GRACE_S
+    most: Int64s = to_scaled(rate) * seconds // HOUR_S + to_scaled(register.smallest_step)
+    return most
 
 
 def _multiplied(grown: Int64s, multiplier: Decimal) -> Int64s:
@@ -289,7 +356,7 @@ def _multiplied(grown: Int64s, multiplier: Decimal) -> Int64s:
     return np.diff(whole, prepend=0)
 
 
-def _share(grown: Int64s, part: Int64s, whole: Int64s, unit: int) -> Int64s:
+def _share(grown: Int64s, part: Int64s, whole: Int64s, unit: Int64s | int) -> Int64s:
     """Return `grown` × part ÷ whole to the nearest multiple of `unit`, the even one of two."""
     divisor = whole * unit
     steps, rest = np.divmod(grown * part, divisor)

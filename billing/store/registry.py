@@ -59,6 +59,7 @@ def import_community(connection: Connection, community: definition.Community) ->
     buildings = _import_buildings(connection, community_id, community.building)
     units = _import_units(connection, community_id, community.unit, buildings)
     _import_points(connection, community_id, community.point, buildings=buildings, units=units)
+    reviews.set_settings(connection, community_id, community.validation)
     insert_rows(
         connection,
         tables.account,

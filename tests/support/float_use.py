@@ -72,7 +72,9 @@ class Declarations:
                 case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation):
                     self.attributes[name].update(_type_names(annotation))
                 case ast.FunctionDef(
-                    name=name, returns=ast.expr() as returns, decorator_list=[ast.Name("property")]
+                    name=name,
+                    returns=ast.expr() as returns,
+                    decorator_list=[ast.Name("property" | "cached_property")],
                 ):
                     self.attributes[name].update(_type_names(returns))
 
