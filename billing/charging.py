@@ -12,6 +12,7 @@ import numpy as np
 
 from billing.bill import Debtor, Line
 from billing.dividing import band_use
+from billing.formula.problem import FormulaBlockedError
 from billing.problem import Problem
 from billing.rating.evidence import inputs, parts, tax_stated
 from billing.rating.exact import NOTHING, Carried
@@ -81,7 +82,12 @@ def charge_units(registry: Registry, measured: Measured) -> Charged:
     carried: _Carried = {}
     made: dict[Debtor, list[tuple[tuple[int, datetime], list[Line]]]] = defaultdict(list)
     for (interval, _), subjects in sorted(groups.items(), key=itemgetter(0)):
-        for subject, lines in _rated(seen, subjects, carried):
+        try:
+            rated_lines = _rated(seen, subjects, carried)
+        except FormulaBlockedError as error:
+            problems += _without_result(subjects, error)
+            continue
+        for subject, lines in rated_lines:
             made[subject.debtor].append(((subject.rated.order, interval.start), lines))
     return Charged({debtor: _in_order(found) for debtor, found in made.items()}, problems)
 
@@ -96,6 +102,14 @@ def _not_in_force(registry: Registry, name: str) -> Problem:
         name,
         f"no version of tariff {name!r} is in force on {registry.period.first}; add one",
     )
+
+
+def _without_result(subjects: Sequence[_Subject], error: FormulaBlockedError) -> Iterator[Problem]:
+    """Yield the units for which a formula has no result; they are never billed 0."""
+    for each in error.rows:
+        subject = subjects[each.row]
+        what = f"a formula of tariff {subject.rated.version.tariff.id!r} has no result"
+        yield Problem("NoResult", subject.unit.code, f"{what}: {each.problem}; correct either")
 
 
 class _Seen:
@@ -120,7 +134,7 @@ class _Seen:
     def subject(self, unit: Unit, rated: RatedSpan) -> _Subject | Problem | None:
         """Return `unit` under a tariff; None if it does not apply or its use is blocked."""
         tariff, span, needs = rated.version.tariff, rated.span, self.needs(rated.version)
-        for name in sorted(needs.attributes - span.attributes.keys()):
+        for name in sorted(needs.attributes - span.attributes.keys() - tariff.assumed.keys()):
             what = f"tariff {tariff.id!r} reads {name!r} and the unit has none; enter it"
             return Problem("NoArea" if name == AREA else "NoAttribute", unit.code, what)
         if not needs.metered:
@@ -214,7 +228,7 @@ def _columns(seen: _Seen, subjects: Sequence[_Subject], carried: _Carried) -> Su
             if need.ratchet_months
         },
         attributes={
-            name: _column([each.span.attributes[name] for each in rated])
+            name: _column([_attribute(tariff, each.span, name) for each in rated])
             for name in sorted(needs.attributes)
         },
         classes=Classes.of([each.span.customer_class for each in rated]) if needs.classes else None,
@@ -223,6 +237,11 @@ def _columns(seen: _Seen, subjects: Sequence[_Subject], carried: _Carried) -> Su
             for name in sorted({name for each in earlier for name in each})
         },
     )
+
+
+def _attribute(tariff: Tariff, span: Span, name: str) -> int:
+    known = span.attributes.get(name)
+    return tariff.assumed[name] if known is None else known
 
 
 def _bands(

@@ -45,6 +45,7 @@ from billing.rating.time_of_use import TimeOfUse
 from billing.rating.time_of_use_steps import TimeOfUseSteps
 from billing.rating.volume import Volume
 from meters.definition import Definition, DefinitionError, Problem, read_document, validate
+from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,6 +104,11 @@ class Tariff(Definition):
     @property
     def counts_months_by(self) -> Proration:
         return self.proration or Proration.DAYS
+
+    @cached_property
+    def assumed(self) -> dict[str, int]:
+        """The attributes that are taken where they are not known, 10⁻⁴ of their unit."""
+        return {name: to_scaled(value) for name, value in (self.assume or {}).items()}
 
     @property
     def digest(self) -> str:
