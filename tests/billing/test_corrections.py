@@ -410,3 +410,42 @@ def test_the_policy_is_in_the_communitys_file(blank_books: Books) -> None:
     blank_books.define({**community_document(), "corrections": "next bill"})
 
     assert blank_books.rows("SELECT corrections FROM community") == [("next bill",)]
+
+
+def test_a_gap_in_what_counts_is_found(books: Books) -> None:
+    billed_twice(books)
+    run_id = correct(books)
+    books.compute(run_id)
+    books.execute(
+        'UPDATE usage SET start = "end" WHERE id = (SELECT max(usage.id) FROM usage'
+        " JOIN point ON point.id = point_id WHERE code = 'E-101')"
+    )
+
+    failures = books.verify(run_id).failures
+
+    assert any(each.startswith("I2: E-101, import_energy: billed until") for each in failures)
+
+
+def test_a_reversal_that_takes_back_something_else_is_found(books: Books) -> None:
+    billed_twice(books)
+    run_id = correct(books)
+    books.compute(run_id)
+    books.execute(
+        "UPDATE bill_line SET amount = amount + 1 WHERE position = 1 AND bill_id IN"
+        " (SELECT bill_id FROM correction WHERE reversal)"
+    )
+
+    failures = books.verify(run_id).failures
+
+    assert any(each.startswith("I7:") and "reversal" in each for each in failures)
+
+
+def test_the_numbers_of_a_month_have_no_gap(books: Books) -> None:
+    billed_twice(books)
+    run_id = correct(books)
+    books.compute(run_id)
+    books.execute("UPDATE bill SET number = 'yard-2026-10-0009' WHERE number = 'yard-2026-10-0005'")
+
+    failures = books.verify(run_id).failures
+
+    assert "numbers: yard has no bill 0005 of 2026-10" in failures

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect
+from sqlalchemy import CheckConstraint, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import api.tables
-from billing.database import Database, DatabaseError
+from billing.database import MIGRATIONS, Database, DatabaseError
+from billing.store import runs
 from billing.tables import metadata
 
 if TYPE_CHECKING:
@@ -127,3 +131,49 @@ def test_what_fails_in_a_transaction_is_undone_whole(database: Database) -> None
 
     with database.snapshot() as seen:
         assert seen.exec_driver_sql("SELECT count(*) FROM community").scalar() == 0
+
+
+BEFORE_REVISIONS = "0007"
+ISSUED_THEN = (
+    """INSERT INTO community (id, code, title, zone, currency, due_days, tariffs)
+    VALUES (1, 'x', '{}', 'UTC', 'CNY', 1, '{}')""",
+    """INSERT INTO bill_run (id, period, state, created_by, created_at, computed_by, approved_by,
+    approved_at, digest) VALUES (1, '2026-10', 'approved', 'a', :at, 'a', 'b', :at, 'd')""",
+    """INSERT INTO community_run (id, bill_run_id, community_id, period, state, problems, bills,
+    total, digest) VALUES (1, 1, 1, '2026-10', 'computed', '[]', 0, 0, 'd')""",
+    "UPDATE bill_run SET state = 'issued'",
+)
+
+
+def test_runs_that_were_issued_before_runs_were_reviewed_stay_issued(database_url: str) -> None:
+    moment = datetime(2026, 11, 2, tzinfo=UTC)
+    with Database(database_url) as database:
+        with database.transaction() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.attributes["connection"] = connection
+            command.upgrade(config, BEFORE_REVISIONS)
+        for statement in ISSUED_THEN:
+            with database.transaction() as connection:
+                connection.execute(text(statement), {"at": moment} if ":at" in statement else {})
+
+        database.migrate()
+
+        with database.snapshot() as connection:
+            run = runs.read(connection, 1)
+        (part,) = run.communities
+        assert (run.state, run.kind, run.approved_digest, run.reviewed_by) == (
+            *("issued", "ordinary"),
+            *("d", "b"),
+        )
+        assert (part.revision, part.period, part.anomalies) == (0, "2026-10", ())
+        for attack in (
+            "UPDATE bill_run SET issued_by = 'other'",
+            "UPDATE community_run SET total = 1",
+            "DELETE FROM bill_run",
+        ):
+            with (
+                pytest.raises(DBAPIError, match="add a correction instead"),
+                database.transaction() as connection,
+            ):
+                connection.exec_driver_sql(attack)
