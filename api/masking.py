@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from billing.rooms import by_size, masked
+
 if TYPE_CHECKING:
     from api.principal import Principal
     from billing.store.views.statements import ShareView, StatementView
-
-HIDDEN = "•••"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,12 @@ def shown_shares(statement: StatementView, principal: Principal) -> list[ShownSh
     shown = [
         ShownShare(
             share,
-            share.unit if share.account_id in accounts else _masked(share.unit),
+            share.unit if share.account_id in accounts else masked(share.unit),
             mine=share.account_id in accounts,
             # Whether a neighbour's flat stands empty is nobody's business.
             vacant=False,
             bill=share.bill if share.account_id in accounts else None,
         )
-        for share in statement.shares
+        for share in by_size(statement.shares)
     ]
-    return sorted(
-        shown, key=lambda each: (each.unit is None, not each.mine, -(each.share.key or 0))
-    )
-
-
-def _masked(unit: str | None) -> str | None:
-    """Return a unit's code with everything hidden but its building: `1-•••`."""
-    if unit is None:
-        return None
-    building, dash, _room = unit.partition("-")
-    return f"{building}-{HIDDEN}" if dash else HIDDEN
+    return sorted(shown, key=lambda each: (each.unit is None, not each.mine))

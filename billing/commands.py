@@ -11,11 +11,11 @@ import click
 from billing.community import load_community
 from billing.opening import database_option, opened
 from billing.pool import load_pool
+from billing.pool_commands import cost, loss, retire, statement
 from billing.review_commands import review
 from billing.store import definitions, registry
 from billing.store.verification import verify_run
 from billing.tariff import load_tariff
-from billing.unit_commands import enter_opening_balance, unit
 from meters.definition import read_document
 
 
@@ -94,5 +94,5 @@ def verify(url: str, as_json: bool, run_id: int) -> None:
         raise SystemExit(1)
 
 
-for command in (review, unit, enter_opening_balance):
+for command in (review, cost, loss, retire, statement):
     billing.add_command(command)

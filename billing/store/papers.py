@@ -194,6 +194,6 @@ def _last_issued(connection: Connection, community_id: int, period: str) -> Row[
         select(part.c.id)
         .join(run, run.c.id == part.c.bill_run_id)
         .where(part.c.community_id == community_id, part.c.period < period, run.c.state == "issued")
-        .order_by(part.c.period.desc(), part.c.id.desc())
+        .order_by(part.c.period.desc(), part.c.revision.desc())
         .limit(1)
     ).one_or_none()

@@ -202,15 +202,20 @@ def statement(connection: Connection, scope: Scope, statement_id: int) -> Statem
 
 def _odd_cents(connection: Connection, row: Row[*tuple[Any, ...]], period: Period) -> OddCents:
     """Return how the odd cents went round in the year up to the statement."""
-    share, unit = tables.share, tables.unit
-    heads = _heads().where(
-        tables.community_run.c.community_id == row.community_id,
-        tables.pool_version.c.code == row.pool_code,
-        tables.community_run.c.period > f"{period.first.year - 1}-{period.first.month:02}",
-        tables.community_run.c.period <= period.key,
-        (tables.bill_run.c.state == "issued") | (tables.statement.c.id == row.id),
+    share, unit, part = tables.share, tables.unit, tables.community_run
+    heads = (
+        _heads()
+        .where(
+            part.c.community_id == row.community_id,
+            tables.pool_version.c.code == row.pool_code,
+            part.c.period > f"{period.first.year - 1}-{period.first.month:02}",
+            part.c.period <= period.key,
+            tables.bill_run.c.state == "issued",
+        )
+        .order_by(part.c.revision)
     )
-    ids = [each.id for each in connection.execute(heads)]
+    newest = {each.period: each.id for each in connection.execute(heads)}
+    ids = list({**newest, period.key: row.id}.values())
     received = connection.execute(
         select(unit.c.code, func.sum(func.abs(share.c.odd_amount)))
         .outerjoin(unit, unit.c.id == share.c.unit_id)
@@ -233,7 +238,7 @@ def _earlier(connection: Connection, row: Row[*tuple[Any, ...]], period: Period)
             tables.community_run.c.period == period.previous.key,
             tables.bill_run.c.state == "issued",
         )
-        .order_by(tables.statement.c.id.desc())
+        .order_by(tables.community_run.c.revision.desc())
         .limit(1)
     ).one_or_none()
     if found is None:
