@@ -8,7 +8,9 @@ import click
 
 COMMANDS = {
     "api": "api.commands",
+    "apportion": "billing.what_if.commands",
     "archive": "meters.archive.commands",
+    "bill": "billing.bill_commands",
     "billing": "billing.commands",
     "check": "deploy.check",
     "demo": "deploy.demo.command",
@@ -16,6 +18,7 @@ COMMANDS = {
     "gateway": "gateway.commands",
     "key": "api.commands",
     "meters": "gateway.bench.commands",
+    "rate": "billing.what_if.commands",
     "simulate": "simulators.commands",
     "usage": "meters.commands",
     "user": "api.commands",

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import click
 
-from billing.community import load_community
+from billing.importing.commands import export, import_, import_template
 from billing.opening import database_option, opened
 from billing.pool import load_pool
 from billing.pool_commands import cost, loss, retire, statement
 from billing.review_commands import review
+from billing.run_commands import run
 from billing.store import definitions, registry
 from billing.store.verification import verify_run
 from billing.tariff import load_tariff
+from billing.trial_commands import try_
+from billing.unit_commands import enter_opening_balance, unit
 from meters.definition import read_document
 
 
@@ -31,20 +34,6 @@ def migrate(url: str) -> None:
     with opened(url, at_version=False) as database:
         database.migrate()
     click.echo("The billing database is at the newest version.")
-
-
-@billing.command(name="import")
-@database_option
-@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def import_(url: str, path: Path) -> None:
-    """Bring in the community that the file PATH describes, all of it or nothing."""
-    with opened(url) as database, database.transaction() as connection:
-        community = load_community(path)
-        registry.import_community(connection, community)
-    click.echo(
-        f"{community.code}: {len(community.unit)} units, {len(community.point)} points, "
-        f"{len(community.account)} accounts"
-    )
 
 
 @billing.command()
@@ -94,5 +83,18 @@ def verify(url: str, as_json: bool, run_id: int) -> None:
         raise SystemExit(1)
 
 
-for command in (review, cost, loss, retire, statement):
+for command in (
+    export,
+    import_,
+    import_template,
+    review,
+    run,
+    try_,
+    cost,
+    loss,
+    retire,
+    statement,
+    unit,
+    enter_opening_balance,
+):
     billing.add_command(command)

@@ -33,7 +33,7 @@ def failing_examples(pool: Pool, source: str) -> Iterator[Problem]:
     for number, example in enumerate(pool.examples, start=1):
         where = f"example[{number}]"
         result = apportion(
-            charged, _supply(example), _participants(pool, example), period=example.period
+            charged, supply_of(example), participants_of(pool, example), period=example.period
         )
         match result:
             case Blocked():
@@ -43,11 +43,13 @@ def failing_examples(pool: Pool, source: str) -> Iterator[Problem]:
                 yield from _differences(result, example, source, where)
 
 
-def _supply(example: Example) -> Supply:
+def supply_of(example: Example) -> Supply:
+    """Return the supply that `example` shares."""
     return Supply(quantity=to_scaled(example.quantity), unit="", amount=to_fen(example.amount))
 
 
-def _participants(pool: Pool, example: Example) -> Iterator[Participant]:
+def participants_of(pool: Pool, example: Example) -> Iterator[Participant]:
+    """Yield who takes part in `example`."""
     days: Counter[str] = Counter()
     for row in example.participants:
         first_day = days[row.unit] + 1

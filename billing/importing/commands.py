@@ -40,9 +40,9 @@ def import_(url: str, dry_run: bool, as_json: bool, path: Path) -> None:
     named after the workbook's sheets. Every problem is told with its cell.
     """
     try:
-        imported = read_community(path)
-        community, report = imported.community, imported.report
         with opened(url) as database:
+            imported = read_community(path)
+            community, report = imported.community, imported.report
             _store(database, path, community, report=report, keep=not dry_run)
     except ImportRefusedError as error:
         _refuse(error.report, path, as_json=as_json)

@@ -83,13 +83,13 @@ def test_from_an_empty_database_to_a_verified_run(
     verified = run(database_url, "verify", "1")
     assert verified.exit_code == 0
     assert verified.output == (
-        "34 lines recomputed, 3 statements and 11 usages checked, 4 audit entries unbroken\n"
+        "34 lines recomputed, 3 statements and 11 usages checked, 5 audit entries unbroken\n"
     )
     assert json.loads(run(database_url, "verify", "1", "--json").output) == {
         "lines": 34,
         "statements": 3,
         "usages": 11,
-        "audit_entries": 4,
+        "audit_entries": 5,
         "failures": [],
     }
 
