@@ -11,6 +11,7 @@ import tomli_w
 from small_community import INSTALLED, Books, changed, community_document
 
 from billing.community import load_community, parse_community
+from billing.store import registry
 from billing.store.registry import CommunityExistsError, MeterTakenError
 from meters.definition import DefinitionError
 
@@ -73,6 +74,11 @@ def test_a_meter_may_follow_another_at_once_and_move_to_another_point() -> None:
     point(document, "lift")["installation"].append(moved)
 
     parse_community(document, "x")
+
+
+def with_changes(*since: Document) -> Document:
+    """Return the community with what changes of unit 101."""
+    return changed(community_document(), unit={"101": {"since": list(since)}})
 
 
 THEN = INSTALLED + timedelta(days=3)
@@ -196,6 +202,28 @@ WRONG: dict[str, tuple[Callable[[], Document], tuple[str, ...]]] = {
         lambda: changed(community_document(), unit={"101": {"area": "88.50001"}}),
         ("unit[1].area", "more than 4 decimals"),
     ),
+    "a change of nothing": (
+        lambda: with_changes({"day": date(2026, 10, 15)}),
+        ("unit[1].since[1]", "nothing changes on 2026-10-15"),
+    ),
+    "changes in no order": (
+        lambda: with_changes(
+            {"day": date(2026, 10, 15), "persons": 5}, {"day": date(2026, 10, 1), "persons": 4}
+        ),
+        ("unit[1]", "the change on 2026-10-01 must come after that on 2026-10-15"),
+    ),
+    "a change to an unknown class": (
+        lambda: with_changes({"day": date(2026, 10, 15), "customer_class": "shop"}),
+        ("unit 101", "unknown customer class 'shop'"),
+    ),
+    "an attribute in two places": (
+        lambda: changed(community_document(), unit={"101": {"attributes": {"persons": 3}}}),
+        ("unit[1]", "persons has a key of its own"),
+    ),
+    "own tariffs that bill twice": (
+        lambda: changed(community_document(), unit={"101": {"tariffs": ["fee", "fee"]}}),
+        ("unit[1]", "'fee' is listed 2 times"),
+    ),
     "a date that is a number": (
         lambda: changed(community_document(), account={"A-101": {"first_day": 0}}),
         ("account[1].first_day", "must be a date such as"),
@@ -277,3 +305,26 @@ def test_a_meter_that_left_may_count_elsewhere(blank_books: Books) -> None:
     blank_books.define(later, pools=())
 
     assert blank_books.rows("SELECT code FROM community ORDER BY id") == [("yard",), ("other",)]
+
+
+def test_what_is_dated_of_a_unit_comes_in_with_its_file(blank_books: Books) -> None:
+    document = with_changes(
+        {"day": date(2026, 10, 15), "persons": 5, "attributes": {"lifts": "2.5"}},
+        {"day": date(2026, 10, 20), "tariffs": ["fee"], "customer_class": "shop"},
+        {"day": date(2026, 10, 25), "tariffs": "class", "area": "90"},
+    )
+    document["tariffs"]["shop"] = ["power"]
+    document = changed(document, unit={"101": {"persons": 3, "entrance": "east"}})
+    community_id = blank_books.define(document)
+
+    with blank_books.database.snapshot() as connection:
+        unit = registry.read(connection, community_id, "2026-10").units[0]
+
+    assert (unit.code, unit.entrance) == ("101", "east")
+    area, persons, lifts = 885_000, {"persons": 50_000}, {"lifts": 25_000}
+    assert [(each.days, each.tariffs, each.attributes) for each in unit.spans] == [
+        (14, ("power", "water", "fee"), {"area": area, "persons": 30_000}),
+        (5, ("power", "water", "fee"), {"area": area, **persons, **lifts}),
+        (5, ("fee",), {"area": area, **persons, **lifts}),
+        (7, ("power",), {"area": 900_000, **persons, **lifts}),
+    ]
