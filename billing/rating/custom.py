@@ -17,6 +17,7 @@ from billing.rating.subjects import Needs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from billing.formula.formula import Explanation
     from billing.formula.vocabulary import Variable
     from billing.money import Column
     from billing.rating.charge import Inputs, Parts, Units
@@ -69,6 +70,12 @@ class Custom(Charge):
             amount = multiply(amount, months.numerator)
             divisor = divisor if months.divisor is None else multiply(divisor, months.divisor)
         return of_money(amount, None if bool((divisor == 1).all()) else divisor)
+
+    def explain(self, inputs: Inputs) -> Explanation:
+        """Return how the formula comes to its result for the first subject of `inputs`."""
+        vocabulary = inputs.vocabulary
+        values = {name: int(_read(each, inputs)[0]) for name, each in self._variables(vocabulary)}
+        return self.formula.explain(values, vocabulary)
 
     @property
     def _anywhere(self) -> Vocabulary:

@@ -156,6 +156,8 @@ def _rated_lines(tariff: Tariff, rows: Sequence[RatedRow]) -> Iterator[str]:
             yield f"month {number}"
         for line in row.lines:
             yield f"{from_fen(line.amount):>12}  {line.charge}: {line.way or '0'}"
+            for step in line.formula.steps if line.formula is not None else ():
+                yield f"{'':>12}    {step}"
         yield f"{from_fen(row.total):>12}  total"
     if len(rows) > 1:
         yield f"{from_fen(sum(row.total for row in rows)):>12}  total of {len(rows)} months"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from billing.evidence import quantity_text
 from billing.formula.problem import FormulaBlockedError
 from billing.money import OverflowInMoneyError, from_fen
+from billing.rating.charge import Inputs
+from billing.rating.custom import Custom
 from billing.rating.evidence import parts
 from billing.rating.example import Example
 from billing.rating.fitting import misfits
@@ -18,30 +20,40 @@ from meters.definition import DefinitionError, Problem, validate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from billing.formula.formula import Explanation
+    from billing.money import Column
+    from billing.rating.charge import Charge
     from billing.rating.example import Billed
     from billing.rating.rate import ChargeColumns
+    from billing.rating.subjects import Subjects
     from billing.tariff import Tariff
 
 
 @dataclass(frozen=True, slots=True)
 class RatedLine:
-    """A line: `quantity` 10⁻⁴ of `unit`, `amount` in fen, `parts` as evidence has them."""
+    """A line: `quantity` 10⁻⁴ of `unit`, `amount` in fen, `parts` as evidence has them.
+
+    `formula`: how the formula of the line came to its result, None of a line without one.
+    """
 
     charge: str
     quantity: int
     unit: str
     amount: int
     parts: tuple[dict[str, Any], ...]
+    formula: Explanation | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """The line for programs."""
+        explained = {} if self.formula is None else {"formula": self.formula.document}
         return {
             "charge": self.charge,
             "quantity": quantity_text(self.quantity),
             "unit": self.unit,
             "amount": str(from_fen(self.amount)),
             "parts": list(self.parts),
+            **explained,
         }
 
     @property
@@ -104,16 +116,23 @@ def _placed(example: Example, number: int, key: str) -> str:
 
 def _rated(tariff: Tariff, walk: Walk, row: Billed, source: str, where: str) -> RatedRow:
     try:
-        lines = rate(tariff, walk.subjects(row))
+        subjects = walk.subjects(row)
+        lines = rate(tariff, subjects)
     except (OverflowInMoneyError, FormulaBlockedError) as error:
         raise DefinitionError([Problem(source, where, str(error))]) from error
     walk.go_on(row, lines)
-    return RatedRow(tuple(lines_of(lines)))
+    return RatedRow(tuple(_lines(tariff, subjects, lines)))
 
 
-def lines_of(lines: Sequence[ChargeColumns]) -> Iterator[RatedLine]:
-    """Yield the lines that the only subject of `lines` has."""
+def _lines(
+    tariff: Tariff, subjects: Subjects, lines: Sequence[ChargeColumns]
+) -> Iterator[RatedLine]:
+    """Yield the lines that the only subject has."""
+    charges = {charge.name: charge for charge in tariff.charges}
+    billed: dict[str, Column] = {}
     for line in lines:
+        earlier = dict(billed)
+        billed[line.charge] = line.amount
         if line.applies is not None and not line.applies[0]:
             continue
         yield RatedLine(
@@ -122,4 +141,14 @@ def lines_of(lines: Sequence[ChargeColumns]) -> Iterator[RatedLine]:
             line.unit,
             int(line.amount[0]),
             tuple(next(parts(line))),
+            _explained(tariff, charges.get(line.charge), subjects, earlier),
         )
+
+
+def _explained(
+    tariff: Tariff, charge: Charge | None, subjects: Subjects, earlier: dict[str, Column]
+) -> Explanation | None:
+    if not isinstance(charge, Custom):
+        return None
+    vocabulary = tariff.vocabulary(tuple(earlier))
+    return charge.explain(Inputs(subjects, earlier, tariff.counts_months_by, vocabulary))

@@ -70,6 +70,8 @@ def test_a_single_use_is_rated_line_by_line(tmp_path: Path) -> None:
         "t, version 3, CNY",
         "     2852.00  energy: 2760 kWh × 0.538 + 2040 kWh × 0.588 + 200 kWh × 0.838",
         "       30.98  lift: 30.975 CNY × 1",
+        "                5 person > 4 person = true",
+        "                88.5 m2 × 0.35 CNY/m2 = 30.975 CNY",
         "     2882.98  total",
     ]
 
@@ -108,6 +110,12 @@ def test_months_in_a_csv_fill_the_steps_of_the_year(tmp_path: Path) -> None:
             {"quantity": "240", "price": "0.588"},
             {"quantity": "0", "price": "0.838"},
         ],
+    }
+    assert document["rows"][0]["lines"][1]["formula"] == {
+        "formula": "if(persons > 4 [person], area × 0.35 [CNY/m2], 15 [CNY])",
+        "values": {"area": "100 m2", "persons": "1 person"},
+        "steps": ["1 person > 4 person = false"],
+        "result": "15 CNY",
     }
     assert "month 3" in text.output
     assert text.output.splitlines()[-1] == "     3735.00  total of 3 months"
