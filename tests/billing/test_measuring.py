@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -54,23 +53,22 @@ QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 def registry(
     period: Period, *charges: dict[str, Any], cut: datetime | None = None, **rest: Any
 ) -> Registry:
-    """Return one unit with one meter, billed by `charges`; `cut`: another class from then on."""
+    """Return one unit with one meter, billed by `charges`; `cut`: a new version from then on."""
     more: dict[str, Any] = {"calendar": CALENDAR} if BY_BAND in charges else {}
-    version = TariffVersion(1, tariff_of(list(charges), **more))
-    whole = period.interval
-    ends = [whole.start, *([] if cut is None else [cut]), whole.end]
+    versions = [TariffVersion(1, tariff_of(list(charges), **more))]
+    if cut is not None:
+        more["valid_from"] = f"{cut.astimezone(period.zone):%Y-%m-%d}"
+        versions.append(TariffVersion(2, tariff_of(list(charges), version=2, **more)))
+    whole, name = period.interval, versions[0].tariff.id
     account = Account(1, "A", "王")
-    spans = tuple(
-        Span(
-            interval=Interval(start, end),
-            days=(end.astimezone(period.zone).date() - start.astimezone(period.zone).date()).days,
-            account=account,
-            customer_class=f"class-{n}",
-            tariffs=(version.tariff.id,),
-            attributes={},
-            vacant=False,
-        )
-        for n, (start, end) in enumerate(pairwise(ends))
+    span = Span(
+        interval=whole,
+        days=period.days,
+        account=account,
+        customer_class="residential",
+        tariffs=(name,),
+        attributes={},
+        vacant=False,
     )
     installation = Installation("p", "m", "eastron-sdm630", whole.start - 30 * DAY)
     point = Point(1, "p", "electricity", "unit", "u", None, (installation,))
@@ -80,9 +78,9 @@ def registry(
         "period": period,
         "currency": "CNY",
         "due_days": 10,
-        "units": (Unit(1, "u", "b1", None, 1, spans),),
+        "units": (Unit(1, "u", "b1", None, 1, (span,)),),
         "points": (point,),
-        "tariffs": {version.tariff.id: (version,)},
+        "tariffs": {name: tuple(versions)},
         "pools": (),
         "issued": {},
         "validation": Validation(),
@@ -118,8 +116,8 @@ def only(found: Measured) -> Usage:
 
 def bands(usage: Usage, seen: Registry, *, ordered: bool = False) -> dict[str, int]:
     """Return the use by band, in 0.01."""
-    (version,) = seen.tariffs.values()
-    calendar = version[0].tariff.calendar
+    (versions,) = seen.tariffs.values()
+    calendar = versions[0].tariff.calendar
     assert calendar is not None
     found = band_use([usage], calendar.runs(usage.interval, seen.period.zone), ordered=ordered)
     summed: Counter[str] = Counter()
