@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from billing.registry import Span
 from meters.interval import Interval, local_midnight
@@ -64,16 +65,21 @@ class Facts:
 
     def days(self) -> Iterator[date]:
         """Yield every day on which something changes."""
-        ends = [(each.first, each.after) for each in self.accounts]
-        ends += [(each.first, each.after) for each in self.vacancies]
-        for first, after in ends:
-            yield first
-            if after is not None:
-                yield after
-        yield from (each.day for each in self.classes)
-        yield from (each.day for each in self.tariffs)
+        for account in self.accounts:
+            yield from _ends(account.first, account.after)
+        for vacancy in self.vacancies:
+            yield from _ends(vacancy.first, vacancy.after)
+        for customer_class in self.classes:
+            yield customer_class.day
+        for tariffs in self.tariffs:
+            yield tariffs.day
         for attribute in self.attributes.values():
-            yield from (each.day for each in attribute)
+            for each in attribute:
+                yield each.day
+
+
+def _ends(first: date, after: date | None) -> tuple[date, ...]:
+    return (first,) if after is None else (first, after)
 
 
 def spans_of(
@@ -85,7 +91,7 @@ def spans_of(
     """
     inside = {day for day in facts.days() if period.first < day < period.after}
     if not inside:
-        return (_span(period.interval, period.first, period.days, facts, classes),)
+        return (_span(_interval(period), period.first, period.days, facts, classes),)
     days = [period.first, *sorted(inside), period.after]
     instants = [local_midnight(day, period.zone) for day in days]
     spans: list[Span] = []
@@ -101,6 +107,12 @@ def spans_of(
     return tuple(spans)
 
 
+@cache
+def _interval(period: Period) -> Interval:
+    """Return the instants of a period: they are the same for all units of a community."""
+    return period.interval
+
+
 def _span(
     interval: Interval,
     first: date,
@@ -110,29 +122,43 @@ def _span(
 ) -> Span:
     customer_class = _since(facts.classes, first) or ""
     own = _since(facts.tariffs, first)
-    attributes = {name: _since(each, first) for name, each in facts.attributes.items()}
+    attributes: dict[str, int] = {}
+    for name, dated in facts.attributes.items():
+        value = _since(dated, first)
+        if value is not None:
+            attributes[name] = value
     return Span(
         interval=interval,
         days=days,
-        account=next((each.value for each in facts.accounts if each.on(first)), None),
+        account=_holder(facts.accounts, first),
         customer_class=customer_class,
         tariffs=classes.get(customer_class, ()) if own is None else own,
-        attributes={name: value for name, value in attributes.items() if value is not None},
-        vacant=any(each.on(first) for each in facts.vacancies),
+        attributes=attributes,
+        vacant=bool(facts.vacancies) and any(each.on(first) for each in facts.vacancies),
     )
 
 
 def _since(dated: Sequence[Since[Value]], day: date) -> Value | None:
     """Return what holds on `day`: the last of `dated`, which are in order, that has begun."""
-    return next((each.value for each in reversed(dated) if each.day <= day), None)
+    for each in reversed(dated):
+        if each.day <= day:
+            return each.value
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class RatedSpan:
+def _holder(accounts: Sequence[Held[Account]], day: date) -> Account | None:
+    for each in accounts:
+        if each.on(day):
+            return each.value
+    return None
+
+
+class RatedSpan(NamedTuple):
     """A unit's span under one version of a tariff. `order`: the tariff's place on the bill.
 
     `days_before`: the days of the period that the unit was billed for under the tariff before.
-    Where spans were joined, `span.attributes` are those that did not change.
+    Where spans were joined, `span.attributes` are those that did not change, and the customer class
+    is the first one, which the tariff does not read.
     """
 
     version: TariffVersion
@@ -161,11 +187,12 @@ def rated_spans(registry: Registry, unit: Unit) -> tuple[RatedSpan, ...]:
     if len(unit.spans) > 1 or _changes(registry, unit):
         return tuple(sorted(_rated(registry, unit), key=_place))
     (span,) = unit.spans
-    return tuple(
-        RatedSpan(registry.tariffs[name][0], span, order)
-        for order, name in enumerate(span.tariffs)
-        if name in registry.tariffs
-    )
+    found = []
+    for order, name in enumerate(span.tariffs):
+        versions = registry.tariffs.get(name)
+        if versions:
+            found.append(RatedSpan(versions[0], span, order))
+    return tuple(found)
 
 
 def cuts(registry: Registry, unit: Unit, medium: str) -> tuple[Cut, ...]:
@@ -193,9 +220,11 @@ def not_in_force(registry: Registry) -> list[str]:
 
 def _changes(registry: Registry, unit: Unit) -> bool:
     """Return whether a later version of one of the unit's tariffs begins inside the period."""
-    return any(
-        len(registry.tariffs.get(name, ())) > 1 for span in unit.spans for name in span.tariffs
-    )
+    for span in unit.spans:
+        for name in span.tariffs:
+            if len(registry.tariffs.get(name, ())) > 1:
+                return True
+    return False
 
 
 def _place(rated: RatedSpan) -> tuple[int, str, datetime]:
@@ -274,9 +303,9 @@ def _read(registry: Registry, name: str, atom: Span) -> Hashable:
     version = _in_force(registry, name, atom)
     if name not in atom.tariffs or version is None:
         return None
-    read = sorted(version.tariff.needs.attributes)
-    attributes = tuple(atom.attributes.get(each) for each in read)
-    return version.id, atom.account, atom.customer_class, attributes
+    needs = version.tariff.needs
+    attributes = tuple(atom.attributes.get(each) for each in sorted(needs.attributes))
+    return version.id, atom.account, atom.customer_class if needs.classes else None, attributes
 
 
 def _in_force(registry: Registry, name: str, atom: Span) -> TariffVersion | None:

@@ -101,6 +101,20 @@ def test_an_ordinary_month_is_one_span() -> None:
     assert rated(always()) == [("power", 31, 0, OWNER), ("fee", 31, 0, OWNER)]
 
 
+def test_a_class_cuts_only_what_reads_it() -> None:
+    moved = [Since(date(2020, 1, 1), "residential"), Since(date(2026, 10, 15), "neighbour")]
+    rebate = {**FEE, "id": "rebate"}
+    rebate["charge"] = [{**each, "classes": ["neighbour"]} for each in FEE["charge"]]
+    rebate["example"] = [{**each, "class": "neighbour"} for each in FEE["example"]]
+    tariffs = {"fee": TARIFFS["fee"], "rebate": (tariff(rebate, 3),)}
+    classes = dict.fromkeys(("residential", "neighbour"), ("fee", "rebate"))
+    seen, unit = registry(spans_of(OCTOBER, always(classes=moved), classes), tariffs)
+
+    found = [(each.version.tariff.id, each.span.days) for each in rated_spans(seen, unit)]
+
+    assert found == [("fee", 31), ("rebate", 14), ("rebate", 17)]
+
+
 def test_what_is_said_twice_cuts_nothing() -> None:
     persons = [Since(date(2026, 9, 1), 30_000), Since(date(2026, 10, 9), 30_000)]
 
@@ -348,12 +362,13 @@ def test_each_tariff_is_rated_on_each_of_its_days_once(
 
 
 def assert_true(each: RatedSpan, facts: Facts, zone: ZoneInfo) -> None:
-    """Hold a rated span against every one of its days: holder, class, version, what it reads."""
+    """Hold a rated span against every one of its days: holder, version, what it reads."""
     needs = each.version.tariff.needs
     for day in days_of(each.span, zone):
         account, customer_class, tariffs, attributes, _ = true_on(facts, day)
         assert each.span.account == account
-        assert each.span.customer_class == customer_class
+        if needs.classes:
+            assert not needs.classes or each.span.customer_class == customer_class
         assert each.version.tariff.id in tariffs
         for name in needs.attributes:
             assert each.span.attributes.get(name) == attributes.get(name)
