@@ -128,7 +128,7 @@ def _held(pool: Pool, rows: Iterable[KeyRow], obstacles: list[Obstacle]) -> Iter
                 yield from held
             case OwnerChange.HOLDER_AT_THE_END:
                 yield from (replace(row, account=held[-1].account) for row in held)
-            case OwnerChange.BLOCK:
+            case OwnerChange.BLOCK | None:
                 what = (
                     "changes hands within the period; say in the pool who pays: "
                     'owner_change = "by days" or "holder at the end"'

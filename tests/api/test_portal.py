@@ -119,7 +119,10 @@ def test_a_metered_line_leads_to_the_raw_words(billed: House) -> None:
 def test_a_shared_line_leads_to_its_statement(billed: House) -> None:
     caller = billed.caller("li")
     share = caller.get(f"/v1/bills/{OCTOBER}/lines/7").json()["share"]
-    assert (share["key"], share["key_sum"], share["company_share"]) == ("88.36", "209.11", "0.1")
+    assert share["keys"] == [
+        {"basis": "area", "part": "1", "key": "88.36", "total": "209.11", "unit": "m2"}
+    ]
+    assert share["company_share"] == "0.1"
     statement = caller.get(f"/v1/statements/{share['statement']}").json()
     assert statement["conserved"] is True
     assert statement["amount"] == "199.03"
