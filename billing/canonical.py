@@ -19,11 +19,13 @@ from meters.definition import Definition
 from meters.quantity import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Model = TypeVar("Model", bound=Definition)
 
 _WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_MARK = "\x1e"
+_WRITTEN_MARK = f",{_WRITER.encode(_MARK)}"
 _READER = json.JSONDecoder(parse_float=Decimal)
 
 
@@ -59,9 +61,21 @@ def canonical_json(document: object) -> str:
 def evidence_json(document: Mapping[str, Any]) -> str:
     """Return as canonical JSON what holds texts, whole numbers, truth, lists and tables only.
 
-    It is the same text as `canonical_json` gives, written in one go: a run writes a million.
+    It is the same text as `canonical_json` gives, written in one go.
     """
     return _WRITER.encode(document)
+
+
+def evidence_texts(documents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what `evidence_json` makes of each document: a run writes millions, all at once.
+
+    They are written as one list with a mark between them, and come apart at the marks.
+    """
+    marked = [each for document in documents for each in (document, _MARK)]
+    texts = _WRITER.encode(marked)[1:].split(_WRITTEN_MARK)[:-1]
+    if len(texts) != len(documents):  # one of them holds the mark itself
+        return list(map(evidence_json, documents))
+    return [texts[0], *(text[1:] for text in texts[1:])] if texts else []
 
 
 def read_json(text: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -223,10 +223,11 @@ def _hand_out(waiting: list[Task], workers: Workers) -> list[Task]:
                 task = flying.pop(future)
                 try:
                     future.result()
-                except BrokenExecutor as error:
-                    _LOG.warning("a worker died: %s", error)
+                except (BrokenExecutor, CancelledError):
                     lost.append(task)
     finally:
         for future in flying:
             future.cancel()
+    if lost:
+        _LOG.warning("a worker died; %d communities are handed out again", len(lost))
     return lost

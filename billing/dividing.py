@@ -110,10 +110,10 @@ def by_days(found: Sequence[Found], asked: Asked, period: Period) -> Days:
     zone, first = period.zone, period.first
     midnights = [local_midnight(first + timedelta(days=n), zone) for n in range(1, period.days)]
     edges = asked.edges(_series([each for each, _ in found]), midnights)
-    seen = _Seen(asked, edges, TOLERANCE)
+    seen, midnights_s = _Seen(asked, edges, TOLERANCE), _seconds(midnights)
     return {
         (each.point.code, each.register): [
-            use for usage in usages for use in _days_of(seen, each, usage, midnights)
+            use for usage in usages for use in _days_of(seen, each, usage, midnights_s)
         ]
         for each, usages in found
     }
@@ -242,11 +242,10 @@ def _demands(found: Sequence[Found]) -> dict[tuple[Interval, int], list[tuple[Wa
     return demands
 
 
-def _days_of(
-    seen: _Seen, each: Wanted, usage: Usage, midnights: Sequence[datetime]
-) -> list[int | None]:
-    interval = usage.interval
-    inside = _seconds(at for at in midnights if interval.start < at < interval.end)
+def _days_of(seen: _Seen, each: Wanted, usage: Usage, midnights_s: Int64s) -> list[int | None]:
+    start, end = _seconds([usage.interval.start, usage.interval.end])
+    first, after = np.searchsorted(midnights_s, start, "right"), np.searchsorted(midnights_s, end)
+    inside = midnights_s[first:after]
     if usage.quantity is None:
         return [None] * (len(inside) + 1)
     days = by_day(usage, inside, seen.by_segment(each, usage, inside))

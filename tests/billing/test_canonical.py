@@ -8,7 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from billing.canonical import canonical, canonical_json, digest, from_canonical
+from billing.canonical import (
+    canonical,
+    canonical_json,
+    digest,
+    evidence_json,
+    evidence_texts,
+    from_canonical,
+)
 from billing.money import Direction, Rounding
 
 
@@ -35,3 +42,10 @@ def test_a_definition_reads_back_equal_and_its_digest_is_that_of_the_text() -> N
     assert from_canonical(Rounding, canonical(rounding)) == rounding
     assert canonical(rounding) == '{"direction":"down","place":"line","unit":"10"}'
     assert digest(rounding) == hashlib.sha256(canonical(rounding).encode()).hexdigest()
+
+
+def test_many_documents_come_out_as_each_does_by_itself() -> None:
+    documents = [{"b": [1, "水"], "a": {}}, {}, {"text": 'a,"\\u001e",b', "n": None}]
+
+    for some in ([], documents[:1], documents, [*documents, {"mark": ["x", "\x1e", "y"]}]):
+        assert evidence_texts(some) == [evidence_json(each) for each in some]
