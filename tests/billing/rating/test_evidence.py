@@ -11,6 +11,7 @@ from rating_clerk import REGISTER, column, homes_as_columns, tariff_of
 from tariff_oracle import Home
 
 from billing.rating.evidence import inputs, parts, read_inputs
+from billing.rating.exact import Carried
 from billing.rating.rate import rate
 from billing.rating.subjects import Subjects
 
@@ -66,7 +67,7 @@ def test_evidence_gives_the_line_again(
         )
         for valley, peak, before, demand, earlier, days, whose in rows
     ]
-    columns = homes_as_columns(tariff, homes, 31, {"fee": [rest] * len(homes)})
+    columns = homes_as_columns(tariff, homes, 31, {"fee": [Carried(rest, 7)] * len(homes)})
     lines = rate(tariff, columns)
     for row, document in enumerate(inputs(columns)):
         kept = json.loads(json.dumps(document))
