@@ -40,7 +40,7 @@ bench: $(DEV) ## measure (ARGS="polling spool" runs some of it)
 	@sh tests/install-services
 	@PYTHONPATH=.:tests/support $(BIN)/python tests/benchmarks/run.py $(ARGS)
 
-chaos: $(DEV) ## kill gateway, broker and archive, fill the disk, and count what is lost
+chaos: $(DEV) ## kill gateway, broker, archive and bill runs, fill the disk, and count what is lost
 	@sh tests/install-services
 	@PYTHONPATH=.:tests/support $(BIN)/python tests/chaos/run.py $(ARGS)
 

@@ -1,12 +1,13 @@
 """Kills the gateway, the broker and the archive while meters report, fills the disk, and counts.
 
-    make chaos ARGS="--seed 7 --gateway 50 --broker 20 --archive 20 --disk 3 --fuzz 200000"
+    make chaos ARGS="--seed 7 --gateway 50 --broker 20 --archive 20 --disk 3 --fuzz 200000 --runs 9"
 
 One gateway of real processes: Mosquitto in front, InfluxDB behind, a line of meters that are late,
 silent or dead beside. What happens next and when is drawn from the seed. In the end every telegram
 that the gateway acknowledged must be in the archive once and unchanged, every polled reading must
 be of its own second, and the spool's account must balance. Then damaged payloads and frames go
-through the same doors. Ends with status 1 where one thing is lost, doubled or not caught.
+through the same doors. Last, what computes a bill run is killed: processes, Dask's workers and its
+scheduler. Ends with status 1 where one thing is lost, doubled or not caught.
 """
 
 from __future__ import annotations
@@ -231,12 +232,23 @@ def fuzz(count: int) -> int:
     return status
 
 
+def bill_runs(kills: int) -> int:
+    """Kill what computes a run over 1,000 communities so often; return the exit status."""
+    test = str(CHECKOUT / "tests" / "billing" / "test_killed_runs.py")
+    environment = {**os.environ, "TALLYGATE_KILLS": str(kills), "TALLYGATE_CITY": "1000"}
+    command = [sys.executable, "-m", "pytest", "-q", test]
+    status = subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
+    print(f"{kills} kills of a run by each means: {'PROBLEM' if status else 'passed'}")
+    return status
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill everything, and count what is left.")
     parser.add_argument("--seed", type=int, default=20261122)
     for name, count in (("gateway", 50), ("broker", 20), ("archive", 20), ("disk", 3)):
         parser.add_argument(f"--{name}", type=int, default=count, metavar="TIMES")
     parser.add_argument("--fuzz", type=int, default=200_000, metavar="PAYLOADS")
+    parser.add_argument("--runs", type=int, default=60, metavar="KILLS")
     arguments = parser.parse_args()
     print(f"machine: {machine()}")
     began = time.monotonic()
@@ -251,6 +263,8 @@ def main() -> int:
             status = 1
     if arguments.fuzz:
         status = fuzz(arguments.fuzz) or status
+    if arguments.runs:
+        status = bill_runs(arguments.runs) or status
     print(f"seed {arguments.seed}, {time.monotonic() - began:.0f} s")
     return status
 
