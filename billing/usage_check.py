@@ -15,7 +15,7 @@ from billing.evidence import read_register
 from billing.recompute import Difference
 from meters.quantity import from_scaled, plain
 from meters.reading import Verdict
-from meters.register_at import Source
+from meters.register_at import TOLERANCE, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +53,8 @@ def usage_differences(
     whole = Decimal(0)
     for segment in segments:
         opening, closing = read_register(segment["opening"]), read_register(segment["closing"])
+        if opening.meter != closing.meter:
+            yield Difference("meter", opening.meter, closing.meter)
         for end in (opening, closing):
             yield from _rests_on_readings(end, register, segment["modulus"])
             yield from _follows_from_its_estimate(end)
@@ -99,6 +101,9 @@ def _rests_on_readings(end: RegisterAt, register: str, modulus: str | None) -> I
         yield Difference(f"register of {end.meter}", claimed, f"{count} readings, not all of them")
     elif count == 1 and values[0] != end.value:
         yield Difference(f"register of {end.meter}", claimed, f"{plain(values[0])} read")
+    elif not _in_time(end):
+        when = " and ".join(str(reading.time) for reading in end.readings)
+        yield Difference(f"register of {end.meter}", f"known at {end.at}", f"read at {when}")
     elif count == 2 and not _between(end.value, values[0], values[1], modulus):
         around = f"{plain(values[0])} and {plain(values[1])} read around it"
         yield Difference(f"register of {end.meter}", claimed, around)
@@ -113,6 +118,14 @@ def _follows_from_its_estimate(end: RegisterAt) -> Iterator[Difference]:
         yield Difference(f"register of {end.meter}", "estimated", "from nothing that is stated")
 
 
+def _in_time(end: RegisterAt) -> bool:
+    """Return whether a register was read when it says, or around then."""
+    times = [reading.time for reading in end.readings]
+    if end.source is Source.READ:
+        return all(abs(time - end.at) <= TOLERANCE for time in times)
+    return end.source is not Source.INTERPOLATED or times[0] <= end.at <= times[-1]
+
+
 def _between(value: Decimal, low: Decimal, high: Decimal, modulus: str | None) -> bool:
     """Return whether a counter that showed `low` and then `high` can have shown `value` between."""
     if low <= high or modulus is None:
@@ -121,7 +134,9 @@ def _between(value: Decimal, low: Decimal, high: Decimal, modulus: str | None) -
 
 
 def _opens(opening: RegisterAt, issued: RegisterAt | None) -> Iterator[Difference]:
-    if opening.source is Source.RECORDED or issued is None or issued.meter != opening.meter:
+    if opening.source is Source.RECORDED or issued is None:
         return
-    if issued.value != opening.value:
+    if issued.meter != opening.meter:
+        yield Difference("opening", opening.meter, f"{issued.meter}, last issued")
+    elif issued.value != opening.value:
         yield Difference("opening", plain(opening.value), f"{plain(issued.value)}, last issued")
