@@ -189,9 +189,8 @@ class _Asking:
                         needs = version.tariff.needs
                         found |= needs.registers | needs.bands
                         found |= {each.register for each in needs.demand}
-            for use in (each.pool.use for each in self.registry.pools):
-                if use is not None and use.medium == medium:
-                    found.add(use.register_name)
+            uses = (use for each in self.registry.pools for use in each.pool.uses)
+            found |= {use.register_name for use in uses if use.medium == medium}
             self._read_by[tariffs, medium] = frozenset(found)
         return self._read_by[tariffs, medium]
 
