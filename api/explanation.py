@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING
 from billing.money import from_fen
 from billing.rating.charge import Label
 from billing.rating.steps import Steps
+from billing.rating.time_of_use_steps import TimeOfUseSteps
 from meters.quantity import from_scaled
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from billing.rating.charge import Charge
     from billing.rating.tax import Tax
-    from billing.store.views.bills import LineView, ShareOfLine
+    from billing.store.views.bills import BillView, LineView, ShareOfLine
 
 FINEST = Decimal(1).scaleb(-10)
 """The scale of amounts before they are rounded."""
@@ -38,6 +42,14 @@ class Part:
     number: int | None = None
     above: Decimal | None = None
     until: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What earlier parts of a month came to exactly, and what was billed for them, rounded."""
+
+    exact: Fraction
+    billed: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ def named(line: LineView) -> Charge | Tax | None:
 def parts(line: LineView) -> list[Part]:
     """Return the quantities at prices that the line came apart into, used or not."""
     documents = line.evidence.get("parts", ())
-    charge = charge_of(line)
+    charge = charge_of(line) if documents else None  # what takes a line back has no parts
     labels = (Label(),) * len(documents) if charge is None else charge.labels
     below: dict[tuple[int, str | None], Decimal | None] = {}
     found = []
@@ -89,12 +101,31 @@ def unrounded(line: LineView) -> Decimal:
     return sum((part.amount for part in parts(line)), Decimal(0))
 
 
+def carried(line: LineView) -> Carried | None:
+    """Return what an earlier part of the month left over when it was rounded; None if nothing."""
+    found = line.evidence.get("inputs", {}).get("carried", {}).get(line.charge)
+    if found is None:
+        return None
+    exact, billed = Fraction(found[0]), Decimal(found[1])
+    return None if exact == billed else Carried(exact, billed)
+
+
 def used_before(line: LineView) -> Decimal:
-    """Return what the year had used before the period, for a charge that counts it; else 0."""
+    """Return what the quarter or year had used before, for steps that go on from it; else 0."""
     charge = charge_of(line)
-    if not isinstance(charge, Steps) or charge.per != "year":
+    if not isinstance(charge, Steps | TimeOfUseSteps) or charge.per == "month":
         return Decimal(0)
-    return Decimal(line.evidence["inputs"]["before_year"].get(charge.register_name, "0"))
+    before = line.evidence.get("inputs", {}).get(f"before_{charge.per}", {})
+    cycle = charge.needs.year_to_date | charge.needs.quarter_to_date
+    return sum((Decimal(before.get(name, "0")) for name in cycle), Decimal(0))
+
+
+def days(bill: BillView, line: LineView) -> tuple[date, date]:
+    """Return the first and the last local day that the line is for."""
+    period = bill.head.period if line.correction is None else line.correction.period
+    before, count, _ = line.evidence.get("inputs", {}).get("days", (0, period.days, period.days))
+    first = period.first + timedelta(days=before)
+    return first, first + timedelta(days=count - 1)
 
 
 def share_working(share: ShareOfLine) -> ShareWorking:

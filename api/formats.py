@@ -24,7 +24,9 @@ CURRENCY_SYMBOLS = {"CNY": "¥"}
 UNIT_NAMES = {
     "m3": "m³",
     "m2": "m²",
+    "m2·d": "m²·d",
     "m3/h": "m³/h",
+    "subscribed_kva": "kVA",
     "degC": "°C",
     "1": "",
 }
@@ -47,12 +49,19 @@ class Formats:
 
     def unit(self, symbol: str, count: Decimal = ONE) -> str:
         """Write the name of a unit as it stands after `count`."""
-        form = 1 if count == ONE else 2
-        match symbol:
-            case "month":
-                return self.language.plural("month", "months", form)
-            case "household":
-                return self.language.plural("household", "households", form)
+        plural, form = self.language.plural, 1 if count == ONE else 2
+        counted = {
+            "month": lambda: plural("month", "months", form),
+            "day": lambda: plural("day", "days", form),
+            "period": lambda: plural("period", "periods", form),
+            "package": lambda: plural("package", "packages", form),
+            "household": lambda: plural("household", "households", form),
+            "persons": lambda: plural("person", "persons", form),
+            "dwellings": lambda: plural("dwelling", "dwellings", form),
+            "car_spaces": lambda: plural("car space", "car spaces", form),
+        }
+        if symbol in counted:
+            return counted[symbol]()
         return UNIT_NAMES.get(symbol, symbol)
 
     def quantity(self, scaled: int, unit: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from billing.rooms import by_size, masked
+from billing.pools.rooms import by_size, masked
 
 if TYPE_CHECKING:
     from api.principal import Principal

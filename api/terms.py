@@ -86,6 +86,13 @@ EXCLUSIONS: Mapping[str, str] = {
 
 PAYERS: Mapping[str, str] = {"owner": _("Owner"), "company": _("Property company")}
 
+BANDS: Mapping[str, str] = {
+    "sharp": _("sharp peak"),
+    "peak": _("peak"),
+    "flat": _("flat"),
+    "valley": _("valley"),
+}
+
 DIRECTIONS: Mapping[str, str] = {
     "half-up": _("half up"),
     "half-even": _("half to even"),

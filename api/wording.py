@@ -1,26 +1,20 @@
-"""One plain sentence a line: what was counted, in which days, at which price."""
+"""What lines are called, and why each is what it is, in one plain sentence."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from api import explanation
+from api import explanation, sentences
 from api.formats import Formats
 from api.language import mark as _
-from billing.basis import Basis
 from billing.money import from_fen
-from billing.rating.fixed import Fixed
-from billing.rating.per_area import PerArea
-from billing.rating.per_unit import PerUnit
-from billing.rating.percentage import Percentage
-from billing.rating.rate import ROUNDING
-from billing.rating.steps import Steps
+from billing.pools.basis import Basis
+from billing.rating.tax import Tax
 
 if TYPE_CHECKING:
     from api.language import Language
     from billing.store.views.bills import BillView, LineView, ShareOfLine
-    from meters.interval import Period
 
 BASES = {
     Basis.AREA: _("by floor area"),
@@ -52,94 +46,43 @@ def titles(line: LineView) -> dict[str, str]:
 
 
 def sentence(bill: BillView, line: LineView, language: Language) -> str:
-    """Return why the line is what it is, in one sentence."""
+    """Return why the line is what it is, in one sentence; and what it corrects, if it does."""
+    corrects = line.correction
+    if corrects is None:
+        return _why(bill, line, language)
+    where = {
+        "number": corrects.number,
+        "position": corrects.position,
+        "month": Formats(language).month(corrects.period),
+    }
+    if corrects.reversal:
+        return language("Takes back line {position} of bill {number}.").format(**where)
+    if corrects.number is None:
+        text = language("Not billed for {month} before.")
+    else:
+        text = language("In place of line {position} of bill {number}.")
+    return f"{_why(bill, line, language)} {text.format(**where)}"
+
+
+def _why(bill: BillView, line: LineView, language: Language) -> str:
     words = Formats(language)
     if line.share is not None:
         return _shared(line.share, language, words)
     charge = explanation.charge_of(line)
-    match charge:
-        case Steps():
-            return _stepped(bill.head.period, line, charge, language)
-        case PerUnit():
-            return _per_unit(bill.head.period, line, charge, language)
-        case PerArea():
-            text = language("{area} at {price} per m² for one month.")
-            return text.format(
-                area=words.quantity(line.quantity, line.unit), price=words.exact_money(charge.price)
-            )
-        case Fixed():
-            return language("A fixed amount for {month}.").format(
-                month=words.month(bill.head.period)
-            )
-        case Percentage():
-            return _percentage(bill, line, charge, language)
-        case _ if line.charge == ROUNDING:
-            return language("The total is rounded to {unit}.").format(
-                unit=words.money(line.tariff.rounding.unit_fen if line.tariff else 1)
-            )
-        case _:
-            return words.quantity(line.quantity, line.unit)
-
-
-def _counted(period: Period, line: LineView, language: Language) -> dict[str, str]:
-    words = Formats(language)
-    used = explanation.metered(line)
-    return {
-        "used": words.measure(used if used is not None else Decimal(0), line.unit),
-        "quantity": words.quantity(line.quantity, line.unit),
-        "first": words.first_day(period),
-        "last": words.last_day(period),
-        "unit": words.unit(line.unit),
-    }
-
-
-def _stepped(period: Period, line: LineView, charge: Steps, language: Language) -> str:
-    words = Formats(language)
-    used = [part for part in explanation.parts(line) if part.quantity]
-    step = language("{quantity} in step {number} at {price}")
-    listed = language(", ").join(
-        step.format(
-            quantity=words.number(part.quantity),
-            number=part.number,
-            price=words.exact_money(part.price),
+    if charge is not None:
+        titles = [
+            title(each, language)
+            for each in bill.lines
+            if each.tariff == line.tariff and each.charge in charge.of_charges
+        ]
+        return sentences.of_charge(bill, line, charge, list(dict.fromkeys(titles)), language)
+    tax = explanation.named(line)
+    if isinstance(tax, Tax):
+        return language("{percent} of what is taxed at it.").format(
+            percent=words.percent(tax.percent.scaleb(-2))
         )
-        for part in used
-    )
-    counted = _counted(period, line, language)
-    if not used:
-        return language("{quantity} from {first} to {last}.").format(**counted)
-    text = (
-        language("{quantity} from {first} to {last}, of which {steps} (steps of the year).")
-        if charge.per == "year"
-        else language("{quantity} from {first} to {last}, of which {steps} (steps of the month).")
-    )
-    return text.format(**counted, steps=listed)
-
-
-def _per_unit(period: Period, line: LineView, charge: PerUnit, language: Language) -> str:
-    words = Formats(language)
-    counted = _counted(period, line, language)
-    price = words.exact_money(charge.price)
-    if charge.share is None:
-        text = language("{quantity} from {first} to {last} at {price} per {unit}.")
-        return text.format(**counted, price=price)
-    text = language(
-        "{share} of the {used} from {first} to {last}, that is {quantity}, at {price} per {unit}."
-    )
-    return text.format(**counted, price=price, share=words.percent(charge.share))
-
-
-def _percentage(bill: BillView, line: LineView, charge: Percentage, language: Language) -> str:
-    words = Formats(language)
-    of = [
-        title(each, language)
-        for each in bill.lines
-        if each.tariff == line.tariff and each.charge in charge.of
-    ]
-    return language("{percent} of {base} ({names}).").format(
-        percent=words.percent(charge.percent.scaleb(-2)),
-        base=words.quantity(line.quantity, line.unit),
-        names=language(", ").join(of),
+    return language("The total is rounded to {unit}.").format(
+        unit=words.money(line.tariff.rounding.unit_fen if line.tariff else 1)
     )
 
 

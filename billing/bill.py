@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from billing.measuring import UsageKey
     from billing.registry import Account, Unit
+    from billing.usage.measuring import UsageKey
 
 
 class Debtor(NamedTuple):

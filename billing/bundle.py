@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
 
 from billing.canonical import evidence_json
 from billing.fields import Day, Month
-from billing.policy import Payer
+from billing.pools.policy import Payer
 from meters.definition import Definition, DefinitionError, Exact, validate
 from meters.quantity import INT64_MAX
 

@@ -23,20 +23,19 @@ from billing.bundled_pools import (
     pool_differences,
 )
 from billing.canonical import evidence_json
-from billing.policy import Payer
-from billing.pool import Example, Pool
+from billing.pools.policy import Payer
+from billing.pools.pool import Example, Pool
 from billing.rating.evidence import read_inputs
 from billing.rating.rate import rate
 from billing.recompute import UNREADABLE, Claim, Difference, recompute_charge, recompute_pool
 from billing.tariff import Tariff, parse_tariff
-from billing.usage_check import usage_differences
+from billing.usage.check import usage_differences
 from meters.definition import validate
 from meters.interval import Interval, Period, local_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from billing.apportionment import Statement
     from billing.bundle import (
         Bundle,
         BundledLine,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
         BundledUsage,
         EarlierLine,
     )
+    from billing.pools.apportionment import Statement
     from billing.rating.rate import ChargeColumns
 
 DAMAGED = (*UNREADABLE, AttributeError, RuntimeError)

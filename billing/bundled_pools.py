@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from billing.evidence import read_register
 from billing.money import from_fen
 from billing.recompute import Difference
-from billing.usage_check import usage_differences
+from billing.usage.check import usage_differences
 from meters.interval import Interval, Period
 from meters.quantity import from_scaled, plain, to_scaled
 from meters.register_at import RegisterAt, Source
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from billing.bundle import BundledStatement, Opening
-    from billing.pool import Pool
+    from billing.pools.pool import Pool
 
 
 def pool_differences(statement: BundledStatement, pool: Pool, zone: ZoneInfo) -> Iterator[object]:

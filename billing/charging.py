@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from billing.bill import Debtor, Line
-from billing.dividing import band_use
 from billing.formula.problem import FormulaBlockedError
 from billing.problem import Problem
 from billing.rating.evidence import inputs, parts, tax_stated
@@ -19,19 +18,20 @@ from billing.rating.exact import NOTHING, Carried
 from billing.rating.rate import rate
 from billing.rating.subjects import AREA, Classes, Subjects
 from billing.spans import not_in_force, rated_spans
+from billing.usage.dividing import band_use
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from billing.measuring import Measured
     from billing.money import Column
     from billing.rating.rate import ChargeColumns
     from billing.rating.subjects import BandUse, DemandNeed, Needs
     from billing.registry import Point, Registry, Span, TariffVersion, Unit
     from billing.spans import RatedSpan
     from billing.tariff import Tariff
+    from billing.usage.measuring import Measured
     from meters.interval import Interval
     from meters.usage import Usage
 

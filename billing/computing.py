@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from billing.apportionment import ConservationError
 from billing.database import Database
 from billing.money import OverflowInMoneyError
+from billing.pools.apportionment import ConservationError
 from billing.problem import Problem
 from billing.rating.subjects import SubjectsError
 from billing.restating import restate

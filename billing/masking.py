@@ -2,9 +2,9 @@
 
 What a pool reads of a unit is kept: its key, its days, who pays. Its code, and whatever the pool
 does not read, is not. Odd cents that tie go round by a hash of pool, period and unit (see
-`billing.apportionment.odd_cent_key`), so a unit's number is chosen among those that have the same
-place in that order: the published rule, applied to the numbers, gives each unit the cent that it
-got. The order of numbers says no more than that.
+`billing.pools.apportionment.odd_cent_key`), so a unit's number is chosen among those that have the
+same place in that order: the published rule, applied to the numbers, gives each unit the cent that
+it got. The order of numbers says no more than that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from billing.apportionment import odd_cent_key
+from billing.pools.apportionment import odd_cent_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

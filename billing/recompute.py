@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from billing.apportionment import Statement, apportion
 from billing.money import from_fen, to_fen
-from billing.participant import read_participants
+from billing.pools.apportionment import Statement, apportion
+from billing.pools.participant import read_participants
+from billing.pools.supply import Supply, invoiced, lost, rated, read_part, together
 from billing.rating.evidence import parts, read_inputs, tax_stated
 from billing.rating.rate import rate
-from billing.supply import Supply, invoiced, lost, rated, read_part, together
 from meters.quantity import from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
-    from billing.pool import Pool
+    from billing.pools.pool import Pool
     from billing.tariff import Tariff
 
     Tariffs: TypeAlias = Callable[[str, int], Tariff]

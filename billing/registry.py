@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from billing.papers import Cost, LossApproval
-    from billing.pool import Pool
+    from billing.pools.papers import Cost, LossApproval
+    from billing.pools.pool import Pool
     from billing.tariff import Tariff
     from billing.vee.reviews import Review
     from billing.vee.settings import Validation

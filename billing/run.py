@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from billing.bill import Bill, Debtor
 from billing.charging import charge_units
-from billing.measuring import measure_points
-from billing.policy import Payer
+from billing.pools.policy import Payer
+from billing.pools.sharing import share_pools
 from billing.problem import Problem
-from billing.sharing import share_pools
+from billing.usage.measuring import measure_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from billing.bill import Line
-    from billing.measuring import UsageKey
+    from billing.pools.sharing import PoolResult, Shared
     from billing.registry import Registry, Unit
-    from billing.sharing import PoolResult, Shared
+    from billing.usage.measuring import UsageKey
     from billing.vee.reviews import Item
     from meters.archive.protocol import Archive
     from meters.meter_type import MeterType

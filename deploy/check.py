@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from billing.community import load_community
-from billing.pool import load_pool
+from billing.pools.pool import load_pool
 from billing.tariff import load_tariff
 from meters.checked import Checked, NothingToCheckError, definition_files, document, lines
 from meters.definition import DefinitionError, Problem, read_document

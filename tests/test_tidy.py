@@ -43,13 +43,14 @@ FLOATS_WITH_A_REASON: dict[tuple[str, str], str] = {}
 
 CLOCK_EDGES = {
     "*commands.py": "a command begins work, and says when",
+    "billing/commands/*": "the same",
     "api/resources.py": "a request begins work, and says when",
     "deploy/demo/*": "the demo begins work, and says when",
     "gateway/run.py": "the gateway reads meters now",
 }
 """Files that may read the clock. Everything else takes `now` as an argument."""
 
-TERMINAL_EDGES = ("*commands.py", "deploy/*", "tallygate.py")
+TERMINAL_EDGES = ("*commands.py", "billing/commands/*", "deploy/*", "tallygate.py")
 """Files that may write to the terminal. Everything else returns values, or logs."""
 
 LONG_BY_NATURE = {"*/migrations/versions/*": "a migration is one flat list of columns"}

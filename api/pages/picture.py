@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api import explanation
 from billing.rating.steps import Steps
+from billing.rating.time_of_use_steps import TimeOfUseSteps
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -42,16 +43,20 @@ class StepPicture:
 
 def of_steps(line: LineView) -> StepPicture | None:
     """Return the picture of a line with several steps; None for any other line."""
+    charge = explanation.charge_of(line)
+    if not isinstance(charge, Steps | TimeOfUseSteps):
+        return None
     parts = explanation.parts(line)
-    if len(parts) < 2 or not isinstance(explanation.charge_of(line), Steps):
+    steps = {part.number: part for part in parts}
+    if len(steps) < 2:
         return None
     before = explanation.used_before(line)
     end = before + sum((part.quantity for part in parts), Decimal(0))
     last_bound = parts[-1].above or Decimal(0)
     whole = max(end, last_bound * HEADROOM, Decimal(1))
     bands = tuple(
-        _bar(part.above or Decimal(0), part.until or whole, whole, f"step-{part.number}")
-        for part in parts
+        _bar(step.above or Decimal(0), step.until or whole, whole, f"step-{number}")
+        for number, step in steps.items()
     )
     return StepPicture(
         bands,

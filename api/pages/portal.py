@@ -19,7 +19,7 @@ from api.resources import of
 from api.routes.answers import scope_of
 from api.security import PageRequires
 from billing.money import from_price
-from billing.policy import Payer
+from billing.pools.policy import Payer
 from billing.store.verification import verify_line
 from billing.store.views import bills, statements
 
@@ -57,7 +57,9 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
     if bill is None:
         raise ProblemError(problems.NOT_FOUND)
     counted = {
-        line.usage.point + line.usage.register: line.usage for line in bill.lines if line.usage
+        (line.usage.point, line.usage.register, line.usage.start): line.usage
+        for line in bill.lines
+        if line.usage and not (line.correction and line.correction.reversal)
     }
     return page(
         request,
@@ -92,6 +94,7 @@ async def show_line(
         title=wording.title(line, language.of_request(request)),
         parts=explanation.parts(line),
         unrounded=explanation.unrounded(line),
+        carried=explanation.carried(line),
         used_before=explanation.used_before(line),
         share_of_use=explanation.share_of_use(line),
         steps=picture.of_steps(line),

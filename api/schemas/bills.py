@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from api.language import Language
     from billing.recompute import Difference
+    from billing.store.views import bills
     from billing.store.views.bills import BillHead, BillView, LineView, ShareOfLine
     from billing.store.views.usages import BilledUsage, UsageView
 
@@ -24,6 +25,7 @@ class BillSummary(Answer):
     """A bill in a list. The dates are null until the bill is issued."""
 
     number: str = Field(examples=["osmanthus-2026-10-0007"])
+    correction: bool = Field(description="Whether it corrects what was billed, and nothing else.")
     period: Month
     unit: str = Field(examples=["1-201"])
     account: str
@@ -37,6 +39,7 @@ class BillSummary(Answer):
     def of(cls, head: BillHead) -> BillSummary:
         return cls(
             number=head.number,
+            correction=head.correction,
             period=head.period.key,
             unit=head.unit,
             account=head.account,
@@ -46,6 +49,15 @@ class BillSummary(Answer):
             issued_on=head.issued_on,
             due_on=head.due_on,
         )
+
+
+class CorrectionOfLine(Answer):
+    """What a line corrects: it takes a line of an issued bill back, or stands in its place."""
+
+    period: Month
+    reversal: bool
+    bill: str | None = Field(description="Null for what was not billed before.")
+    line: int | None
 
 
 class BillLine(Answer):
@@ -58,6 +70,9 @@ class BillLine(Answer):
     quantity: Quantity
     unit: str = Field(description="`kWh`, `m3`, `m2`, `month` or the currency.")
     amount: Money
+    correction: CorrectionOfLine | None = Field(
+        default=None, description="Null for a line of an ordinary month."
+    )
 
     @classmethod
     def of(cls, bill: BillView, line: LineView, language: Language) -> BillLine:
@@ -69,6 +84,7 @@ class BillLine(Answer):
             quantity=quantity(line.quantity),
             unit=line.unit,
             amount=money(line.amount),
+            correction=None if line.correction is None else _correction(line.correction),
         )
 
 
@@ -163,8 +179,15 @@ class UsageOfBill(Answer):
 
 
 class PartOfLine(Answer):
-    """A quantity at a price; `above` and `until` bound a step of the cumulative use."""
+    """A quantity at a price; `above` and `until` bound a step of the cumulative use.
 
+    What is owed for a part of a month is still to be divided by `divisor`; `band` is that of use by
+    time, and `step` counts from 1.
+    """
+
+    step: int | None = None
+    band: str | None = None
+    divisor: int = 1
     quantity: Quantity
     price: Price
     amount: str = Field(description="Exact, before rounding.", examples=["168.0712"])
@@ -262,6 +285,15 @@ class LineExplained(BillLine):
         )
 
 
+def _correction(correction: bills.CorrectionOfLine) -> CorrectionOfLine:
+    return CorrectionOfLine(
+        period=correction.period.key,
+        reversal=correction.reversal,
+        bill=correction.number,
+        line=correction.position,
+    )
+
+
 def _segment(document: Mapping[str, Any]) -> SegmentBehind:
     return SegmentBehind(
         meter=document["opening"]["meter"],
@@ -306,6 +338,9 @@ def _tariff(line: LineView) -> TariffOfLine | None:
 
 def _part(part: explanation.Part) -> PartOfLine:
     return PartOfLine(
+        step=part.number,
+        band=part.band,
+        divisor=part.divisor,
         quantity=plain(part.quantity),
         price=plain(part.price),
         amount=plain(part.amount),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from api.schemas.values import Answer, Money, Month, Quantity, Title, money, quantity, titles
-from billing.policy import Payer
+from billing.pools.policy import Payer
 from meters.quantity import plain
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from billing.commands.opening import database_option, opened
 from billing.importing.report import ImportRefusedError, Place
 from billing.importing.sources import read_community
 from billing.importing.writing import write_community, write_template
-from billing.opening import database_option, opened
 from billing.store import registry, whole_community
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, or_, select
 
 from billing import tables
 from billing.canonical import canonical, from_canonical
-from billing.pool import Pool
+from billing.pools.pool import Pool
 from billing.registry import PoolVersion, TariffVersion
 from billing.store import audit, papers
 from billing.store.ids import insert

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from billing import tables
 from billing.evidence import quantity_text
 from billing.money import from_fen
-from billing.papers import Cost, LossApproval
+from billing.pools.papers import Cost, LossApproval
 from billing.store import audit
 from billing.store.ids import insert
 

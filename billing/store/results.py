@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Table, delete, func, select
 
 from billing import tables
-from billing.apportionment import key_documents
 from billing.canonical import canonical_json, evidence_texts
 from billing.digest import community_digest, records_digest
 from billing.evidence import usage_evidence
+from billing.pools.apportionment import key_documents
 from billing.store import records
 from billing.store.bulk import insert_columns
 from billing.store.records import PLACES

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from billing import tables
 from billing.canonical import read_json
 from billing.digest import run_digest
-from billing.policy import Payer
+from billing.pools.policy import Payer
 from billing.recompute import (
     UNREADABLE,
     Claim,
@@ -22,13 +22,13 @@ from billing.recompute import (
     recompute_statement,
 )
 from billing.store import audit, definitions, journal_check, records, runs, tiling, usages
-from billing.usage_check import usage_differences
+from billing.usage.check import usage_differences
 from meters.interval import Interval, Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from billing.pool import Pool
+    from billing.pools.pool import Pool
     from billing.store.runs import CommunityRun, Counting, Run
     from billing.tariff import Tariff
 

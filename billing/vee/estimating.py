@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from decimal import Decimal
 
-    from billing.asking import Asked
     from billing.registry import Registry
-    from billing.wanted import Wanted
+    from billing.usage.asking import Asked
+    from billing.usage.wanted import Wanted
     from meters.installation import Installation
     from meters.meter_type import Register
     from meters.reading import Reading

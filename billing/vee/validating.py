@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from billing.dividing import by_days
+from billing.usage.dividing import by_days
 from billing.vee.rules import Watched, against_subs, disagreeing_bands, disagreeing_days
 from billing.vee.rules import found as rules_found
 from meters.interval import Period
@@ -14,10 +14,10 @@ from meters.quantity import to_scaled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from billing.asking import Asked
-    from billing.dividing import Days, Found
     from billing.registry import Point, Registry
-    from billing.wanted import Wanted
+    from billing.usage.asking import Asked
+    from billing.usage.dividing import Days, Found
+    from billing.usage.wanted import Wanted
     from meters.finding import Finding
     from meters.usage import Usage
 

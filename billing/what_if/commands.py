@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from billing.apportionment import Statement
 from billing.evidence import quantity_text
 from billing.importing.cells import UnreadableFileError
 from billing.money import from_fen
-from billing.pool import load_pool
+from billing.pools.apportionment import Statement
+from billing.pools.pool import load_pool
 from billing.tariff import load_tariff
 from billing.what_if.given import assigned, csv_rows, nested
 from billing.what_if.rated import rated
@@ -23,8 +23,8 @@ from meters.definition import DefinitionError, read_document
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from billing.obstacle import Blocked
-    from billing.pool import Pool
+    from billing.pools.obstacle import Blocked
+    from billing.pools.pool import Pool
     from billing.tariff import Tariff
     from billing.what_if.rated import RatedRow
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from billing.apportionment import apportion
-from billing.pool import Example
-from billing.pool_examples import CHARGED, participants_of, supply_of
+from billing.pools.apportionment import apportion
+from billing.pools.examples import CHARGED, participants_of, supply_of
+from billing.pools.pool import Example
 from meters.definition import validate
 
 if TYPE_CHECKING:
-    from billing.apportionment import Statement
-    from billing.obstacle import Blocked
-    from billing.pool import Pool
+    from billing.pools.apportionment import Statement
+    from billing.pools.obstacle import Blocked
+    from billing.pools.pool import Pool
 
 
 def shared(pool: Pool, document: dict[str, Any], *, source: str) -> Statement | Blocked:

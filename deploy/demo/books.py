@@ -10,7 +10,7 @@ from api.permission import Permission, Role
 from api.store import keys, logins
 from billing import lifecycle
 from billing.community import load_community
-from billing.pool import load_pool
+from billing.pools.pool import load_pool
 from billing.store import changes, definitions, registry
 from billing.tariff import load_tariff
 from deploy.demo.community import DEFINITIONS, RESIDENTIAL, WITH_PARKING

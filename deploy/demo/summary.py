@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from billing.money import from_fen
-from billing.policy import Payer
+from billing.pools.policy import Payer
 from billing.store.verification import verify_run
 from billing.store.views import statements
 from billing.store.views.scope import Scope

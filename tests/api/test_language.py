@@ -17,11 +17,11 @@ from api import language, terms
 from api.pages import rendering
 from api.problems import TYPES
 from api.wording import BASES
-from billing.basis import Basis
 from billing.money import Direction, Place
-from billing.obstacle import ObstacleKind
-from billing.policy import Payer
-from billing.scope import ExclusionReason
+from billing.pools.basis import Basis
+from billing.pools.obstacle import ObstacleKind
+from billing.pools.policy import Payer
+from billing.pools.scope import ExclusionReason
 from gateway.quarantine import Fault
 from meters.reading import Reason, Verdict
 from meters.register_at import Source

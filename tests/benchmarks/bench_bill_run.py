@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 from billing import lifecycle
 from billing.community import parse_community
 from billing.database import Database
-from billing.pool import load_pool
+from billing.pools.pool import load_pool
 from billing.store import definitions, registry
 from billing.store.verification import verify_run
 from billing.tariff import load_tariff

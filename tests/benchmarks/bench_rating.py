@@ -12,12 +12,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
-from billing.apportionment import Statement, apportion
-from billing.participant import Participant
-from billing.pool import Pool
+from billing.pools.apportionment import Statement, apportion
+from billing.pools.participant import Participant
+from billing.pools.pool import Pool
+from billing.pools.supply import Supply
 from billing.rating.rate import ChargeColumns, rate
 from billing.rating.subjects import AREA, Subjects
-from billing.supply import Supply
 from billing.tariff import Tariff, parse_tariff
 
 UNITS = 1_000_000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from billing.bill_commands import bill
+from billing.commands.bills import bill
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from small_community import LIGHTS, STARTS, after, reading
 
 from billing import lifecycle
-from billing.apportionment import odd_cent_key
 from billing.bundle import BundleError, sealed
 from billing.bundle_check import check_bundle
 from billing.masking import pseudonyms
+from billing.pools.apportionment import odd_cent_key
 from billing.store.views.bundles import bundle_document
 
 if TYPE_CHECKING:

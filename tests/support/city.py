@@ -23,7 +23,7 @@ from billing import tables
 from billing.community import parse_community
 from billing.computing import Sources
 from billing.database import Database
-from billing.pool import parse_pool
+from billing.pools.pool import parse_pool
 from billing.store import definitions, registry
 from billing.tariff import parse_tariff
 from meters.archive.protocol import BOUNDARY_WINDOW, Boundary

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing import lifecycle
 from billing.community import parse_community
-from billing.pool import parse_pool
+from billing.pools.pool import parse_pool
 from billing.store import definitions, registry
 from billing.tariff import parse_tariff
 from meters.catalog import shipped

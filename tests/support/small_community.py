@@ -17,7 +17,7 @@ from sqlalchemy import inspect, text
 
 from billing import lifecycle
 from billing.community import parse_community
-from billing.pool import parse_pool
+from billing.pools.pool import parse_pool
 from billing.store import definitions, registry, runs
 from billing.store.verification import verify_run
 from billing.tariff import parse_tariff

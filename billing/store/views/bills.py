@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from billing import tables
-from billing.apportionment import read_keys
 from billing.canonical import read_json
+from billing.pools.apportionment import read_keys
 from billing.store.views import versions
 from billing.store.views.usages import UsageView, usage_view
 from meters.interval import Period
@@ -22,20 +22,24 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from billing.apportionment import KeySum
-    from billing.pool import Pool
+    from billing.pools.apportionment import KeySum
+    from billing.pools.pool import Pool
     from billing.store.views.scope import Scope
     from billing.tariff import Tariff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillHead:
-    """What a list shows of a bill. `total` in fen; the dates are None until it is issued."""
+    """What a list shows of a bill. `total` in fen; the dates are None until it is issued.
+
+    `correction`: whether it is a bill of corrections alone, of an issued month.
+    """
 
     id: int
     run_id: int
     run_state: str
     number: str
+    correction: bool
     period: Period
     total: int
     currency: str
@@ -176,6 +180,7 @@ def _heads() -> Select[Any]:
             bill,
             run.c.id.label("run_id"),
             run.c.state.label("run_state"),
+            run.c.kind.label("run_kind"),
             unit.c.code.label("unit"),
             building.c.title.label("building"),
             community.c.title.label("community"),
@@ -198,6 +203,7 @@ def _head(row: Row[*tuple[Any, ...]]) -> BillHead:
         run_id=row.run_id,
         run_state=row.run_state,
         number=row.number,
+        correction=row.run_kind == "correction",
         period=Period.month(row.period, ZoneInfo(row.zone)),
         total=row.total,
         currency=row.currency,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from billing.apportionment import Statement, key_documents
 from billing.evidence import quantity_text
 from billing.money import from_fen
-from billing.odd_cents import CARRIED_PER_UNIT
-from billing.policy import Payer
-from billing.rooms import by_size, masked
-from billing.supply import part_document
+from billing.pools.apportionment import Statement, key_documents
+from billing.pools.odd_cents import CARRIED_PER_UNIT
+from billing.pools.policy import Payer
+from billing.pools.rooms import by_size, masked
+from billing.pools.supply import part_document
 from meters.quantity import plain
 
 if TYPE_CHECKING:

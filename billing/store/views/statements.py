@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Select, func, select
 
 from billing import tables
-from billing.apportionment import KeySum, Statement, read_keys
 from billing.canonical import read_json
-from billing.margin import Margin
 from billing.money import to_fen
-from billing.policy import Payer
+from billing.pools.apportionment import KeySum, Statement, read_keys
+from billing.pools.margin import Margin
+from billing.pools.policy import Payer
+from billing.pools.supply import Supply, SupplyPart, read_part
 from billing.recompute import Difference, share_again
 from billing.store.views import versions
-from billing.supply import Supply, SupplyPart, read_part
 from meters.interval import Period
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from billing.pool import Pool
-    from billing.scope import Excluded
+    from billing.pools.pool import Pool
+    from billing.pools.scope import Excluded
     from billing.store.views.scope import Scope
     from billing.tariff import Tariff
 
@@ -53,7 +53,7 @@ class StatementHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareView:
-    """One stored share: as `billing.apportionment.Share`, with the bill that it stands on."""
+    """One stored share: as `billing.pools.apportionment.Share`, with the bill that it stands on."""
 
     position: int
     unit: str | None

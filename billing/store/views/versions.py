@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from billing.canonical import from_canonical
-from billing.pool import Pool
+from billing.pools.pool import Pool
 from billing.tariff import Tariff
 
 VERSIONS_KEPT = 512

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from openpyxl import load_workbook
 from small_community import community_document
 
-from billing.commands import billing
+from billing.commands.main import billing
 from billing.community import parse_community
 from billing.database import Database
 from billing.importing.writing import write_community

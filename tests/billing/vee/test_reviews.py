@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from small_community import NOVEMBER, OCTOBER, Books, boundary_readings, reading
 from sqlalchemy.exc import DBAPIError
 
-from billing.commands import billing
+from billing.commands.main import billing
 from billing.store import reviews
 from billing.vee.reviews import Decision, Overlay, Review, overlays
 from billing.vee.settings import Rule, Validation

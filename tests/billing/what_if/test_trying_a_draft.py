@@ -12,7 +12,7 @@ import tomli_w
 from click.testing import CliRunner
 from small_community import TARIFFS, Books
 
-from billing.commands import billing
+from billing.commands.main import billing
 from billing.database import Database
 from billing.tariff import parse_tariff
 from billing.what_if.tried import FrozenLine, Holder, tried

@@ -1,0 +1,161 @@
+"""`tallygate bill explain`: what the pages say of a bill and its lines, in a terminal."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api import explanation, language, terms, wording
+from api.formats import Formats
+from api.schemas.bills import Bill, LineExplained
+from billing.commands.bills import NUMBER, bill
+from billing.commands.opening import database_option, opened
+from billing.money import from_fen
+from billing.store.verification import verify_line
+from billing.store.views import bills, reversals
+from billing.store.views.scope import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from zoneinfo import ZoneInfo
+
+    from api.language import Language
+    from billing.store.views.bills import BillView, LineView, ShareOfLine
+    from billing.store.views.reversals import TakenBack
+
+__all__ = ["bill"]
+
+INDENT = "    "
+
+
+@bill.command()
+@database_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API answers.")
+@click.option("--language", "tag", type=click.Choice(sorted(language.languages())), default="en")
+@click.argument("number", metavar="BILL")
+def explain(url: str, as_json: bool, tag: str, number: str) -> None:
+    """Say why BILL is what it is: each line in a sentence, and the arithmetic under it."""
+    reader = language.languages()[tag]
+    with opened(url) as database, database.snapshot() as connection:
+        found = bills.bill(connection, Scope(unissued=True), number)
+        if found is None:
+            raise click.ClickException(f"there is no bill {number}; numbers are like {NUMBER}")
+        taken_back = reversals.taken_back(connection, found.head.id)
+        if as_json:
+            lines = [
+                LineExplained.whole(
+                    found, line, verify_line(connection, number, line.position), reader
+                )
+                for line in found.lines
+            ]
+    if as_json:
+        answer = Bill.whole(found, reader).model_dump(mode="json")
+        answer["lines"] = [
+            each.model_dump(mode="json") | _back(taken_back.get(each.position)) for each in lines
+        ]
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    for text in explained(found, taken_back, reader):
+        click.echo(text)
+
+
+def explained(
+    found: BillView, taken_back: Mapping[int, TakenBack], reader: Language
+) -> Iterator[str]:
+    """Yield what there is to say of a bill, line by line of text, in the language of `reader`."""
+    words, head = Formats(reader), found.head
+    month = words.month(head.period)
+    yield f"{head.number} · {month} · {head.unit} · {words.money(head.total, head.currency)}"
+    for line in found.lines:
+        amount = words.money(line.amount, head.currency)
+        yield f"{line.position}. {wording.title(line, reader)} {amount}"
+        yield INDENT + wording.sentence(found, line, reader)
+        for text in _arithmetic(found, line, reader):
+            yield INDENT * 2 + text
+        if line.position in taken_back:
+            text = reader("Taken back by line {position} of bill {number}.")
+            by = taken_back[line.position]
+            yield INDENT + text.format(position=by.position, number=by.bill)
+
+
+def _back(by: TakenBack | None) -> dict[str, Any]:
+    return {"taken_back_by": None if by is None else {"bill": by.bill, "line": by.position}}
+
+
+def _arithmetic(found: BillView, line: LineView, reader: Language) -> Iterator[str]:
+    """Yield how the line came about; what takes another back was not reckoned."""
+    if line.correction is not None and line.correction.reversal:
+        return
+    words = Formats(reader)
+    yield from _registers(line, found.head.period.zone, reader)
+    yield from _parts(line, words)
+    yield from _share(line.share, words)
+
+
+def _registers(line: LineView, zone: ZoneInfo, reader: Language) -> Iterator[str]:
+    """Yield (closing − opening) × multiplier of each meter, and what was found or decided."""
+    if line.usage is None:
+        return
+    words = Formats(reader)
+    for segment in line.usage.evidence["segments"]:
+        ends = [
+            f"{words.number(Decimal(end['value']))} "
+            f"({words.instant(datetime.fromisoformat(end['at']), zone)}, "
+            f"{reader(terms.term(terms.REGISTER_SOURCES, end['source']))})"
+            for end in (segment["opening"], segment["closing"])
+        ]
+        times, rolled = Decimal(segment["multiplier"]), ""
+        if Decimal(segment["closing"]["value"]) < Decimal(segment["opening"]["value"]):
+            rolled = f" + {words.number(Decimal(segment['modulus'] or 0))}"
+        counted = words.measure(Decimal(segment["quantity"]), line.usage.unit)
+        yield (
+            f"{segment['opening']['meter']}: ({ends[1]}{rolled} − {ends[0]}) × "
+            f"{words.number(times)} = {counted}"
+        )
+    for finding in line.usage.evidence["findings"]:
+        yield finding["text"]
+
+
+def _parts(line: LineView, words: Formats) -> Iterator[str]:
+    """Yield the quantities at prices, and how their sum was rounded."""
+    if line.tariff is None:
+        return
+    found = [part for part in explanation.parts(line) if part.quantity]
+    for part in found:
+        divided = "" if part.divisor == 1 else f" ÷ {part.divisor}"
+        band = "" if part.band is None else f"{part.band}: "
+        yield (
+            f"{band}{words.number(part.quantity)} × {words.exact_money(part.price)}{divided} = "
+            f"{words.exact_money(part.amount)}"
+        )
+    exact, amount = explanation.unrounded(line), from_fen(line.amount)
+    carried = explanation.carried(line)
+    if carried is not None:
+        yield f"+ {words.fraction(carried.exact - Fraction(carried.billed), '¥')}"
+    if found and (len(found) > 1 or exact != amount):
+        yield f"{words.exact_money(exact)} → {words.exact_money(amount)}"
+    yield f"{line.tariff.id} {line.tariff.version}"
+
+
+def _share(share: ShareOfLine | None, words: Formats) -> Iterator[str]:
+    """Yield supply × what owners bear × key ÷ sum of keys, and how that was cut."""
+    if share is None:
+        return
+    working = explanation.share_working(share)
+    keys = " + ".join(
+        f"{words.fraction(key.of.part)} × {words.quantity(key.key)} ÷ "
+        f"{words.quantity(key.of.total, key.of.unit)}"
+        for key in share.keys
+    )
+    yield (
+        f"{words.exact_money(working.supply_amount)} × {words.number(working.borne_by_owners)} × "
+        f"({keys}) = {words.fraction(working.exact, '¥')}"
+    )
+    if share.odd_amount:
+        yield f"{share.odd_amount:+d} × ¥0.01"
+    yield f"{share.pool.id} {share.pool.version}"

@@ -1,0 +1,1 @@
+"""`tallygate billing` and `tallygate bill`, a module for each noun."""

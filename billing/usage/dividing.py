@@ -1,0 +1,282 @@
+"""Usage in parts: by the bands of a calendar, by windows of demand, and day by day.
+
+All of it rests on registers at edges, which one question to the archive tells for all meters of a
+community; only a meter whose readings are in doubt is asked for by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from billing.rating.subjects import BandUse
+from billing.vee.reviews import NOTHING, Overlay, Reviewed
+from meters.archive.rows import EPOCH, SECOND
+from meters.demand import BESIDE, NoDemand, UnknownDemand, peak, window_edges
+from meters.interval import local_midnight
+from meters.quantity import to_scaled
+from meters.reading import Series
+from meters.register_at import TOLERANCE
+from meters.stepwise import (
+    ContradictingEdges,
+    MissingEdges,
+    Shown,
+    Steps,
+    by_day,
+    shown,
+    shown_in_history,
+    step,
+    step_plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from billing.calendar import BandRun
+    from billing.usage.asking import Asked
+    from billing.usage.wanted import Part, Wanted
+    from billing.vee.settings import Validation
+    from meters.edges import Edges, Int64s
+    from meters.finding import Finding
+    from meters.installation import Installation
+    from meters.interval import Interval, Period
+    from meters.meter_type import Register
+    from meters.usage import Segment, Usage
+
+Found: TypeAlias = tuple["Wanted", list["Usage"]]
+"""A wanted register with the usages of its parts; none where its use cannot be told."""
+Days: TypeAlias = dict[tuple[str, str], list[int | None]]
+"""The use of each local day of the period, 10⁻⁴, by point code and register; None if not known."""
+
+Key: TypeAlias = tuple[str, str, "Interval"]
+"""A usage by its point's code, its register's name, and its interval."""
+
+AT_ONCE = 256
+"""Meters whose demand is looked at together: a month of each is 3,000 windows."""
+
+
+def by_bands(
+    found: Sequence[Found], asked: Asked, decided: Mapping[tuple[str, str], Overlay]
+) -> list[Found]:
+    """Return the usages with their registers at the edges of bands, where a tariff asks for them.
+
+    One that cannot be divided has no quantity; where a clerk accepts that, it is divided by time.
+    """
+    edges = {edge for each, _ in found for part in each.parts for edge in part.edges}
+    asking = [each for each, _ in found if any(part.edges for part in each.parts)]
+    if not edges:
+        return list(found)
+    seen = _Seen(asked, asked.edges(_series(asking), edges), TOLERANCE)
+    plain = _plain(seen, found)
+    divided = []
+    for each, usages in found:
+        overlay = decided.get((each.point.code, each.register), NOTHING)
+        parts = [
+            plain.get((usage.point, usage.register, usage.interval))
+            or _stepped(seen, each, part, usage, overlay)
+            for part, usage in zip(each.parts if usages else (), usages, strict=True)
+        ]
+        divided.append((each, parts))
+    return divided
+
+
+def by_windows(found: Sequence[Found], asked: Asked, settings: Validation) -> list[Found]:
+    """Return the usages with their highest averages, where a tariff asks for demand."""
+    peaks: dict[Key, Usage] = {}
+    for (interval, minutes), asking in _demands(found).items():
+        instants = window_edges(interval, minutes)
+        for start in range(0, len(asking), AT_ONCE):
+            some = asking[start : start + AT_ONCE]
+            window = timedelta(minutes=minutes)
+            edges = asked.edges(_series([each for each, _ in some]), instants, window)
+            seen = _Seen(asked, edges, BESIDE)
+            for each, usage in some:
+                key = usage.point, usage.register, usage.interval
+                shown_by = seen.by_segment(each, usage, _seconds(instants))
+                peaks[key] = _with_peak(peaks.get(key, usage), minutes, shown_by, settings)
+    return [
+        (each, [peaks.get((one.point, one.register, one.interval), one) for one in usages])
+        for each, usages in found
+    ]
+
+
+def by_days(found: Sequence[Found], asked: Asked, period: Period) -> Days:
+    """Return what was used on each day of `period`."""
+    zone, first = period.zone, period.first
+    midnights = [local_midnight(first + timedelta(days=n), zone) for n in range(1, period.days)]
+    edges = asked.edges(_series([each for each, _ in found]), midnights)
+    seen, midnights_s = _Seen(asked, edges, TOLERANCE), _seconds(midnights)
+    return {
+        (each.point.code, each.register): [
+            use for usage in usages for use in _days_of(seen, each, usage, midnights_s)
+        ]
+        for each, usages in found
+    }
+
+
+def band_use(usages: Sequence[Usage], runs: Sequence[BandRun], *, ordered: bool) -> BandUse:
+    """Return the use of each of `usages`, a row each, by the `runs` of one calendar.
+
+    In the order of time where they are to stay `ordered`, else each band once, by its name. They
+    all have the interval of the runs.
+    """
+    edges_s = _seconds(run.start for run in runs[1:])
+    rows = [usage.steps.between(edges_s) for usage in usages if usage.steps is not None]
+    quantity = np.array(rows, np.int64).reshape(len(usages), len(runs))
+    names = tuple(run.band for run in runs)
+    if ordered:
+        return BandUse(names, quantity)
+    bands = tuple(sorted(set(names)))
+    summed = [quantity[:, [name == band for name in names]].sum(axis=1) for band in bands]
+    return BandUse(bands, np.ascontiguousarray(np.array(summed, np.int64).T))
+
+
+class _Seen:
+    """What meters showed at the edges, as far as it can be believed without their history."""
+
+    def __init__(self, asked: Asked, edges: Edges, tolerance: timedelta) -> None:
+        self._asked = asked
+        self.edges = edges
+        self._rows = edges.rows()
+        self._tolerance = tolerance
+
+    def row(self, each: Wanted, usage: Usage) -> tuple[int, Register]:
+        """Return the row of the meter that counted all of `usage`, and its register."""
+        ((_, installation),) = _meters(each, usage)
+        row = self._rows[Series(installation.meter, each.register)]
+        return row, each.registers[installation.meter_type]
+
+    def by_segment(
+        self, each: Wanted, usage: Usage, at_s: Int64s, *, with_hindsight: bool = False
+    ) -> list[Shown]:
+        """Return what the meter of each segment of `usage` showed at these edges or more."""
+        return [
+            self._shown(each, usage, segment, installation, at_s, with_hindsight=with_hindsight)
+            for segment, installation in _meters(each, usage)
+        ]
+
+    def _shown(
+        self,
+        each: Wanted,
+        usage: Usage,
+        segment: Segment,
+        installation: Installation,
+        at_s: Int64s,
+        *,
+        with_hindsight: bool,
+    ) -> Shown:
+        meter = segment.opening.meter
+        row = self._rows[Series(meter, each.register)]
+        register = each.registers[installation.meter_type]
+        if not with_hindsight and not self.edges.unconfirmed[row]:
+            return shown(self.edges, row, register, tolerance=self._tolerance)
+        return shown_in_history(
+            self._asked.history(each, installation, usage.interval),
+            at_s,
+            meter=meter,
+            register=register,
+            tolerance=self._tolerance,
+        )
+
+
+def _plain(seen: _Seen, found: Sequence[Found]) -> dict[Key, Usage]:
+    """Return the usages that can be divided many at once, with their registers at the edges."""
+    alike: dict[tuple[Interval, frozenset[datetime]], list[tuple[Wanted, Usage]]] = {}
+    for each, usages in found:
+        for part, usage in zip(each.parts if usages else (), usages, strict=True):
+            if part.edges and usage.quantity is not None and len(usage.segments) == 1:
+                alike.setdefault((part.interval, part.edges), []).append((each, usage))
+    plain: dict[Key, Usage] = {}
+    for (_, edges), members in alike.items():
+        usages = [usage for _, usage in members]
+        rows, registers = zip(*(seen.row(each, usage) for each, usage in members), strict=True)
+        steps = step_plain(usages, _seconds(edges), seen.edges, np.array(rows), registers)
+        for usage, divided in zip(usages, steps, strict=True):
+            if divided is not None:
+                key = usage.point, usage.register, usage.interval
+                plain[key] = replace(usage, steps=divided)
+    return plain
+
+
+def _stepped(seen: _Seen, each: Wanted, part: Part, usage: Usage, overlay: Overlay) -> Usage:
+    """Return `usage` with its registers at the edges of `part`, or with why there are none."""
+    if not part.edges or usage.quantity is None:
+        return usage
+    at_s = _seconds(part.edges)
+    accepted = overlay.accepted.get(MissingEdges.__name__)
+    registers = [each.registers[one.meter_type] for _, one in _meters(each, usage)]
+    told = partial(step, usage, at_s, registers=registers, bridge=accepted is not None)
+    found = told(seen.by_segment(each, usage, at_s))
+    if isinstance(found, ContradictingEdges):
+        found = told(seen.by_segment(each, usage, at_s, with_hindsight=True))
+    if not isinstance(found, Steps):
+        return replace(usage, findings=(*usage.findings, found), quantity=None)
+    said = () if accepted is None else (Reviewed.of(accepted),)
+    return replace(usage, steps=found, findings=(*usage.findings, *said))
+
+
+def _with_peak(
+    usage: Usage, minutes: int, shown_by: Sequence[Shown], settings: Validation
+) -> Usage:
+    found = peak(usage, minutes, shown_by)
+    if found is None:
+        return replace(usage, findings=(*usage.findings, NoDemand(minutes)), quantity=None)
+    said: tuple[Finding, ...] = ()
+    if found.windows - found.known > settings.demand * found.windows:
+        said = (UnknownDemand(minutes, found.known, found.windows),)
+    return replace(usage, peaks=(*usage.peaks, found), findings=(*usage.findings, *said))
+
+
+def _demands(found: Sequence[Found]) -> dict[tuple[Interval, int], list[tuple[Wanted, Usage]]]:
+    """Return the usages of which demand is asked, by their interval and the windows' minutes."""
+    demands: dict[tuple[Interval, int], list[tuple[Wanted, Usage]]] = {}
+    for each, usages in found:
+        for part, usage in zip(each.parts if usages else (), usages, strict=True):
+            for minutes in sorted(part.windows) if usage.quantity is not None else ():
+                demands.setdefault((part.interval, minutes), []).append((each, usage))
+    return demands
+
+
+def _days_of(seen: _Seen, each: Wanted, usage: Usage, midnights_s: Int64s) -> list[int | None]:
+    start, end = _seconds([usage.interval.start, usage.interval.end])
+    first, after = np.searchsorted(midnights_s, start, "right"), np.searchsorted(midnights_s, end)
+    inside = midnights_s[first:after]
+    if usage.quantity is None:
+        return [None] * (len(inside) + 1)
+    days = by_day(usage, inside, seen.by_segment(each, usage, inside))
+    known = [use for use in days if use is not None]
+    if min(known, default=0) < 0 or (
+        len(known) == len(days) and sum(known) != to_scaled(usage.quantity)
+    ):
+        days = by_day(usage, inside, seen.by_segment(each, usage, inside, with_hindsight=True))
+    return days
+
+
+def _meters(each: Wanted, usage: Usage) -> Iterator[tuple[Segment, Installation]]:
+    """Yield the segments of `usage`, each with the installation that counted it."""
+    for segment in usage.segments:
+        for installation in each.point.installations:
+            begun = installation.start <= segment.opening.at
+            stood = installation.end is None or segment.closing.at <= installation.end
+            if installation.meter == segment.opening.meter and begun and stood:
+                yield segment, installation
+                break
+
+
+def _series(asking: Iterable[Wanted]) -> set[Series]:
+    return {
+        Series(installation.meter, each.register)
+        for each in asking
+        for installation in each.point.installations
+        if installation.within(each.whole) is not None
+    }
+
+
+def _seconds(instants: Iterable[datetime]) -> Int64s:
+    """Return instants as seconds since 1970, ascending."""
+    return np.array(sorted((each - EPOCH) // SECOND for each in instants), np.int64)
