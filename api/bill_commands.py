@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api import explanation, language, terms, wording
+from api import explanation, terms, wording
 from api.formats import Formats
+from api.language import languages
 from api.schemas.bills import Bill, LineExplained
 from billing.commands.bills import NUMBER, bill
 from billing.commands.opening import database_option, opened
@@ -21,10 +22,11 @@ from billing.store.views import bills, reversals
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from api.language import Language
+    from billing.recompute import Difference
     from billing.store.views.bills import BillView, LineView, ShareOfLine
     from billing.store.views.reversals import TakenBack
 
@@ -36,77 +38,90 @@ INDENT = "    "
 @bill.command()
 @database_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API answers.")
-@click.option("--language", "tag", type=click.Choice(sorted(language.languages())), default="en")
+@click.option(
+    "--language",
+    "tag",
+    type=click.Choice(sorted(languages())),
+    default="en",
+    show_default=True,
+    help="What it is said in.",
+)
 @click.argument("number", metavar="BILL")
 def explain(url: str, as_json: bool, tag: str, number: str) -> None:
     """Say why BILL is what it is: each line in a sentence, and the arithmetic under it."""
-    reader = language.languages()[tag]
+    language = languages()[tag]
     with opened(url) as database, database.snapshot() as connection:
         found = bills.bill(connection, Scope(unissued=True), number)
         if found is None:
             raise click.ClickException(f"there is no bill {number}; numbers are like {NUMBER}")
-        taken_back = reversals.taken_back(connection, found.head.id)
+        back = reversals.taken_back(connection, found.head.id)
         if as_json:
-            lines = [
-                LineExplained.whole(
-                    found, line, verify_line(connection, number, line.position), reader
-                )
-                for line in found.lines
-            ]
-    if as_json:
-        answer = Bill.whole(found, reader).model_dump(mode="json")
-        answer["lines"] = [
-            each.model_dump(mode="json") | _back(taken_back.get(each.position)) for each in lines
-        ]
-        click.echo(json.dumps(answer, ensure_ascii=False))
-        return
-    for text in explained(found, taken_back, reader):
+            checks = [verify_line(connection, number, line.position) for line in found.lines]
+            click.echo(json.dumps(_answer(found, checks, back, language), ensure_ascii=False))
+            return
+    for text in explained(found, back, language):
         click.echo(text)
 
 
+def _answer(
+    found: BillView,
+    checks: Sequence[Sequence[Difference]],
+    taken_back: Mapping[int, TakenBack],
+    language: Language,
+) -> dict[str, Any]:
+    """Return what the API answers of the bill and of each of its lines."""
+    answer = Bill.whole(found, language).model_dump(mode="json")
+    answer["lines"] = [
+        LineExplained.whole(found, line, differences, language).model_dump(mode="json")
+        | {"taken_back_by": _back(taken_back.get(line.position))}
+        for line, differences in zip(found.lines, checks, strict=True)
+    ]
+    return answer
+
+
+def _back(by: TakenBack | None) -> dict[str, Any] | None:
+    return None if by is None else {"bill": by.bill, "line": by.position}
+
+
 def explained(
-    found: BillView, taken_back: Mapping[int, TakenBack], reader: Language
+    found: BillView, taken_back: Mapping[int, TakenBack], language: Language
 ) -> Iterator[str]:
-    """Yield what there is to say of a bill, line by line of text, in the language of `reader`."""
-    words, head = Formats(reader), found.head
+    """Yield what there is to say of a bill, line by line of text, in `language`."""
+    words, head = Formats(language), found.head
     month = words.month(head.period)
     yield f"{head.number} · {month} · {head.unit} · {words.money(head.total, head.currency)}"
     for line in found.lines:
         amount = words.money(line.amount, head.currency)
-        yield f"{line.position}. {wording.title(line, reader)} {amount}"
-        yield INDENT + wording.sentence(found, line, reader)
-        for text in _arithmetic(found, line, reader):
+        yield f"{line.position}. {wording.title(line, language)} {amount}"
+        yield INDENT + wording.sentence(found, line, language)
+        for text in _arithmetic(found, line, language):
             yield INDENT * 2 + text
         if line.position in taken_back:
-            text = reader("Taken back by line {position} of bill {number}.")
+            text = language("Taken back by line {position} of bill {number}.")
             by = taken_back[line.position]
             yield INDENT + text.format(position=by.position, number=by.bill)
 
 
-def _back(by: TakenBack | None) -> dict[str, Any]:
-    return {"taken_back_by": None if by is None else {"bill": by.bill, "line": by.position}}
-
-
-def _arithmetic(found: BillView, line: LineView, reader: Language) -> Iterator[str]:
+def _arithmetic(found: BillView, line: LineView, language: Language) -> Iterator[str]:
     """Yield how the line came about; what takes another back was not reckoned."""
     if line.correction is not None and line.correction.reversal:
         return
-    words = Formats(reader)
-    yield from _registers(line, found.head.period.zone, reader)
+    words = Formats(language)
+    yield from _registers(line, found.head.period.zone, language)
     yield from _parts(line, words)
     yield from _share(line.share, words)
 
 
-def _registers(line: LineView, zone: ZoneInfo, reader: Language) -> Iterator[str]:
+def _registers(line: LineView, zone: ZoneInfo, language: Language) -> Iterator[str]:
     """Yield (closing − opening) × multiplier of each meter, and what was found or decided."""
     if line.usage is None:
         return
-    words = Formats(reader)
+    words = Formats(language)
     for segment in line.usage.evidence["segments"]:
         ends = [
             f"{words.number(Decimal(end['value']))} "
             f"({words.instant(datetime.fromisoformat(end['at']), zone)}, "
-            f"{reader(terms.term(terms.REGISTER_SOURCES, end['source']))})"
+            f"{language(terms.term(terms.REGISTER_SOURCES, end['source']))})"
             for end in (segment["opening"], segment["closing"])
         ]
         times, rolled = Decimal(segment["multiplier"]), ""
