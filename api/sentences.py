@@ -155,11 +155,15 @@ def _for_days(
                 " {last}."
             )
         case _ if whole:
-            text = language("{what} at {price} each for one month.")
+            text = language("{what} at {price} per {unit} for one month.")
         case _:
-            text = language("{what} at {price} each and month, for {first} to {last}.")
+            text = language("{what} at {price} per {unit} and month, for {first} to {last}.")
     return text.format(
-        what=what, price=price, first=words.short_day(first), last=words.short_day(last)
+        what=what,
+        price=price,
+        unit=words.unit(line.unit),
+        first=words.short_day(first),
+        last=words.short_day(last),
     )
 
 

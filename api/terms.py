@@ -43,6 +43,8 @@ REGISTER_SOURCES: Mapping[str, str] = {
     "interpolated": _("interpolated between two readings"),
     "recorded": _("recorded when the meter was installed or removed"),
     "issued": _("closing register of the bill before"),
+    "estimated": _("estimated, because nothing says what it was"),
+    "overridden": _("stated by a person, in place of what readings say"),
 }
 
 VERDICTS: Mapping[str, str] = {
@@ -204,6 +206,47 @@ PROBLEMS: Mapping[str, str] = {
         "Point {subject}: the counter jumped, and no later reading confirms it. Wait, or record it."
     ),
     "NotABillingRegister": _("Point {subject}: no bill may rest on this register. Name another."),
+    "NoAttribute": _("Unit {subject}: a tariff reads what nobody entered of it. Enter it."),
+    "NoResult": _(
+        "Unit {subject}: the formula of a fee has no result. Correct the formula or the unit."
+    ),
+    "CalendarGap": _("Point {subject}: the calendar does not cover this month. Add its holidays."),
+    "Held": _("{subject} is held out of this run. It is billed by a correction later."),
+    "HeldBefore": _("Unit {subject} was held in an earlier month. Correct that month first."),
+    "EarlierMonth": _("{subject}: an earlier month comes first, and something stands in its way."),
+    "CorrectionNeeded": _(
+        "Point {subject}: a month that is issued has changed since. Correct it first."
+    ),
+    "NegativeTrueUp": _(
+        "Point {subject}: less was used than was estimated. Decide in the review queue."
+    ),
+    "NoDemand": _(
+        "Point {subject}: nothing says what its highest average was. Decide in the review queue."
+    ),
+    "MissingEdges": _(
+        "Point {subject}: readings are missing where bands meet. Decide in the review queue."
+    ),
+    "ContradictingEdges": _(
+        "Point {subject}: readings inside the month contradict its ends. Look at the meter."
+    ),
+    "NoEstimate": _(
+        "Point {subject}: it cannot be estimated in the way that was chosen. Choose another."
+    ),
+    "HighUse": _("Point {subject}: far more was used than in the months before. Look at it."),
+    "LowUse": _("Point {subject}: far less was used than in the months before. Look at it."),
+    "Spike": _("Point {subject}: one day stands out. Look at its readings."),
+    "ZeroTooLong": _("Point {subject}: nothing was used for many days. Look at the meter."),
+    "Stuck": _("Point {subject}: the counter stands still. Look at the meter."),
+    "SumMismatch": _("Point {subject}: the parts do not come to the total. Look at the registers."),
+    "MasterMismatch": _(
+        "Point {subject}: the master and the meters behind it disagree. Look at them."
+    ),
+    "UnknownDemand": _(
+        "Point {subject}: some times are missing, the highest average may lie there. Look at it."
+    ),
+    "VerificationExpired": _(
+        "Point {subject}: the meter's verification has expired. Have it verified, or exchange it."
+    ),
     "empty-scope": _("Pool {subject}: no unit takes part. Correct its scope."),
     "duplicate-unit": _("Pool {subject}: a unit is listed twice. List it once."),
     "unknown-unit": _("Pool {subject}: excludes a unit that is not in its scope. Correct it."),
@@ -242,6 +285,24 @@ FINDINGS: Mapping[str, str] = {
     "CoarseRegister": _(
         "One step of the meter's display is a large part of this use; over a longer time it is"
         " right."
+    ),
+    "Estimated": _(
+        "The register was estimated, for want of a reading; the next reading corrects it."
+    ),
+    "TruedUp": _("The period opens with an estimate; what was counted since corrects it."),
+    "Reviewed": _("A clerk has looked at this usage and decided."),
+    "SplitByDays": _(
+        "The meter was not read when the month is divided, so its use is divided by days."
+    ),
+    "UnknownDemand": _("Some times are missing; the highest average may have been in one of them."),
+    "HighUse": _("Far more was used a day than in the months before."),
+    "LowUse": _("Far less was used a day than in the months before."),
+    "Spike": _("One day's use stands out."),
+    "ZeroTooLong": _("Nothing was used for many days on end."),
+    "Stuck": _("A counter that moved every day stands still."),
+    "SumMismatch": _("The parts do not come to the total."),
+    "MasterMismatch": _(
+        "The master meter and those behind it differ by more than a loss explains."
     ),
 }
 

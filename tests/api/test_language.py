@@ -22,7 +22,12 @@ from billing.pools.basis import Basis
 from billing.pools.obstacle import ObstacleKind
 from billing.pools.policy import Payer
 from billing.pools.scope import ExclusionReason
+from billing.vee import findings as vee_findings
+from billing.vee import reviews
+from billing.vee.settings import Rule
 from gateway.quarantine import Fault
+from meters import demand, finding, stepwise
+from meters.finding import Finding
 from meters.reading import Reason, Verdict
 from meters.register_at import Source
 
@@ -92,25 +97,20 @@ def test_every_verdict_and_obstacle_has_words() -> None:
 
 
 def test_every_problem_of_a_run_has_words() -> None:
-    """Problems are made of texts and of findings that block; both are found in the sources."""
-    from meters import finding
-
-    made = set()
-    for path in (FOLDER.parent / "billing").glob("*.py"):
-        made |= set(re.findall(r"Problem\(\s*\"([A-Za-z]+)\"", path.read_text("utf-8")))
-    blocking = {
-        name
-        for name, each in vars(finding).items()
-        if isinstance(each, type) and issubclass(each, finding.Finding) and each.blocks
+    """Problems are made of texts, and of findings that block, always or where a community says."""
+    texts = [path.read_text("utf-8") for path in (FOLDER.parent / "billing").rglob("*.py")]
+    made = {name for text in texts for name in re.findall(r"Problem\(\s*\"([A-Za-z]+)\"", text)}
+    findings = {
+        name: each
+        for module in (finding, vee_findings, reviews, demand, stepwise)
+        for name, each in vars(module).items()
+        if isinstance(each, type) and issubclass(each, Finding) and each is not Finding
     }
-    assert made | blocking <= set(terms.PROBLEMS)
+    blocking = {name for name, each in findings.items() if each.blocks}
+    by_policy = {rule.value for rule in Rule}
     assert made
-    others = {
-        name
-        for name, each in vars(finding).items()
-        if isinstance(each, type) and issubclass(each, finding.Finding) and not each.blocks
-    }
-    assert others - {"Finding"} == set(terms.FINDINGS)
+    assert made | blocking | by_policy <= set(terms.PROBLEMS)
+    assert set(findings) - blocking == set(terms.FINDINGS)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_each_line_says_in_one_sentence_why(billed: House) -> None:
         ),
         "90% of the 9.2 m³ from 1 Oct to 31 Oct, that is 8.28 m³, at ¥1.36 per m³.",
         "88.36 m² at ¥1.80 per m² for one month.",
-        "A fixed amount for October 2026.",
+        "¥8.00 for October 2026.",
         "−5% of ¥159.05 (Property fee).",
         (
             "356.5 kWh for ¥199.03, shared by floor area: 88.36 of 209.11 m² are yours; 10% is"
@@ -102,17 +102,13 @@ def test_a_metered_line_leads_to_the_raw_words(billed: House) -> None:
             "verdict": "good",
         }
     ]
-    assert line["parts"] == [
-        {"quantity": "240", "price": "0.4883", "amount": "117.192", "above": "0", "until": "240"},
-        {
-            "quantity": "72.4",
-            "price": "0.5383",
-            "amount": "38.97292",
-            "above": "240",
-            "until": "400",
-        },
-        {"quantity": "0", "price": "0.7883", "amount": "0", "above": "400", "until": None},
+    keys = ("step", "quantity", "price", "amount", "above", "until")
+    assert [tuple(part[key] for key in keys) for part in line["parts"]] == [
+        (1, "240", "0.4883", "117.192", "0", "240"),
+        (2, "72.4", "0.5383", "38.97292", "240", "400"),
+        (3, "0", "0.7883", "0", "400", None),
     ]
+    assert {(part["band"], part["divisor"]) for part in line["parts"]} == {(None, 1)}
     assert line["tariff"]["rounding"] == {"direction": "half-up", "unit": "0.01", "place": "line"}
 
 
