@@ -102,7 +102,8 @@ class Corrects(Definition):
 class BundledLine(Definition):
     """A line. `period`: the month that it is of; `quantity`: 10⁻⁴ of `unit`; `amount`: fen.
 
-    `usage` and `statement` are places in the bundle's lists, `share` one in the statement's.
+    `usages`, one a register, and `statement` are places in the bundle's lists, `share` one in the
+    statement's.
     """
 
     position: Position
@@ -113,7 +114,7 @@ class BundledLine(Definition):
     unit: StrictStr
     amount: Whole
     tariff: tuple[StrictStr, StrictInt] | None = None
-    usage: Place | None = None
+    usages: tuple[Place, ...] = ()
     statement: Place | None = None
     share: Place | None = None
     corrects: Corrects | None = None

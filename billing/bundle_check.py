@@ -208,22 +208,22 @@ class _Check:
         yield from differing_quantity("quantity", line.quantity, share.quantity)
         yield from differing_money("amount", line.amount, share.amount)
         yield from differing("evidence", {}, line.evidence)
-        yield from differing("usage", None, line.usage)
+        yield from differing("usages", (), line.usages)
 
     def _charge(self, line: BundledLine, named: tuple[str, int]) -> Iterator[object]:
-        usage = None if line.usage is None else self._bundle.usages[line.usage]
+        usages = [self._bundle.usages[place] for place in line.usages]
         yield from recompute_charge(
             Claim(quantity=line.quantity, amount=line.amount),
             charge=line.charge,
             tariff=self._named_tariff(*named),
             evidence=line.evidence,
-            usage=None if usage is None else usage.evidence,
+            usages={each.register_name: each.evidence for each in usages},
         )
         rated = self._rated_with(line, named)[line.charge]
         yield from differing("unit", line.unit, rated.unit)
         yield from differing("revenue", line.revenue, rated.revenue)
         yield from differing("share", None, line.share)
-        yield from self._days(line, usage)
+        yield from self._days(line, usages)
 
     def _rated_with(self, line: BundledLine, named: tuple[str, int]) -> dict[str, ChargeColumns]:
         """Return all lines that the tariff gives for the inputs of `line`, by charge."""
@@ -233,18 +233,18 @@ class _Check:
             self._rated[key] = {each.charge: each for each in rated}
         return self._rated[key]
 
-    def _days(self, line: BundledLine, usage: BundledUsage | None) -> Iterator[object]:
-        """Hold the days that a line was rated for against its month, and against its usage."""
+    def _days(self, line: BundledLine, usages: Iterable[BundledUsage]) -> Iterator[object]:
+        """Hold the days that a line was rated for against its month, and against its usages."""
         period = Period.month(line.period, self._zone)
         before, days, period_days = line.evidence["inputs"]["days"]
         yield from differing("days of the month", period_days, period.days)
         if not 0 <= before < before + days <= period.days:
             yield f"days: {days} after {before} do not lie in {period.key}"
-        elif usage is not None:
-            first = period.first + timedelta(days=before)
-            edges = first, first + timedelta(days=days)
-            billed = _interval(usage)
-            start, end = (local_midnight(day, self._zone) for day in edges)
+            return
+        first = period.first + timedelta(days=before)
+        edges = first, first + timedelta(days=days)
+        start, end = (local_midnight(day, self._zone) for day in edges)
+        for billed in map(_interval, usages):
             yield from differing("first day", start, billed.start)
             yield from differing("last day", end, billed.end)
 
@@ -281,11 +281,11 @@ def _head_differences(bundle: Bundle) -> Iterator[object]:
 def _unused(bundle: Bundle) -> Iterator[object]:
     """Yield what nothing in the bundle rests on."""
     lines = [*bundle.lines, *(each.line for each in bundle.reversed_lines)]
-    for what, used, there in (
-        ("usage", {line.usage for line in lines}, len(bundle.usages)),
-        ("statement", {line.statement for line in lines}, len(bundle.statements)),
+    statements = {line.statement for line in lines if line.statement is not None}
+    for what, places, there in (
+        ("usage", {place for line in lines for place in line.usages}, len(bundle.usages)),
+        ("statement", statements, len(bundle.statements)),
     ):
-        places = {place for place in used if place is not None}
         if places != set(range(there)):
             yield f"its lines rest on {what}s {sorted(places)}, it has {there}"
     reversals = {
@@ -298,7 +298,7 @@ def _unused(bundle: Bundle) -> Iterator[object]:
 
 
 def _used_first(bundle: Bundle) -> Iterator[BundledUsage]:
-    own = {line.usage for line in bundle.lines if line.corrects is None}
+    own = {place for line in bundle.lines if line.corrects is None for place in line.usages}
     return (usage for place, usage in enumerate(bundle.usages) if place in own)
 
 
@@ -328,7 +328,7 @@ def _reversal(line: BundledLine, earlier: Iterable[EarlierLine]) -> Iterator[obj
             "revenue",
             "unit",
             "tariff",
-            "usage",
+            "usages",
             "statement",
             "share",
         ):

@@ -62,11 +62,11 @@ def recompute_charge(
     charge: str,
     tariff: Tariff,
     evidence: Mapping[str, Any],
-    usage: Mapping[str, Any] | None,
+    usages: Mapping[str, Mapping[str, Any]],
 ) -> list[Difference]:
     """Return where the line of `charge` differs from what its evidence gives; nothing if it holds.
 
-    `usage` is the evidence of the usage that the line counts, None for a line that counts none.
+    `usages` is the evidence of what the line counts, by register; empty where it counts nothing.
     """
     lines = {each.charge: each for each in rate(tariff, read_inputs(evidence["inputs"]))}
     line = lines[charge]
@@ -80,12 +80,14 @@ def recompute_charge(
     tax = next(tax_stated(line)).get("tax")
     if tax != evidence.get("tax"):
         found.append(Difference("tax", str(evidence.get("tax")), str(tax)))
-    registers = {each.name: each.needs.registers for each in tariff.charges}.get(charge)
-    if bool(registers) != (usage is not None):
-        found.append(Difference("use", "metered" if registers else "none", "the opposite"))
-    elif registers and usage is not None:
-        used = evidence["inputs"]["use"][min(registers)]
-        found += _compare("use", to_scaled(Decimal(used)), added_up(usage))
+    registers = tariff.registers_of(charge)
+    if registers != sorted(usages):
+        found.append(Difference("registers", str(registers), str(sorted(usages))))
+        return found
+    for register in registers:
+        used = to_scaled(Decimal(evidence["inputs"]["use"][register]))
+        what = "use" if len(registers) == 1 else f"use of {register}"
+        found += _compare(what, used, added_up(usages[register]))
     return found
 
 

@@ -101,6 +101,15 @@ class Tariff(Definition):
             needs |= charge.needs | Needs(classes=charge.classes is not None)
         return needs
 
+    @cached_property
+    def registers(self) -> dict[str, list[str]]:
+        """The registers that each charge counts, in order."""
+        return {charge.name: sorted(charge.needs.registers) for charge in self.charges}
+
+    def registers_of(self, line: str) -> list[str]:
+        """Return the registers that a line counts, in order; none for a tax or the rounding."""
+        return self.registers.get(line, [])
+
     @property
     def counts_months_by(self) -> Proration:
         return self.proration or Proration.DAYS

@@ -14,7 +14,7 @@ from billing.registry import Issued
 from billing.store import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from billing.store.runs import Counting
     from meters.interval import Period
@@ -58,6 +58,28 @@ def closings_before(
         )
     )
     return {(point_id, register): text for point_id, register, text in rows}
+
+
+def beside(
+    connection: Connection, usage_id: int, registers: Collection[str]
+) -> dict[str, tuple[int, str]]:
+    """Return id and evidence of what `registers` counted where and when a usage did, in order.
+
+    A line that counts several registers names the usage of the first; this finds them all.
+    """
+    usage, one = tables.usage, tables.usage.alias("one")
+    rows = connection.execute(
+        select(usage.c.register, usage.c.id, usage.c.evidence)
+        .join(
+            one,
+            (one.c.community_run_id == usage.c.community_run_id)
+            & (one.c.point_id == usage.c.point_id)
+            & (one.c.start == usage.c.start),
+        )
+        .where(one.c.id == usage_id, usage.c.register.in_(registers))
+        .order_by(usage.c.register)
+    )
+    return {register: (found, text) for register, found, text in rows}
 
 
 def closing(evidence: str) -> RegisterAt:

@@ -114,6 +114,15 @@ class _Definitions:
             self._pools[version_id] = definitions.pool(self._connection, version_id)
         return self._pools[version_id]
 
+    def usages(self, line: Row[Any], registers: list[str]) -> dict[str, Any]:
+        """Return the evidence of what `line` counts, by register."""
+        if line.usage_id is None:
+            return {}
+        if len(registers) == 1:
+            return {registers[0]: read_json(line.usage_evidence)}
+        beside = usages.beside(self._connection, line.usage_id, registers)
+        return {register: read_json(text) for register, (_, text) in beside.items()}
+
 
 def _found(check: Callable[[], Iterable[Difference]]) -> list[str]:
     """Return what `check` finds; evidence that it cannot even read is a finding too."""
@@ -287,12 +296,13 @@ def _lines() -> Select[Any]:
 
 
 def _charge_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
+    tariff = known.tariff(row.tariff_version_id)
     return recompute_charge(
         Claim(quantity=row.quantity, amount=row.amount),
         charge=row.charge,
-        tariff=known.tariff(row.tariff_version_id),
+        tariff=tariff,
         evidence=read_json(row.evidence),
-        usage=None if row.usage_evidence is None else read_json(row.usage_evidence),
+        usages=known.usages(row, tariff.registers_of(row.charge)),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 from billing import tables
 from billing.canonical import read_json
 from billing.masking import Known, masked
-from billing.store import runs, usages
+from billing.store import definitions, runs, usages
 from meters.interval import Period
 from meters.quantity import plain
 
@@ -130,7 +130,7 @@ class _Gathered:
             document["tariff"] = [row.tariff, row.version]
             self._versions[row.tariff, row.version] = None
         if row.usage_id is not None:
-            document["usage"] = self._usage(row.usage_id)
+            document["usages"] = self._usages_of(row)
         if row.statement_id is not None:
             place, positions = self._statement(row.statement_id)
             document |= {"statement": place, "share": positions[row.share]}
@@ -150,6 +150,12 @@ class _Gathered:
             ).one()
             found.append({"digest": row.digest, "document": read_json(row.document)})
         return found
+
+    def _usages_of(self, row: Row[Any]) -> list[int]:
+        """Return the places of what a line counts, in the order of its registers."""
+        tariff = definitions.tariff(self._connection, row.tariff_version_id)
+        found = usages.beside(self._connection, row.usage_id, tariff.registers_of(row.charge))
+        return [self._usage(usage_id) for usage_id, _ in found.values()]
 
     def _usage(self, usage_id: int) -> int:
         if usage_id not in self._usages:
