@@ -64,6 +64,7 @@ def anomalies(
             {
                 *_unusual_use(computed, held),
                 *_unusual_bills(computed),
+                *_waiting(computed),
                 *_come_and_gone(before, now, held),
             }
         )
@@ -122,6 +123,12 @@ def _unusual_bills(computed: Computed) -> Iterator[Anomaly]:
             if line.amount < 0:
                 text = f"the line is of {from_fen(line.amount)}"
                 yield Anomaly(unit, Kind.NEGATIVE, line.charge, text)
+
+
+def _waiting(computed: Computed) -> Iterator[Anomaly]:
+    for each in computed.waiting:
+        text = f"{each.what}; the pool waits, and is shared by the correction that bills the unit"
+        yield Anomaly(each.unit, Kind.MISSING, each.pool, text)
 
 
 def _come_and_gone(before: Amounts, now: Amounts, held: Collection[str]) -> Iterator[Anomaly]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from billing.bill import Line
+    from billing.pools.obstacle import Waiting
     from billing.pools.sharing import PoolResult, Shared
     from billing.registry import Registry, Unit
     from billing.usage.measuring import UsageKey
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class Computed:
     """What a run makes of a community: its bills, and everything that they rest on.
 
-    Units that are held have no bills, but shares in statements.
+    Units that are held have no bills, but shares in statements; pools that wait for them have none.
     """
 
     registry: Registry
@@ -40,6 +41,8 @@ class Computed:
     bills: tuple[Bill, ...]
     items: tuple[Item, ...] = ()
     """What a clerk should look at in its usage, although it is billed."""
+    waiting: tuple[Waiting, ...] = ()
+    """The pools that are not shared before units are billed that are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,14 @@ def compute(
     """Return the bills of a community for its period, or all that keeps them from being made.
 
     Units that are `held` are left out, with what stands in their way; the others' shares of pools
-    stay what they are. `unbilled` are the units that were held before, with the month since when:
-    they are either held on, or corrected from that month on. The same registry and readings give
-    the same bills, whatever else happened in between.
+    stay what they are, but a pool that cannot be shared for what they lack waits with them: its
+    lines come with the correction that bills them. `unbilled` are the units that were held before,
+    with the month since when: they are either held on, or corrected from that month on. The same
+    registry and readings give the same bills, whatever else happened in between.
     """
     measured = measure_points(registry, archive, types)
     charged = charge_units(registry, measured)
-    shared = share_pools(registry, measured)
+    shared = share_pools(registry, measured, held)
     bills, homeless = _bills(registry, charged.lines, shared.lines, held)
     found = {*measured.problems, *charged.problems, *shared.problems, *homeless}
     found |= {*_changed_meters(registry), *_not_billed_yet(held, unbilled or {})}
@@ -82,7 +86,14 @@ def compute(
     if problems:
         return Parked(registry, problems, measured.items)
     usages = {key: usage for key, usage in measured.usages.items() if usage.quantity is not None}
-    computed = Computed(registry, usages, tuple(shared.results), bills, measured.items)
+    computed = Computed(
+        registry,
+        usages,
+        tuple(shared.results),
+        bills,
+        measured.items,
+        tuple(sorted(shared.waiting)),
+    )
     _assert_balanced(computed, shared, held)
     return computed
 

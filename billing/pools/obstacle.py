@@ -43,3 +43,12 @@ class Blocked:
     version: int
     period: str
     obstacles: tuple[Obstacle, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Waiting:
+    """A pool that waits for a unit that is held, and what the unit lacks."""
+
+    pool: str
+    unit: str
+    what: str

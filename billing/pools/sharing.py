@@ -11,7 +11,7 @@ from billing.bill import Debtor, Line
 from billing.money import from_fen, largest_remainder
 from billing.pools.apportionment import Statement, apportion
 from billing.pools.margin import margin_of
-from billing.pools.obstacle import Blocked
+from billing.pools.obstacle import Blocked, Waiting
 from billing.pools.participant import Participant, participant_document
 from billing.pools.policy import Payer
 from billing.pools.sourcing import Sourced, common_days, cost_documents, source
@@ -20,7 +20,7 @@ from billing.problem import Problem
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from billing.pools.basis import UseKey
@@ -42,15 +42,23 @@ class PoolResult:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Every pool's result, the lines of those who owe a share, and what is missing."""
+    """Every pool's result, the lines of those who owe a share, and what is missing.
+
+    `waiting`: the pools that wait for units that are held, and what each of those lacks.
+    """
 
     results: list[PoolResult] = field(default_factory=list)
     lines: Mapping[Debtor, list[Line]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
 
 
-def share_pools(registry: Registry, measured: Measured) -> Shared:
-    """Return the statement of every pool of `registry`, and the lines that come of them."""
+def share_pools(registry: Registry, measured: Measured, held: Collection[str] = ()) -> Shared:
+    """Return the statement of every pool of `registry`, and the lines that come of them.
+
+    A pool that nothing keeps from being shared but what units lack that are `held` waits with them:
+    it has no statement, and whoever corrects the month to bill those units shares it too.
+    """
     results: list[PoolResult] = []
     lines: dict[Debtor, list[Line]] = defaultdict(list)
     holders = {
@@ -59,15 +67,31 @@ def share_pools(registry: Registry, measured: Measured) -> Shared:
         for span in unit.spans
     }
     problems: list[Problem] = list(_shared_twice(registry))
+    waiting: list[Waiting] = []
     for version in registry.pools:
         result = _share(registry, version, measured)
         if isinstance(result, PoolResult):
             results.append(result)
             for debtor, line in _lines(result, holders):
                 lines[debtor].append(line)
+        elif isinstance(result, Blocked):
+            waits, blocks = _divided(result, held)
+            waiting.extend([] if blocks else waits)
+            problems.extend(blocks)
         else:
             problems.extend(result)
-    return Shared(results, lines, problems)
+    return Shared(results, lines, problems, waiting)
+
+
+def _divided(blocked: Blocked, held: Collection[str]) -> tuple[list[Waiting], list[Problem]]:
+    """Return what units lack that are `held`, and what else keeps a pool from being shared."""
+    waits, blocks = [], []
+    for each in blocked.obstacles:
+        if each.unit is not None and each.unit in held:
+            waits.append(Waiting(blocked.pool, each.unit, each.what))
+        else:
+            blocks.append(Problem(each.kind, blocked.pool, str(each)))
+    return waits, blocks
 
 
 def _shared_twice(registry: Registry) -> Iterator[Problem]:
@@ -84,7 +108,7 @@ def _shared_twice(registry: Registry) -> Iterator[Problem]:
 
 def _share(
     registry: Registry, version: PoolVersion, measured: Measured
-) -> PoolResult | list[Problem]:
+) -> PoolResult | Blocked | list[Problem]:
     pool = version.pool
     sourced = source(registry, version, measured)
     if not isinstance(sourced, Sourced):
@@ -98,7 +122,7 @@ def _share(
         carried=version.carried,
     )
     if isinstance(statement, Blocked):
-        return [Problem(each.kind, pool.id, str(each)) for each in statement.obstacles]
+        return statement
     margin = margin_of(statement, version.costs, of_documents=sourced.of_documents)
     if margin.exceeded:
         text = (
@@ -214,6 +238,5 @@ def _lines(
                 unit=statement.supply.unit,
                 amount=share.amount,
                 share=(statement.pool, position),
-                evidence={},
             ),
         )

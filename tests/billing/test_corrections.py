@@ -360,6 +360,53 @@ def test_a_held_unit_does_not_stop_the_others_and_is_billed_by_a_correction(
     assert not books.verify(run.id).failures
 
 
+def test_a_pool_that_lacks_a_held_units_key_waits_with_it_and_is_shared_by_the_correction(
+    blank_books: Books, empty_archive: SqlArchive
+) -> None:
+    empty_archive.append(boundary_readings(without=["W-201"]))
+    books = Books(blank_books.database, empty_archive)
+    books.define()
+    run_id = books.create("2026-10")
+    hold(books, run_id, unit="201")
+
+    first = books.bill_run(run_id)
+
+    assert first.communities[0].bills == 3
+    assert books.rows(
+        "SELECT code FROM statement JOIN pool_version ON pool_version.id = pool_version_id"
+        " ORDER BY code"
+    ) == [("lift",), ("lights",)]
+    assert not books.verify(run_id).failures
+    ((text,),) = books.rows("SELECT anomalies FROM community_run")
+    assert "the pool waits, and is shared by the correction that bills the unit" in text
+    minute = timedelta(minutes=1)
+    for start, value in zip(STARTS, ("0", "14.999", "40"), strict=True):
+        empty_archive.append([reading("W-201", start + minute, value)])
+    run = books.bill_run(correct(books))
+    assert not books.verify(run.id).failures
+    ((owed, shared),) = books.rows(
+        "SELECT (SELECT sum(amount) FROM bill_line WHERE charge = 'pump'), statement.amount"
+        " FROM statement JOIN pool_version ON pool_version.id = pool_version_id"
+        " WHERE code = 'pump'"
+    )
+    assert owed == shared > 0
+
+
+def test_a_pool_blocks_for_what_a_unit_lacks_that_is_not_held(
+    blank_books: Books, empty_archive: SqlArchive
+) -> None:
+    empty_archive.append(boundary_readings(without=["W-201", "W-301"]))
+    books = Books(blank_books.database, empty_archive)
+    books.define()
+    run_id = books.create("2026-10")
+    hold(books, run_id, unit="201")
+
+    run = books.compute(run_id)
+
+    pool = [each.text for each in run.communities[0].problems if each.subject == "pump"]
+    assert [text.partition(":")[0] for text in pool] == ["unit 301"]
+
+
 def test_a_unit_that_was_held_is_not_billed_on_as_if_nothing_was(sqlite_books: Books) -> None:
     run_id = sqlite_books.create("2026-10")
     hold(sqlite_books, run_id, unit="201")
