@@ -170,7 +170,8 @@ def _supply(pool: Pool, tariffs: Tariffs, evidence: Evidence) -> Supply | Differ
     for each in evidence["rated"]:
         subject = read_inputs(each["inputs"])
         used = sum(int(column[0]) for column in subject.use.values())
-        supplies.append(rated(used, rate(tariffs(each["tariff"], each["version"]), subject)))
+        tariff = tariffs(each["tariff"], each["version"])
+        supplies.append(rated(tariff, used, rate(tariff, subject)))
     supply = together(supplies)
     counted = sum(added_up(each) for each in evidence["sources"])
     if differing := _compare("use", supply.quantity, counted):

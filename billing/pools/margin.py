@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from billing.money import Direction, round_quotient
 from billing.pools.policy import Payer
 
 if TYPE_CHECKING:
@@ -40,5 +41,14 @@ def margin_of(statement: Statement, costs: Sequence[Cost], *, of_documents: Frac
     charged = statement.amount_of(Payer.OWNER)
     if not costs:
         return Margin(charged, statement.supply.amount, documented=False)
-    paid = of_documents * sum(each.amount for each in costs)
-    return Margin(charged, paid.numerator // paid.denominator, documented=True)
+    paid = paid_of(sum(each.amount for each in costs), of_documents)
+    return Margin(charged, paid, documented=True)
+
+
+def paid_of(documents: int, part: Fraction) -> int:
+    """Return what was paid for `part` of what documents bill, in fen, as a loss is rounded.
+
+    So what is passed on at the supplier's own price is never too much by a rounded fen.
+    """
+    paid = part * documents
+    return round_quotient(paid.numerator, paid.denominator, Direction.HALF_UP)

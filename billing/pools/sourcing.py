@@ -126,7 +126,7 @@ def _metered(registry: Registry, pool: Pool, measured: Measured) -> Sourced | No
     for version, (first, days), quantity in _by_version(registry, versions, usages):
         subject = used.subject(version, days=days, days_before=first - 1, quantity=quantity)
         charges = rate(version.tariff, subject)
-        supplies.append(rated(quantity, charges))
+        supplies.append(rated(version.tariff, quantity, charges))
         rated_parts.append(
             {
                 "tariff": version.tariff.id,

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from billing.evidence import quantity_text
+from billing.fields import MEDIUM_UNITS
 from billing.money import (
     UNROUNDED_PER_FEN,
     Direction,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from billing.rating.rate import ChargeColumns
+    from billing.tariff import Tariff
 
 QUANTITY_PER_FEN = 100
 """10⁻⁴ of the currency for a fen: the quantity of what is counted in money."""
@@ -60,12 +62,15 @@ class Supply:
     parts: tuple[SupplyPart, ...] = ()
 
 
-def rated(quantity: int, charges: Iterable[ChargeColumns]) -> Supply:
-    """Return a supply of `quantity` that costs what `charges`, rated for one subject, say."""
+def rated(tariff: Tariff, quantity: int, charges: Iterable[ChargeColumns]) -> Supply:
+    """Return a supply of `quantity`, in the unit of the meters that `tariff` bills.
+
+    It costs what `charges` of the tariff, rated for one subject, say.
+    """
     lines = list(charges)
     return Supply(
         quantity=quantity,
-        unit=lines[0].unit,
+        unit=MEDIUM_UNITS[tariff.medium] if tariff.medium else tariff.currency,
         amount=sum(int(line.amount[0]) for line in lines),
         parts=tuple(part for line in lines for part in _parts(line)),
     )
@@ -120,11 +125,15 @@ def lost(master: Supply, quantity: int) -> Supply:
 
 
 def _shared_out(share: Fraction, quantities: list[int]) -> tuple[int, ...]:
-    """Return `share` of each of the quantities, summing to that share of their sum."""
+    """Return `share` of each of the quantities, summing to that share of their sum.
+
+    They are of one sign: below zero where the master counted back.
+    """
     if not any(quantities):
         return tuple(quantities)
     whole = _half_up(share * sum(quantities))
-    return largest_remainder(whole, quantities, tie_key=lambda place: place.to_bytes(4)).parts
+    sizes = [abs(quantity) for quantity in quantities]
+    return largest_remainder(whole, sizes, tie_key=lambda place: place.to_bytes(4)).parts
 
 
 def _parts(line: ChargeColumns) -> Iterator[SupplyPart]:

@@ -15,7 +15,7 @@ from billing import tables
 from billing.canonical import read_json
 from billing.money import to_fen
 from billing.pools.apportionment import KeySum, Statement, read_keys
-from billing.pools.margin import Margin
+from billing.pools.margin import Margin, paid_of
 from billing.pools.policy import Payer
 from billing.pools.supply import Supply, SupplyPart, read_part
 from billing.recompute import Difference, share_again
@@ -157,11 +157,12 @@ class StatementView:
         documents = self.evidence.get("costs", ())
         if not documents:
             return Margin(charged, self.head.amount, documented=False)
-        paid = Fraction(sum(to_fen(Decimal(each["amount"])) for each in documents))
+        part = Fraction(1)
         if pool.source.subs is not None:
             loss = self.evidence["loss"]
-            paid *= Fraction(loss["lost"]) / (Fraction(loss["master"]) or 1)
-        return Margin(charged, paid.numerator // paid.denominator, documented=True)
+            part = Fraction(loss["lost"]) / (Fraction(loss["master"]) or 1)
+        billed = sum(to_fen(Decimal(each["amount"])) for each in documents)
+        return Margin(charged, paid_of(billed, part), documented=True)
 
     def amount_of(self, payer: Payer) -> int:
         """Return what `payer` bears in all, in fen."""
