@@ -82,12 +82,7 @@ def charge_units(registry: Registry, measured: Measured) -> Charged:
     carried: _Carried = {}
     made: dict[Debtor, list[tuple[tuple[int, datetime], list[Line]]]] = defaultdict(list)
     for (interval, _), subjects in sorted(groups.items(), key=itemgetter(0)):
-        try:
-            rated_lines = _rated(seen, subjects, carried)
-        except FormulaBlockedError as error:
-            problems += _without_result(subjects, error)
-            continue
-        for subject, lines in rated_lines:
+        for subject, lines in _with_result(seen, subjects, carried, problems):
             made[subject.debtor].append(((subject.rated.order, interval.start), lines))
     return Charged({debtor: _in_order(found) for debtor, found in made.items()}, problems)
 
@@ -102,6 +97,24 @@ def _not_in_force(registry: Registry, name: str) -> Problem:
         name,
         f"no version of tariff {name!r} is in force on {registry.period.first}; add one",
     )
+
+
+def _with_result(
+    seen: _Seen, subjects: Sequence[_Subject], carried: _Carried, problems: list[Problem]
+) -> list[tuple[_Subject, list[Line]]]:
+    """Return the lines of those for whom every formula has a result.
+
+    The others are added to `problems` by themselves: where one of them is held, its neighbours are
+    billed without it.
+    """
+    while subjects:
+        try:
+            return _rated(seen, subjects, carried)
+        except FormulaBlockedError as error:
+            problems += _without_result(subjects, error)
+            blocked = {each.row for each in error.rows}
+            subjects = [each for row, each in enumerate(subjects) if row not in blocked]
+    return []
 
 
 def _without_result(subjects: Sequence[_Subject], error: FormulaBlockedError) -> Iterator[Problem]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from small_community import FEE, TARIFFS, UNITS, changed, community_document
+from small_community import FEE, TARIFFS, UNITS, after, changed, community_document
+
+from billing.lifecycle import hold
 
 if TYPE_CHECKING:
     from small_community import Books
@@ -53,6 +55,28 @@ def test_a_unit_for_which_a_formula_has_no_result_blocks_and_is_not_billed_nothi
     assert (problem.kind, problem.subject) == ("NoResult", "201")
     assert "a formula of tariff 'fee' has no result" in problem.text
     assert blank_books.rows("SELECT * FROM bill") == []
+
+
+def test_a_held_unit_without_a_result_takes_no_line_from_the_others(blank_books: Books) -> None:
+    blank_books.define(living({**dict.fromkeys(UNITS, "2"), "201": "0"}), tariffs=cleaning())
+    run_id = blank_books.create()
+    hold(
+        blank_books.database,
+        run_id=run_id,
+        community="yard",
+        unit="201",
+        reason="who lives there?",
+        actor="clerk",
+        now=after("2026-10"),
+    )
+    (part,) = blank_books.compute(run_id).communities
+
+    assert part.problems == ()
+    rows = blank_books.rows(
+        "SELECT unit.code, line.amount FROM bill_line line JOIN bill ON bill.id = line.bill_id"
+        " JOIN unit ON unit.id = bill.unit_id WHERE charge = 'cleaning' ORDER BY unit.code"
+    )
+    assert rows == [("101", 3000), ("202", 3000), ("301", 3000)]
 
 
 def test_what_is_not_known_blocks_unless_the_tariff_says_what_to_take(blank_books: Books) -> None:
