@@ -13,7 +13,7 @@ from billing.formula.evaluating import Evaluation
 from billing.formula.explaining import Step, Walk
 from billing.formula.parsing import parse_tree
 from billing.formula.problem import FormulaBlockedError, FormulaError
-from billing.formula.ratios import loaded
+from billing.formula.ratios import Ratio, chosen, loaded
 from billing.formula.tree import Name, Node, canonical_text, walk
 from billing.formula.units import MONEY, Dimension
 from meters.quantity import SCALE
@@ -21,6 +21,7 @@ from meters.quantity import SCALE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from billing.formula.ratios import Mask
     from billing.formula.vocabulary import Vocabulary
     from billing.money import Column
 
@@ -52,20 +53,28 @@ class Formula:
             raise FormulaError(problems)
 
     def evaluate(
-        self, columns: Mapping[str, Column], vocabulary: Vocabulary, *, count: int
+        self,
+        columns: Mapping[str, Column],
+        vocabulary: Vocabulary,
+        *,
+        count: int,
+        where: Mask | None = None,
     ) -> tuple[Column, Column]:
         """Return numerators and divisors, int64[count]: the result in 10⁻⁴ is their quotient.
 
         `columns` has int64[count] for each of `names`, scaled as the vocabulary says. Divisors are
-        positive and fractions in lowest terms. Raises `FormulaBlockedError` with every row that has
-        no result, and `OverflowInMoneyError`.
+        positive and fractions in lowest terms. `where`: bool[count], the rows that the formula is
+        for, None for all; the others are 0, whatever they hold. Raises `FormulaBlockedError` with
+        every row that has no result, and `OverflowInMoneyError`.
         """
         evaluation = self._over(columns, vocabulary, count)
-        result = evaluation.number(self.tree, evaluation.everywhere())
+        active = evaluation.everywhere() if where is None else where
+        result = evaluation.number(self.tree, active)
         if evaluation.blocked:
             rows = sorted(evaluation.blocked.values(), key=lambda each: each.row)
             raise FormulaBlockedError(self.text, rows)
-        return result.scaled_to(SCALE, count)
+        wanted = result if where is None else chosen(where, result, Ratio(0))
+        return wanted.scaled_to(SCALE, count)
 
     def explain(self, values: Mapping[str, int], vocabulary: Vocabulary) -> Explanation:
         """Return how the formula comes to its result for one unit.

@@ -64,7 +64,10 @@ class Custom(Charge):
     def parts(self, inputs: Inputs) -> Parts:
         vocabulary, subjects = inputs.vocabulary, inputs.subjects
         columns = {name: _read(each, inputs) for name, each in self._variables(vocabulary)}
-        amount, divisor = self.formula.evaluate(columns, vocabulary, count=subjects.count)
+        where = None if self.classes is None else subjects.is_of(self.classes)
+        amount, divisor = self.formula.evaluate(
+            columns, vocabulary, count=subjects.count, where=where
+        )
         if self.prorate:
             months = inputs.months()
             amount = multiply(amount, months.numerator)

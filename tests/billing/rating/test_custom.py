@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -88,6 +89,23 @@ def test_a_row_without_a_result_blocks_and_is_not_billed_nothing() -> None:
     with pytest.raises(FormulaBlockedError) as caught:
         rate(tariff, homes_as_columns(tariff, homes, 30))
     assert [blocked.row for blocked in caught.value.rows] == [1]
+
+
+def test_a_formula_for_a_class_is_not_tried_on_the_others() -> None:
+    tariff = tariff_of([{**by("1 [CNY] × 1 [person] ÷ persons"), "classes": ["shop"]}])
+    homes = [
+        Home(attributes={"persons": persons}, customer_class=customer_class)
+        for persons, customer_class in ((40_000, "shop"), (0, "home"))
+    ]
+    (line,) = rate(tariff, homes_as_columns(tariff, homes, 30))
+
+    assert line.amount.tolist() == [25, 0]
+    assert line.applies is not None
+    assert line.applies.tolist() == [True, False]
+    homes.append(replace(homes[1], customer_class="shop"))
+    with pytest.raises(FormulaBlockedError) as caught:
+        rate(tariff, homes_as_columns(tariff, homes, 30))
+    assert [blocked.row for blocked in caught.value.rows] == [2]
 
 
 def test_a_formula_gives_the_same_for_one_row_and_for_many() -> None:
