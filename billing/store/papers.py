@@ -172,16 +172,19 @@ def carried(
     It is in 10⁻⁶ fen, as the statements of the last month say that was issued before.
     """
     last = _last_issued(connection, community_id, period)
+    return defaultdict(dict) if last is None else carried_on(connection, last.id)
+
+
+def carried_on(connection: Connection, part_id: int) -> dict[str, dict[str | None, int]]:
+    """Return what the statements of one month of a community carry on, as `carried` does."""
     found: dict[str, dict[str | None, int]] = defaultdict(dict)
-    if last is None:
-        return found
     statement, share, unit = tables.statement, tables.share, tables.unit
     rows = connection.execute(
         select(tables.pool_version.c.code.label("pool"), unit.c.code, share.c.carried)
         .join(statement, statement.c.pool_version_id == tables.pool_version.c.id)
         .join(share, share.c.statement_id == statement.c.id)
         .outerjoin(unit, unit.c.id == share.c.unit_id)
-        .where(statement.c.community_run_id == last.id, share.c.carried != 0)
+        .where(statement.c.community_run_id == part_id, share.c.carried != 0)
     )
     for pool, code, owed in rows:
         found[pool][code] = found[pool].get(code, 0) + owed

@@ -21,7 +21,7 @@ from billing.recompute import (
     recompute_share,
     recompute_statement,
 )
-from billing.store import audit, definitions, journal_check, records, runs, tiling, usages
+from billing.store import audit, definitions, journal_check, papers, records, runs, tiling, usages
 from billing.usage.check import usage_differences
 from meters.interval import Interval, Period
 
@@ -65,7 +65,7 @@ def verify_run(connection: Connection, run_id: int) -> Verified:
         _verify_usages(connection, counting, part, verified)
         verified.say("I2", tiling.failures(connection, part.community_id, counting))
         verified.say("numbers", tiling.missing_numbers(connection, part))
-        _verify_statements(connection, part, known, verified)
+        _verify_statements(connection, counting, part, known, verified)
         _verify_lines(connection, part, known, verified)
     _verify_digests(connection, run, verified)
     verified.say("I8", journal_check.failures(connection, run))
@@ -173,11 +173,14 @@ def _verify_usages(
 
 def _verify_statements(
     connection: Connection,
+    counting: Mapping[str, Counting],
     part: CommunityRun,
     known: _Definitions,
     verified: Verified,
 ) -> None:
     statement = tables.statement
+    before = max((month for month in counting if month < part.period), default=None)
+    carried = {} if before is None else papers.carried_on(connection, counting[before].id)
     query = select(statement).where(statement.c.community_run_id == part.id)
     for row in connection.execute(query.order_by(statement.c.id)):
         verified.statements += 1
@@ -187,14 +190,20 @@ def _verify_statements(
         if summed != (row.quantity, row.amount):
             verified.say(where, [f"its shares sum to {summed[1]} fen, its supply is {row.amount}"])
 
-        def check(row: Row[Any] = row, shares: list[Row[Any]] = shares) -> list[Difference]:
+        def check(
+            row: Row[Any] = row, pool: Pool = pool, shares: list[Row[Any]] = shares
+        ) -> list[Difference]:
+            evidence = read_json(row.evidence)
+            owed = {unit: each for unit, each in carried.get(pool.id, {}).items() if each}
+            if (stated := dict(evidence["carried"])) != owed:
+                return [Difference("carried", str(stated), f"{owed}, stated the month before")]
             return recompute_statement(
                 Claim(quantity=row.quantity, amount=row.amount),
                 [(s.code, Claim(quantity=s.quantity, amount=s.amount)) for s in shares],
-                pool=known.pool(row.pool_version_id),
+                pool=pool,
                 tariffs=known.tariff_named,
                 period=part.period,
-                evidence=read_json(row.evidence),
+                evidence=evidence,
             )
 
         verified.say(where, _found(check))

@@ -304,7 +304,7 @@ def test_an_untouched_run_recomputes_to_the_last_line(books: Books) -> None:
             "SELECT count(*) FROM bill_line WHERE bill_id > :id", id=number * 10**6
         )
         assert (verified.lines, verified.statements, verified.usages) == (*lines, 3, 11)
-        assert verified.audit_entries == 4 * number
+        assert verified.audit_entries == 5 * number
 
 
 @pytest.mark.parametrize("what", TAMPERED)
@@ -351,6 +351,18 @@ def test_the_opening_must_be_what_was_last_issued(sqlite_books: Books) -> None:
     assert found == [
         f"{where}: opening: the bill says 1250.5, the evidence gives 1250.4, last issued"
     ]
+
+
+def test_what_rounding_carries_on_is_what_was_stated_before(sqlite_books: Books) -> None:
+    for period in ("2026-10", "2026-11"):
+        sqlite_books.bill(period)
+    assert sqlite_books.verify(2).failures == []
+
+    change = "UPDATE share SET carried = carried + 1 WHERE statement_id = :id AND position = 0"
+    assert tamper(sqlite_books, "share", change, id=1_000_001) == 1
+
+    (failure,) = sqlite_books.verify(2).failures
+    assert failure.startswith("I4: statement of lift: carried: the bill says {")
 
 
 def test_billed_time_has_neither_gap_nor_overlap(sqlite_books: Books) -> None:
