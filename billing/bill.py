@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from billing.registry import Account, Unit
@@ -33,7 +33,8 @@ class Line:
     tariff_version_id: int | None = None
     usage: UsageKey | None = None
     share: tuple[str, int] | None = None
-    evidence: dict[str, Any]
+    evidence: str = "{}"
+    """As canonical JSON; a shared line has none beside its statement's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,19 +13,18 @@ import json
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from meters.definition import Definition
 from meters.quantity import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 Model = TypeVar("Model", bound=Definition)
 
 _WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_MARK = "\x1e"
-_WRITTEN_MARK = f",{_WRITER.encode(_MARK)}"
 _READER = json.JSONDecoder(parse_float=Decimal)
 
 
@@ -58,7 +57,7 @@ def canonical_json(document: object) -> str:
     return _WRITER.encode(_plain(document))
 
 
-def evidence_json(document: Mapping[str, Any]) -> str:
+def evidence_json(document: Mapping[str, Any] | list[dict[str, Any]]) -> str:
     """Return as canonical JSON what holds texts, whole numbers, truth, lists and tables only.
 
     It is the same text as `canonical_json` gives, written in one go.
@@ -66,16 +65,14 @@ def evidence_json(document: Mapping[str, Any]) -> str:
     return _WRITER.encode(document)
 
 
-def evidence_texts(documents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what `evidence_json` makes of each document: a run writes millions, all at once.
+def text_json(text: str) -> str:
+    """Return one text as canonical JSON, in its quotes."""
+    return encode_basestring(text)
 
-    They are written as one list with a mark between them, and come apart at the marks.
-    """
-    marked = [each for document in documents for each in (document, _MARK)]
-    texts = _WRITER.encode(marked)[1:].split(_WRITTEN_MARK)[:-1]
-    if len(texts) != len(documents):  # one of them holds the mark itself
-        return list(map(evidence_json, documents))
-    return [texts[0], *(text[1:] for text in texts[1:])] if texts else []
+
+def numbers_json(numbers: list[int]) -> str:
+    """Return a list of whole numbers as canonical JSON."""
+    return str(numbers).replace(" ", "")
 
 
 def read_json(text: str) -> Any:

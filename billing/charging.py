@@ -6,14 +6,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from billing.bill import Debtor, Line
 from billing.formula.problem import FormulaBlockedError
 from billing.problem import Problem
-from billing.rating.evidence import inputs, parts, tax_stated
+from billing.rating.evidence import input_texts, line_texts
 from billing.rating.exact import NOTHING, Carried
 from billing.rating.rate import rate
 from billing.rating.subjects import AREA, Classes, Subjects
@@ -192,7 +192,7 @@ def _rated(
     """Return the lines of subjects under one tariff version in one interval."""
     version = subjects[0].rated.version
     columns = _columns(seen, subjects, carried)
-    given = list(inputs(columns))
+    given = input_texts(columns)
     charges = rate(version.tariff, columns)
     if subjects[0].rated.span.interval.end < seen.period.interval.end:
         for row, subject in enumerate(subjects):
@@ -282,7 +282,7 @@ def _column(values: Sequence[int]) -> Column:
 def _lines(
     version: TariffVersion,
     subjects: Sequence[_Subject],
-    given: Sequence[dict[str, Any]],
+    given: Sequence[str],
     charge: ChargeColumns,
 ) -> Iterator[Line | None]:
     """Yield the line of every subject under one charge, None where it does not apply."""
@@ -291,14 +291,12 @@ def _lines(
     applies = None if charge.applies is None else charge.applies.tolist()
     rows = zip(
         subjects,
-        given,
         charge.quantity.tolist(),
         charge.amount.tolist(),
-        parts(charge),
-        tax_stated(charge),
+        line_texts(given, charge),
         strict=True,
     )
-    for row, (subject, rated_with, quantity, amount, steps, tax) in enumerate(rows):
+    for row, (subject, quantity, amount, evidence) in enumerate(rows):
         if applies is not None and not applies[row]:
             yield None
             continue
@@ -310,7 +308,7 @@ def _lines(
             amount=amount,
             tariff_version_id=version.id,
             usage=(subject.point.code, register, start) if subject.point and register else None,
-            evidence={"inputs": rated_with, "parts": steps, **tax},
+            evidence=evidence,
         )
 
 

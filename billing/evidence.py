@@ -3,6 +3,9 @@
 A usage's evidence holds its segments with the readings and their raw words; a line's evidence holds
 the inputs of its charge and the parts that they came apart into. Together with the tariff, pool and
 statement that the line refers to, that is enough to recompute it (see `billing.recompute`).
+
+A run writes two usages and six such lines for every unit, so they are written as canonical text at
+once (`billing.canonical`), keys in their order, and read where somebody asks for one.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from billing.canonical import evidence_json, numbers_json, read_json, text_json
 from meters.estimate import Estimate, Method, Sample
 from meters.interval import Interval
 from meters.quantity import PER_UNIT, plain
@@ -21,6 +25,8 @@ from meters.reading import Reading, Reason, Series, Verdict
 from meters.register_at import RegisterAt, Source
 
 if TYPE_CHECKING:
+    from meters.demand import Peak
+    from meters.finding import Finding
     from meters.stepwise import Steps
     from meters.usage import Segment, Usage
 
@@ -32,43 +38,44 @@ def quantity_text(scaled: int) -> str:
     return f"{sign}{whole}.{rest:04}".rstrip("0") if rest else f"{sign}{whole}"
 
 
-def usage_evidence(usage: Usage) -> dict[str, Any]:
+def usage_text(usage: Usage) -> str:
     """Return what stands behind `usage`: its segments down to raw words, and its findings.
 
     Its registers at edges and its peaks stand only in what was divided.
     """
-    document: dict[str, Any] = {
-        "segments": [_segment(segment) for segment in usage.segments],
-        "findings": [
-            {"kind": type(finding).__name__, "text": str(finding), **_fields(finding)}
-            for finding in usage.findings
-        ],
-    }
-    if usage.steps is not None:
-        document["steps"] = _steps(usage.steps)
-    if usage.peaks:
-        document["peaks"] = [
-            {**_fields(each), "average": plain(each.average)} for each in usage.peaks
-        ]
+    findings = evidence_json(list(map(_finding, usage.findings))) if usage.findings else "[]"
+    peaks = f',"peaks":{evidence_json(list(map(_peak, usage.peaks)))}' if usage.peaks else ""
+    segments = ",".join(map(_segment, usage.segments))
+    steps = "" if usage.steps is None else f',"steps":{_steps(usage.steps)}'
+    return f'{{"findings":{findings}{peaks},"segments":[{segments}]{steps}}}'
+
+
+def usage_evidence(usage: Usage) -> dict[str, Any]:
+    """Return what `usage_text` says."""
+    document: dict[str, Any] = read_json(usage_text(usage))
     return document
 
 
-def register_document(register: RegisterAt) -> dict[str, Any]:
+def register_text(register: RegisterAt) -> str:
     """Return what a meter showed at an instant, with the readings that say so.
 
     A photo or an estimate stands only in what has one, so that evidence of all ages has one form.
     """
-    document: dict[str, Any] = {
-        "meter": register.meter,
-        "at": _instant(register.at),
-        "value": plain(register.value),
-        "source": str(register.source),
-        "readings": [_reading(reading) for reading in register.readings],
-    }
-    if register.photo is not None:
-        document["photo"] = register.photo
+    estimate = ""
     if register.estimate is not None:
-        document["estimate"] = _estimate(register.estimate)
+        estimate = f',"estimate":{evidence_json(_estimate(register.estimate))}'
+    photo = "" if register.photo is None else f',"photo":{text_json(register.photo)}'
+    readings = ",".join(map(_reading, register.readings))
+    return (
+        f'{{"at":"{_instant(register.at)}"{estimate},"meter":{text_json(register.meter)}{photo},'
+        f'"readings":[{readings}],"source":"{register.source.value}",'
+        f'"value":"{plain(register.value)}"}}'
+    )
+
+
+def register_document(register: RegisterAt) -> dict[str, Any]:
+    """Return what `register_text` says."""
+    document: dict[str, Any] = read_json(register_text(register))
     return document
 
 
@@ -135,46 +142,50 @@ def _read_estimate(document: dict[str, Any]) -> Estimate:
     )
 
 
-def _steps(steps: Steps) -> dict[str, Any]:
+def _steps(steps: Steps) -> str:
     """Return registers at edges: seconds since 1970, 10⁻⁴ of the unit, and how each is known.
 
     Of each segment there is a piece, from its opening to its closing; how it is known: 1 read, 2
     interpolated between readings nearby, 3 in proportion to time.
     """
-    return {
-        "edges": steps.edges_s.tolist(),
-        "quantities": steps.quantities.tolist(),
-        "pieces": [
-            {
-                "at": piece.at_s.tolist(),
-                "values": piece.values.tolist(),
-                "known": "".join(map(str, piece.sources.tolist())),
-            }
-            for piece in steps.pieces
-        ],
-    }
+    pieces = ",".join(
+        f'{{"at":{numbers_json(piece.at_s.tolist())},'
+        f'"known":"{"".join(map(str, piece.sources.tolist()))}",'
+        f'"values":{numbers_json(piece.values.tolist())}}}'
+        for piece in steps.pieces
+    )
+    edges, quantities = steps.edges_s.tolist(), steps.quantities.tolist()
+    return (
+        f'{{"edges":{numbers_json(edges)},"pieces":[{pieces}],'
+        f'"quantities":{numbers_json(quantities)}}}'
+    )
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
-    return {
-        "opening": register_document(segment.opening),
-        "closing": register_document(segment.closing),
-        "growth": plain(segment.growth),
-        "modulus": None if segment.modulus is None else plain(segment.modulus),
-        "multiplier": plain(segment.multiplier),
-        "quantity": plain(segment.quantity),
-    }
+def _segment(segment: Segment) -> str:
+    modulus = "null" if segment.modulus is None else f'"{plain(segment.modulus)}"'
+    return (
+        f'{{"closing":{register_text(segment.closing)},"growth":"{plain(segment.growth)}",'
+        f'"modulus":{modulus},"multiplier":"{plain(segment.multiplier)}",'
+        f'"opening":{register_text(segment.opening)},"quantity":"{plain(segment.quantity)}"}}'
+    )
 
 
-def _reading(reading: Reading) -> dict[str, Any]:
-    return {
-        "register": reading.series.register,
-        "time": _instant(reading.time),
-        "value": None if reading.value is None else plain(reading.value),
-        "raw": reading.raw,
-        "verdict": reading.verdict.name.lower(),
-        "reasons": list(map(str, reading.reasons)),
-    }
+def _reading(reading: Reading) -> str:
+    value = "null" if reading.value is None else f'"{plain(reading.value)}"'
+    reasons = ",".join(f'"{reason.value}"' for reason in reading.reasons)
+    return (
+        f'{{"raw":{text_json(reading.raw)},"reasons":[{reasons}],'
+        f'"register":{text_json(reading.series.register)},"time":"{_instant(reading.time)}",'
+        f'"value":{value},"verdict":"{reading.verdict.name.lower()}"}}'
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"kind": type(finding).__name__, "text": str(finding), **_fields(finding)}
+
+
+def _peak(peak: Peak) -> dict[str, Any]:
+    return {**_fields(peak), "average": plain(peak.average)}
 
 
 def _fields(value: object) -> dict[str, Any]:

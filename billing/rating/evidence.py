@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from billing.canonical import evidence_json, read_json, text_json
 from billing.evidence import quantity_text
 from billing.money import from_fen, from_price, to_fen
 from billing.rating.exact import NOTHING, Carried
@@ -16,41 +18,45 @@ from billing.rating.subjects import BandUse, Classes, DemandNeed, Subjects, sing
 from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from billing.money import Column
     from billing.rating.charge import Parts
     from billing.rating.rate import ChargeColumns
 
 
-def inputs(subjects: Subjects) -> Iterator[dict[str, Any]]:
-    """Yield what each row holds, quantities as text; what a tariff does not read is left out."""
-    columns = {
-        "use": _texts(subjects.use),
-        "before_year": _texts(subjects.before_year),
-        "before_quarter": _texts(subjects.before_quarter),
-        "attributes": _texts(subjects.attributes),
-        "demand": _texts(_by_text(subjects.demand)),
-        "peak_before": _texts(_by_text(subjects.peak_before)),
+def input_texts(subjects: Subjects) -> list[str]:
+    """Return what each row holds as canonical JSON; what a tariff does not read is left out."""
+    before, days = subjects.days_before.tolist(), subjects.days.tolist()
+    fields = {
+        "use": _tables(subjects.use),
+        "before_year": _tables(subjects.before_year),
+        "before_quarter": _tables(subjects.before_quarter),
+        "attributes": _tables(subjects.attributes),
+        "demand": _tables(_by_text(subjects.demand)),
+        "peak_before": _tables(_by_text(subjects.peak_before)),
+        "bands": _joined({key: _runs(each) for key, each in subjects.bands.items()}),
+        "days": [
+            f"[{first},{count},{subjects.period_days}]"
+            for first, count in zip(before, days, strict=True)
+        ],
     }
-    given = {name: column for name, column in columns.items() if column}
-    days, before = subjects.days.tolist(), subjects.days_before.tolist()
-    for row in range(subjects.count):
-        document: dict[str, Any] = {"days": [before[row], days[row], subjects.period_days]}
-        for name, texts in given.items():
-            document[name] = {key: column[row] for key, column in texts.items()}
-        if subjects.bands:
-            document["bands"] = {key: _runs(each, row) for key, each in subjects.bands.items()}
-        if subjects.classes is not None:
-            document["class"] = subjects.classes.names[int(subjects.classes.index[row])]
-        carried = {
-            name: [str(before[row].exact), str(from_fen(before[row].billed))]
-            for name, before in subjects.carried.items()
-            if before[row] != NOTHING
-        }
-        if carried:
-            document["carried"] = carried
-        yield document
+    if subjects.classes is not None:
+        names = list(map(text_json, subjects.classes.names))
+        fields["class"] = [names[place] for place in subjects.classes.index.tolist()]
+    if subjects.carried:
+        fields["carried"] = list(map(_carried, _by_row(subjects.carried)))
+    given = [
+        [f'"{name}":{text}' if text else "" for text in texts]
+        for name, texts in sorted(fields.items())
+        if texts
+    ]
+    return [f"{{{','.join(filter(None, row))}}}" for row in zip(*given, strict=True)]
+
+
+def inputs(subjects: Subjects) -> Iterator[dict[str, Any]]:
+    """Yield what `input_texts` say."""
+    return map(read_json, input_texts(subjects))
 
 
 def read_inputs(document: Mapping[str, Any]) -> Subjects:
@@ -77,39 +83,54 @@ def read_inputs(document: Mapping[str, Any]) -> Subjects:
     )
 
 
-def parts(line: ChargeColumns) -> Iterator[list[dict[str, Any]]]:
-    """Yield the quantities at prices that each row of a line came apart into.
+def part_texts(line: ChargeColumns) -> list[str]:
+    """Return as canonical JSON the quantities at prices that each row of a line came apart into.
 
     A part that is still to be divided, as for a part of a month, says by what; one whose bound the
     file does not say, as with wider steps for many persons, says up to where it goes.
     """
-    prices = [{"price": plain(from_price(price))} for price in line.parts.price.tolist()]
-    more = zip(_divisors(line.parts), _bounds(line.parts), strict=True)
-    for quantities, (divided, bounds) in zip(line.parts.quantity.tolist(), more, strict=True):
-        yield [
-            {"quantity": quantity_text(quantity), **price, **bound, **divided}
-            for quantity, price, bound in zip(quantities, prices, bounds, strict=True)
-        ]
-
-
-def _divisors(parts: Parts) -> Iterable[dict[str, int]]:
-    if parts.divisor is None:
-        return itertools.repeat({}, len(parts.quantity))
-    return [{"divisor": divisor} for divisor in parts.divisor.tolist()]
-
-
-def _bounds(parts: Parts) -> Iterable[list[dict[str, str]]]:
-    """Return for each row what each part says of its bound."""
-    count, width = parts.quantity.shape
-    if parts.until is None:
-        return itertools.repeat([{}] * width, count)
+    count, width = line.parts.quantity.shape
+    if not width:
+        return ["[]"] * count
+    divided = [""] * count
+    if line.parts.divisor is not None:
+        divided = [f'"divisor":{divisor},' for divisor in line.parts.divisor.tolist()]
+    priced = [f'"price":"{plain(from_price(each))}"' for each in line.parts.price.tolist()]
     columns = [
-        itertools.repeat({}, count)
-        if bound is None
-        else [{"until": quantity_text(row)} for row in np.broadcast_to(bound, count).tolist()]
-        for bound in parts.until
+        [
+            f'{{{divisor}{price},"quantity":"{quantity_text(quantity)}"{until}}}'
+            for divisor, quantity, until in zip(divided, quantities, bounds, strict=True)
+        ]
+        for price, quantities, bounds in zip(
+            priced, line.parts.quantity.T.tolist(), _bounds(line.parts), strict=True
+        )
     ]
-    return [list(row) for row in zip(*columns, strict=True)]
+    return [f"[{','.join(row)}]" for row in zip(*columns, strict=True)]
+
+
+def parts(line: ChargeColumns) -> Iterator[list[dict[str, Any]]]:
+    """Yield what `part_texts` say."""
+    return map(read_json, part_texts(line))
+
+
+def line_texts(given: Sequence[str], line: ChargeColumns) -> list[str]:
+    """Return the evidence of each row of a line: the texts of its inputs, its parts, its tax."""
+    taxes = (f",{evidence_json(tax)[1:-1]}" if tax else "" for tax in tax_stated(line))
+    return [
+        f'{{"inputs":{inputs_},"parts":{steps}{tax}}}'
+        for inputs_, steps, tax in zip(given, part_texts(line), taxes, strict=True)
+    ]
+
+
+def _bounds(parts: Parts) -> Iterator[Iterable[str]]:
+    """Yield for each part what it says of its bound, row by row."""
+    count, width = parts.quantity.shape
+    for bound in parts.until or itertools.repeat(None, width):
+        if bound is None:
+            yield itertools.repeat("", count)
+        else:
+            rows = np.broadcast_to(bound, count).tolist()
+            yield [f',"until":"{quantity_text(row)}"' for row in rows]
 
 
 def tax_stated(line: ChargeColumns) -> Iterator[dict[str, Any]]:
@@ -122,8 +143,36 @@ def tax_stated(line: ChargeColumns) -> Iterator[dict[str, Any]]:
         yield {"tax": {**tax, "amount": str(from_fen(amount))}}
 
 
-def _texts(columns: Mapping[str, Column]) -> dict[str, list[str]]:
-    return {name: list(map(quantity_text, column.tolist())) for name, column in columns.items()}
+def _tables(columns: Mapping[str, Column]) -> list[str]:
+    """Return quantities by name, a table each row; nothing where there are no columns."""
+    return _joined(
+        {
+            key: [f'"{quantity_text(each)}"' for each in column.tolist()]
+            for key, column in columns.items()
+        }
+    )
+
+
+def _joined(columns: Mapping[str, list[str]]) -> list[str]:
+    """Return JSON texts by name as a JSON table each row."""
+    heads = [f"{text_json(key)}:" for key in sorted(columns)]
+    rows = zip(*(columns[key] for key in sorted(columns)), strict=True)
+    return [f"{{{','.join(map(operator.add, heads, row))}}}" for row in rows]
+
+
+def _by_row(carried: Mapping[str, Sequence[Carried]]) -> Iterator[dict[str, Carried]]:
+    for row in zip(*carried.values(), strict=True):
+        yield dict(zip(carried, row, strict=True))
+
+
+def _carried(row: Mapping[str, Carried]) -> str:
+    """Return what the charges of a row carry as JSON; an empty text where they carry nothing."""
+    document = {
+        name: [str(before.exact), str(from_fen(before.billed))]
+        for name, before in row.items()
+        if before != NOTHING
+    }
+    return evidence_json(document) if document else ""
 
 
 def _by_text(columns: Mapping[DemandNeed, Column]) -> dict[str, Column]:
@@ -138,9 +187,15 @@ def _need(text: str) -> DemandNeed:
     return DemandNeed(register, int(minutes), int(months))
 
 
-def _runs(bands: BandUse, row: int) -> list[list[str]]:
-    quantities = map(quantity_text, bands.quantity[row].tolist())
-    return [[name, text] for name, text in zip(bands.names, quantities, strict=True)]
+def _runs(bands: BandUse) -> list[str]:
+    """Return the use by band of each row, as a JSON list of names with quantities."""
+    heads = [f'[{text_json(name)},"' for name in bands.names]
+    return [
+        "["
+        + ",".join([f'{head}{quantity_text(use)}"]' for head, use in zip(heads, row, strict=True)])
+        + "]"
+        for row in bands.quantity.tolist()
+    ]
 
 
 def _band_use(runs: list[list[str]]) -> BandUse:

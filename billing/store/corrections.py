@@ -155,7 +155,7 @@ def _values(
             (
                 *(line.charge, line.revenue, line.quantity, line.unit, line.amount),
                 *(line.tariff_version_id, *places.ids(new)),
-                evidence_json(line.evidence),
+                line.evidence,
             ),
             new.of,
             False,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Table, delete, func, select
 
 from billing import tables
-from billing.canonical import canonical_json, evidence_texts
+from billing.canonical import canonical_json, evidence_json
 from billing.digest import community_digest, records_digest
-from billing.evidence import usage_evidence
+from billing.evidence import usage_text
 from billing.pools.apportionment import key_documents
 from billing.store import records
 from billing.store.bulk import insert_columns
@@ -160,7 +160,7 @@ def _usages(computed: Computed, base: int, community_run_id: int) -> Columns:
         "end": [each.interval.end for each in usages],
         "quantity": [_billed(each) for each in usages],
         "unit": [each.unit for each in usages],
-        "evidence": evidence_texts([usage_evidence(each) for each in usages]),
+        "evidence": [usage_text(each) for each in usages],
     }
 
 
@@ -181,7 +181,7 @@ def _statements(computed: Computed, base: int, community_run_id: int) -> Columns
         "unit": [each.statement.supply.unit for each in made],
         "amount": [each.statement.supply.amount for each in made],
         "keys": [canonical_json(key_documents(each.statement.keys)) for each in made],
-        "evidence": evidence_texts([each.evidence for each in made]),
+        "evidence": [evidence_json(each.evidence) for each in made],
     }
 
 
@@ -247,5 +247,5 @@ def _lines(computed: Computed, base: int) -> Columns:
         "usage_id": [None if each.usage is None else usages[each.usage] for each in lines],
         "statement_id": [None if share is None else statements[share[0]] for share in shares],
         "share": [None if share is None else share[1] for share in shares],
-        "evidence": evidence_texts([each.evidence for each in lines]),
+        "evidence": [each.evidence for each in lines],
     }

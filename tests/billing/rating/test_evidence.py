@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rating_clerk import REGISTER, column, homes_as_columns, tariff_of
 from tariff_oracle import Home
 
-from billing.rating.evidence import inputs, parts, read_inputs
+from billing.canonical import canonical_json, read_json
+from billing.rating.evidence import input_texts, inputs, line_texts, parts, read_inputs
 from billing.rating.exact import Carried
 from billing.rating.rate import rate
 from billing.rating.subjects import Subjects
@@ -69,6 +70,9 @@ def test_evidence_gives_the_line_again(
     ]
     columns = homes_as_columns(tariff, homes, 31, {"fee": [Carried(rest, 7)] * len(homes)})
     lines = rate(tariff, columns)
+    given_texts = input_texts(columns)
+    for text in (each for line in lines for each in line_texts(given_texts, line)):
+        assert canonical_json(read_json(text)) == text
     for row, document in enumerate(inputs(columns)):
         kept = json.loads(json.dumps(document))
         again = rate(tariff, read_inputs(kept))
