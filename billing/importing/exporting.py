@@ -27,6 +27,7 @@ def records(community: Community) -> dict[str, list[Record]]:
                 **_members("title", community.title),
                 "zone": community.zone,
                 "due_days": community.due_days,
+                "corrections": community.corrections,
             }
         ],
         "classes": [

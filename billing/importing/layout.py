@@ -8,38 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
+
+from billing.importing.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class Kind(Enum):
-    """What a column holds; the value is how people are told."""
-
-    CODE = "code"
-    NAME = "name in small letters"
-    NAMES = "names, with commas between"
-    TEXT = "text"
-    WHOLE = "whole number"
-    NUMBER = "number"
-    DAY = "date"
-    MOMENT = "date and time"
-    MEDIUM = "electricity or water"
-    ROLE = "unit, shared or master"
-
-
-CHOICES: dict[Kind, dict[str, tuple[str, ...]]] = {
-    Kind.MEDIUM: {"electricity": ("电", "用电", "电力", "电表"), "water": ("水", "用水", "水表")},
-    Kind.ROLE: {
-        "unit": ("户", "户表", "分户"),
-        "shared": ("公摊", "公用", "公共"),
-        "master": ("总表", "总"),
-    },
-}
-"""Kinds with few values → each value, with how people write it in Chinese."""
-
 
 _DECISIVE = (Kind.CODE, Kind.DAY, Kind.MOMENT)
 """Kinds that say what a row is, or when."""
@@ -201,6 +175,15 @@ COMMUNITY = Layout(
             example="15",
             zh_help="账单开具后多少天到期，默认 15",
             en_help="days from a bill's issue until it is due; 15 if empty",
+        ),
+        Column(
+            "corrections",
+            "更正方式",
+            "Corrections",
+            Kind.CORRECTIONS,
+            example="correction bill",
+            zh_help="更正出在单独的账单还是下期账单上，默认单独出账",
+            en_help="where what is corrected is billed; on a correction bill if empty",
         ),
     ),
     identity=("code",),

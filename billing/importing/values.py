@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from billing.importing.cells import Cell, Sort
-from billing.importing.layout import CHOICES, Kind
+from billing.importing.kinds import CHOICES, Kind
 from meters.quantity import plain
 
 if TYPE_CHECKING:
@@ -230,6 +230,10 @@ def _role(_: Cell, text: str, __: Callable[[str], None]) -> str:
     return _choice(Kind.ROLE, text)
 
 
+def _corrections(_: Cell, text: str, __: Callable[[str], None]) -> str:
+    return _choice(Kind.CORRECTIONS, text)
+
+
 def _choice(kind: Kind, text: str) -> str:
     for choice, spellings in CHOICES[kind].items():
         if text.lower() == choice or text in spellings:
@@ -248,5 +252,6 @@ _READERS: dict[Kind, Callable[[Cell, str, Callable[[str], None]], Any]] = {
     Kind.DAY: _day,
     Kind.MEDIUM: _medium,
     Kind.ROLE: _role,
+    Kind.CORRECTIONS: _corrections,
 }
 """What reads each kind but a moment, which needs to know where it is."""

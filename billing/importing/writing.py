@@ -13,7 +13,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from billing.importing.cells import MOST_ROWS, letters
 from billing.importing.exporting import records
-from billing.importing.layout import CHOICES, LAYOUTS, NOTES, Column, Kind, Layout
+from billing.importing.kinds import CHOICES, Kind
+from billing.importing.layout import LAYOUTS, NOTES, Column, Layout
 from billing.importing.values import DIGITS_KEPT
 from meters.quantity import plain
 

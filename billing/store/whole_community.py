@@ -34,6 +34,7 @@ def read(connection: Connection, community_id: int) -> tuple[Community, tuple[st
         "zone": row.zone,
         "currency": row.currency,
         "due_days": row.due_days,
+        "corrections": row.corrections,
         "tariffs": read_json(row.tariffs),
         "building": [
             {"code": each.code, "title": read_json(each.title)}

@@ -99,6 +99,7 @@ def full_document() -> dict[str, Any]:
         },
         account={"A-101": {"holder": "=1+1", "after_day": date(2026, 10, 1)}},
     )
+    document["corrections"] = "next bill"
     lift = next(each for each in document["point"] if each["code"] == "lift")
     first = lift["installation"][0]
     first |= {
@@ -309,6 +310,11 @@ WRONG: dict[str, tuple[Spoiling, str, str]] = {
         lambda book: put(book, "community", 2, "Due days", 500),
         "小区 Community: E2 (付款期限（天） / Due days): '500'",
         "less than or equal to 90",
+    ),
+    "a way to correct that there is not": (
+        lambda book: put(book, "community", 2, "Corrections", "never"),
+        "小区 Community: F2 (更正方式 / Corrections): 'never'",
+        "must be one of correction bill (更正账单), next bill (下期账单)",
     ),
     "a tariff's name that is none": (
         lambda book: put(book, "classes", 2, "Tariffs", "power, Ω"),

@@ -52,6 +52,7 @@ def dated() -> Community:
             }
         },
     )
+    document["corrections"] = "next bill"
     document["unit"][0] |= {
         "persons": "3.5",
         "attributes": {"pets": "2"},

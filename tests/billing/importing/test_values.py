@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from billing.importing.cells import Cell, Sort
-from billing.importing.layout import Kind
+from billing.importing.kinds import Kind
 from billing.importing.values import CellError, Reader
 
 SHANGHAI = Reader(ZoneInfo("Asia/Shanghai"))
@@ -67,6 +67,8 @@ UNDERSTOOD: list[tuple[Kind, Cell, Any]] = [
     (Kind.MEDIUM, text("水表"), "water"),
     (Kind.MEDIUM, text("Electricity"), "electricity"),
     (Kind.ROLE, text("公摊"), "shared"),
+    (Kind.CORRECTIONS, text("下期账单"), "next bill"),
+    (Kind.CORRECTIONS, text("Correction bill"), "correction bill"),
 ]
 
 
