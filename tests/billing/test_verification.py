@@ -143,7 +143,7 @@ TAMPERED: dict[str, tuple[Callable[[Books], Change], tuple[str, ...]]] = {
     ),
     "the usage of a line": (
         straight("bill_line", f"usage_id = NULL {LINE_1}"),
-        ("I7: bill yard-2026-10-0001, line 1: use: the bill says metered",),
+        ("I7: bill yard-2026-10-0001, line 1: registers: the bill says",),
     ),
     "the usage of a line, exchanged for another's": (
         straight("bill_line", f"usage_id = usage_id + 1 {LINE_1}"),
