@@ -1,7 +1,7 @@
 """Charges that move the sum of other lines: a minimum, a cap, a discount. All count money.
 
-They read what was billed, so they carry nothing from span to span, and a line that moves nothing
-does not appear.
+They read what was billed, so no rounding of theirs goes on from span to span, and a line that moves
+nothing does not appear.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class OfLines(Charge):
         """Return how often the amount applies to each subject."""
         return times(self.per, inputs)
 
-    def summed(self, inputs: Inputs, divisor: Column | None) -> Column:
+    def summed(self, inputs: Inputs, divisor: Column | None = None) -> Column:
         """Return what was billed for `of`, 10⁻⁴ of the currency times `divisor`."""
         billed = multiply(inputs.sum_of(self.of), QUANTITY_PER_FEN)
         return billed if divisor is None else multiply(billed, divisor)

@@ -147,12 +147,16 @@ class Oracle:
         self, charge: Mapping[str, Any], home: Home, lines: Mapping[str, Fraction]
     ) -> Fraction:
         least = self._times(charge, home) * Fraction(charge["amount"])
+        if self._is_whole(charge) and not least:
+            return Fraction(0)
         return max(least - sum(lines[name] for name in charge["of"]), Fraction(0))
 
     def _cap(
         self, charge: Mapping[str, Any], home: Home, lines: Mapping[str, Fraction]
     ) -> Fraction:
-        most = self._times(charge, home) * Fraction(charge["amount"])
+        most = Fraction(charge["amount"])
+        if not self._is_whole(charge):
+            most *= self._times(charge, home)
         return min(most - sum(lines[name] for name in charge["of"]), Fraction(0))
 
     def _discount(
@@ -220,6 +224,10 @@ class Oracle:
             contracted = scaled(home.attributes[charge["least"]["attribute"]])
             billed.append(fine(contracted * Fraction(charge["least"]["share"])))
         return max(billed) * Fraction(charge["price"]) * self._months(home)
+
+    def _is_whole(self, charge: Mapping[str, Any]) -> bool:
+        per = charge.get("per", "month")
+        return per == "period" or (per == "month" and self.document.get("proration") == "whole")
 
     def _times(self, charge: Mapping[str, Any], home: Home) -> Fraction:
         match charge.get("per", "month"):

@@ -113,6 +113,57 @@ def test_a_part_of_a_month_has_its_part_of_the_minimum() -> None:
     assert from_fen(int(least.amount[0])) == 12
 
 
+WHOLE: dict[str, dict[str, Any]] = {
+    "a month that is not prorated": {"proration": "whole"},
+    "a period": {},
+}
+
+
+def in_two_halves(
+    kind: str, rule: str, uses: tuple[int, int], *, sold: bool = False
+) -> tuple[int, int]:
+    """Return what a bound of 100.00 moves in each half of a month, of one account or of two."""
+    per = "period" if rule == "a period" else "month"
+    energy = {**ENERGY, "price": "1"}
+    bound = {**of_both(kind, amount="100", per=per), "of": ["energy"]}
+    tariff = tariff_of([energy, bound], **WHOLE[rule])
+    halves = [
+        Home(use={REGISTER: use * 10_000}, days=15, days_before=before)
+        for use, before in zip(uses, (0, 15), strict=True)
+    ]
+    first = rate(tariff, homes_as_columns(tariff, halves[:1], 30))
+    carried = {} if sold else {line.charge: (line.carry(0),) for line in first}
+    second = rate(tariff, homes_as_columns(tariff, halves[1:], 30, carried))
+    return int(first[1].amount[0]), int(second[1].amount[0])
+
+
+@pytest.mark.parametrize("rule", WHOLE)
+def test_a_cap_holds_for_all_that_an_account_pays_in_a_month_that_is_split(rule: str) -> None:
+    assert in_two_halves("cap", rule, (60, 30)) == (0, 0)
+    assert in_two_halves("cap", rule, (60, 70)) == (0, -3000)
+    assert in_two_halves("cap", rule, (150, 20)) == (-5000, -2000)
+    assert in_two_halves("cap", rule, (150, -80)) == (-5000, 5000)
+
+
+@pytest.mark.parametrize("rule", WHOLE)
+def test_who_buys_within_the_month_has_a_cap_of_his_own_and_owes_no_second_minimum(
+    rule: str,
+) -> None:
+    assert in_two_halves("cap", rule, (60, 70), sold=True) == (0, 0)
+    assert in_two_halves("cap", rule, (60, 130), sold=True) == (0, -3000)
+    assert in_two_halves("minimum", rule, (60, 30), sold=True) == (4000, 0)
+    assert in_two_halves("minimum", rule, (60, -30), sold=True) == (4000, 0)
+
+
+@pytest.mark.parametrize("rule", WHOLE)
+def test_what_filled_up_a_minimum_is_given_back_where_the_rest_of_the_month_reaches_it(
+    rule: str,
+) -> None:
+    assert in_two_halves("minimum", rule, (60, 30)) == (4000, -3000)
+    assert in_two_halves("minimum", rule, (60, 70)) == (4000, -4000)
+    assert in_two_halves("minimum", rule, (120, 30)) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
