@@ -263,7 +263,7 @@ TAMPERED: dict[str, tuple[Callable[[Books], Change], tuple[str, ...]]] = {
         ("yard: its run counts 4 bills of 191355 fen, there are 4 bills of 191354 fen",),
     ),
     "the digest of a run": (
-        straight("bill_run", "digest = 'f'"),
+        straight("bill_run", "digest = 'f', approved_digest = 'f'"),
         ("I6: run 1: its digest is not that of its communities",),
     ),
     "a posting": (
@@ -283,8 +283,8 @@ TAMPERED: dict[str, tuple[Callable[[Books], Change], tuple[str, ...]]] = {
         ("I8: entry bill:yard-2026-10-0001", "I8: entry bill:yard-2026-10-0002"),
     ),
     "an audit entry": (
-        straight("audit", "actor = 'clerk' WHERE position = 3"),
-        ("I9: audit entry 3 is not what was written",),
+        straight("audit", "actor = 'clerk' WHERE position = 4"),
+        ("I9: audit entry 4 is not what was written",),
     ),
     "an audit entry that is gone": (
         lambda _: ("audit", "DELETE FROM audit WHERE position = 2", {}),
