@@ -75,7 +75,11 @@ def _step(command: Command) -> Command:
 
 @click.group()
 def run() -> None:
-    """Bill a month: create, compute, review, approve and issue a run, or correct what is issued."""
+    """Bill a month: create, compute, review, approve and issue a run, or correct what is issued.
+
+    These commands know the meter types that are shipped. Where a meter is of one that was uploaded,
+    its point stands in the way of its community as UnknownMeterType, and nothing is billed wrong.
+    """
 
 
 @run.command()

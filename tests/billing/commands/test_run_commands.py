@@ -132,3 +132,10 @@ def test_who_made_a_run_does_not_approve_it(call: Callable[..., Any]) -> None:
 
     assert "four eyes" in call("approve", "1", "--digest", digest, code=1)
     assert "computed again" in call("approve", "1", "--digest", "x", by="approver", code=1)
+
+
+def test_the_help_says_which_meter_types_a_run_knows() -> None:
+    told = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
+
+    assert "know the meter types that are shipped" in told
+    assert "UnknownMeterType" in told
