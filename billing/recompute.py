@@ -8,23 +8,25 @@ its statement. What comes out must be the line. Evidence that cannot even be rea
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from billing.money import from_fen, to_fen
 from billing.pools.apportionment import Statement, apportion
 from billing.pools.participant import read_participants
 from billing.pools.supply import Supply, invoiced, lost, rated, read_part, together
-from billing.rating.evidence import parts, read_inputs, tax_stated
+from billing.rating.evidence import parts, read_inputs, read_rows, shape, tax_stated
 from billing.rating.rate import rate
 from meters.quantity import from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from billing.pools.pool import Pool
+    from billing.rating.rate import ChargeColumns
     from billing.tariff import Tariff
 
     Tariffs: TypeAlias = Callable[[str, int], Tariff]
@@ -56,6 +58,18 @@ class Difference:
         return f"{self.what}: the bill says {self.claimed}, the evidence gives {self.recomputed}"
 
 
+class Rated(NamedTuple):
+    """A line that a tariff rated: what it claims, by which charge, and the evidence of it.
+
+    `usages` is the evidence of what the line counts, by register; empty where it counts nothing.
+    """
+
+    claim: Claim
+    charge: str
+    evidence: Evidence
+    usages: Mapping[str, Evidence]
+
+
 def recompute_charge(
     claim: Claim,
     *,
@@ -68,26 +82,63 @@ def recompute_charge(
 
     `usages` is the evidence of what the line counts, by register; empty where it counts nothing.
     """
-    lines = {each.charge: each for each in rate(tariff, read_inputs(evidence["inputs"]))}
-    line = lines[charge]
-    if line.applies is not None and not line.applies[0]:
-        return [Difference("charge", "billed", "it does not apply")]
-    found = _compare("quantity", claim.quantity, int(line.quantity[0]))
-    found += _compare_money("amount", claim.amount, int(line.amount[0]))
-    steps = next(parts(line))
-    if steps != evidence["parts"]:
-        found.append(Difference("steps", str(evidence["parts"]), str(steps)))
-    tax = next(tax_stated(line)).get("tax")
-    if tax != evidence.get("tax"):
-        found.append(Difference("tax", str(evidence.get("tax")), str(tax)))
-    registers = tariff.registers_of(charge)
-    if registers != sorted(usages):
-        found.append(Difference("registers", str(registers), str(sorted(usages))))
-        return found
+    (found,) = recompute_charges(tariff, [Rated(claim, charge, evidence, usages)])
+    return found
+
+
+def recompute_charges(tariff: Tariff, lines: Sequence[Rated]) -> list[list[Difference]]:
+    """Return where each of `lines` differs from what its evidence gives.
+
+    Those of one charge whose inputs have one shape are rated at once.
+    """
+    alike: dict[Hashable, list[int]] = defaultdict(list)
+    for place, line in enumerate(lines):
+        alike[line.charge, shape(line.evidence["inputs"])].append(place)
+    found: dict[int, list[Difference]] = {}
+    for places in alike.values():
+        some = [lines[place] for place in places]
+        rated_lines = rate(tariff, read_rows([each.evidence["inputs"] for each in some]))
+        rated_line = {each.charge: each for each in rated_lines}[some[0].charge]
+        found.update(zip(places, _charge_differences(tariff, rated_line, some), strict=True))
+    return [found[place] for place in range(len(lines))]
+
+
+def _charge_differences(
+    tariff: Tariff, recomputed: ChargeColumns, lines: Sequence[Rated]
+) -> Iterator[list[Difference]]:
+    """Yield where each of `lines` differs from its row of `recomputed`."""
+    count = len(lines)
+    rows = zip(
+        lines,
+        [True] * count if recomputed.applies is None else recomputed.applies.tolist(),
+        recomputed.quantity.tolist(),
+        recomputed.amount.tolist(),
+        parts(recomputed),
+        tax_stated(recomputed),
+        strict=True,
+    )
+    for line, applies, quantity, amount, steps, tax in rows:
+        if not applies:
+            yield [Difference("charge", "billed", "it does not apply")]
+            continue
+        found = _compare("quantity", line.claim.quantity, quantity)
+        found += _compare_money("amount", line.claim.amount, amount)
+        if steps != line.evidence["parts"]:
+            found.append(Difference("steps", str(line.evidence["parts"]), str(steps)))
+        if tax.get("tax") != line.evidence.get("tax"):
+            found.append(Difference("tax", str(line.evidence.get("tax")), str(tax.get("tax"))))
+        yield found + _use_differences(tariff.registers_of(line.charge), line)
+
+
+def _use_differences(registers: list[str], line: Rated) -> list[Difference]:
+    """Hold what a line was rated with against the usages that it counts."""
+    if registers != sorted(line.usages):
+        return [Difference("registers", str(registers), str(sorted(line.usages)))]
+    found = []
     for register in registers:
-        used = to_scaled(Decimal(evidence["inputs"]["use"][register]))
+        used = to_scaled(Decimal(line.evidence["inputs"]["use"][register]))
         what = "use" if len(registers) == 1 else f"use of {register}"
-        found += _compare(what, used, added_up(usages[register]))
+        found += _compare(what, used, added_up(line.usages[register]))
     return found
 
 

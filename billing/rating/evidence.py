@@ -14,15 +14,18 @@ from billing.canonical import evidence_json, read_json, text_json
 from billing.evidence import quantity_text
 from billing.money import from_fen, from_price, to_fen
 from billing.rating.exact import NOTHING, Carried
-from billing.rating.subjects import BandUse, Classes, DemandNeed, Subjects, single
+from billing.rating.subjects import BandUse, Classes, DemandNeed, Subjects
 from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from billing.money import Column
     from billing.rating.charge import Parts
     from billing.rating.rate import ChargeColumns
+
+_TABLES = ("use", "before_year", "before_quarter", "attributes", "demand", "peak_before")
+"""The inputs that are quantities by name."""
 
 
 def input_texts(subjects: Subjects) -> list[str]:
@@ -59,28 +62,47 @@ def inputs(subjects: Subjects) -> Iterator[dict[str, Any]]:
     return map(read_json, input_texts(subjects))
 
 
-def read_inputs(document: Mapping[str, Any]) -> Subjects:
-    """Return the one subject that `inputs` wrote."""
-    before, days, period_days = document["days"]
-    named = document.get("class")
+def shape(document: Mapping[str, Any]) -> Hashable:
+    """Return what documents of `inputs` must have in common to be read by `read_rows` together."""
+    tables = [(name, *sorted(document[name])) for name in _TABLES if name in document]
+    bands = [
+        (key, *(name for name, _ in runs))
+        for key, runs in sorted(document.get("bands", {}).items())
+    ]
+    return document["days"][2], "class" in document, tuple(tables), tuple(bands)
+
+
+def read_rows(documents: Sequence[Mapping[str, Any]]) -> Subjects:
+    """Return the subjects that `inputs` wrote, a row each; all are of one `shape`."""
+    before, days, (period_days, *_) = zip(*(each["days"] for each in documents), strict=True)
+    charges = sorted({name for each in documents for name in each.get("carried", ())})
+    first = documents[0]
     return Subjects(
-        count=1,
+        count=len(documents),
         period_days=period_days,
-        days=single(days),
-        days_before=single(before),
-        use=_columns(document, "use"),
-        before_year=_columns(document, "before_year"),
-        before_quarter=_columns(document, "before_quarter"),
-        attributes=_columns(document, "attributes"),
-        demand={_need(key): each for key, each in _columns(document, "demand").items()},
-        peak_before={_need(key): each for key, each in _columns(document, "peak_before").items()},
-        bands={key: _band_use(runs) for key, runs in document.get("bands", {}).items()},
-        classes=None if named is None else Classes.of([named]),
+        days=np.array(days, dtype=np.int64),
+        days_before=np.array(before, dtype=np.int64),
+        use=_columns(documents, "use"),
+        before_year=_columns(documents, "before_year"),
+        before_quarter=_columns(documents, "before_quarter"),
+        attributes=_columns(documents, "attributes"),
+        demand={_need(key): each for key, each in _columns(documents, "demand").items()},
+        peak_before={_need(key): each for key, each in _columns(documents, "peak_before").items()},
+        bands={
+            key: _band_use([each["bands"][key] for each in documents])
+            for key in first.get("bands", {})
+        },
+        classes=Classes.of([each["class"] for each in documents]) if "class" in first else None,
         carried={
-            name: (Carried(Fraction(exact), to_fen(Decimal(billed))),)
-            for name, (exact, billed) in document.get("carried", {}).items()
+            name: [_read_carried(each.get("carried", {}).get(name)) for each in documents]
+            for name in charges
         },
     )
+
+
+def read_inputs(document: Mapping[str, Any]) -> Subjects:
+    """Return the one subject that `inputs` wrote."""
+    return read_rows([document])
 
 
 def part_texts(line: ChargeColumns) -> list[str]:
@@ -198,10 +220,20 @@ def _runs(bands: BandUse) -> list[str]:
     ]
 
 
-def _band_use(runs: list[list[str]]) -> BandUse:
-    quantities = [to_scaled(Decimal(text)) for _, text in runs]
-    return BandUse(tuple(name for name, _ in runs), np.array([quantities], dtype=np.int64))
+def _band_use(rows: Sequence[list[list[str]]]) -> BandUse:
+    quantities = [[to_scaled(Decimal(text)) for _, text in runs] for runs in rows]
+    return BandUse(tuple(name for name, _ in rows[0]), np.array(quantities, dtype=np.int64))
 
 
-def _columns(document: Mapping[str, Any], name: str) -> dict[str, Column]:
-    return {key: single(to_scaled(Decimal(text))) for key, text in document.get(name, {}).items()}
+def _columns(documents: Sequence[Mapping[str, Any]], name: str) -> dict[str, Column]:
+    return {
+        key: np.array([to_scaled(Decimal(each[name][key])) for each in documents], dtype=np.int64)
+        for key in documents[0].get(name, {})
+    }
+
+
+def _read_carried(texts: list[str] | None) -> Carried:
+    if texts is None:
+        return NOTHING
+    exact, billed = texts
+    return Carried(Fraction(exact), to_fen(Decimal(billed)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -17,7 +19,8 @@ from billing.recompute import (
     UNREADABLE,
     Claim,
     Difference,
-    recompute_charge,
+    Rated,
+    recompute_charges,
     recompute_share,
     recompute_statement,
 )
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from billing.pools.pool import Pool
     from billing.store.runs import CommunityRun, Counting, Run
     from billing.tariff import Tariff
+
+
+AT_ONCE = 2000
+"""The lines of a tariff version that are rated again together, at most."""
 
 
 @dataclass(slots=True)
@@ -226,18 +233,22 @@ def _verify_lines(
 ) -> None:
     bill = tables.bill
     sums: dict[str, int] = {}
+    rated: dict[int | None, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_lines().where(bill.c.community_run_id == part.id)):
         verified.lines += 1
         sums[row.number] = sums.get(row.number, 0) + row.amount
-
-        def check(row: Row[Any] = row) -> Iterable[Difference]:
-            if row.reversal:
-                return _reversal_differences(row)
-            if row.statement_id is None:
-                return _charge_differences(row, known)
-            return _stored_share_differences(row)
-
-        verified.say(f"I7: bill {row.number}, line {row.position}", _found(check))
+        if row.reversal:
+            verified.say(_place(row), _reversal_differences(row))
+        elif row.statement_id is not None:
+            verified.say(_place(row), _stored_share_differences(row))
+        else:
+            alike = rated[row.tariff_version_id]
+            alike.append(row)
+            if len(alike) == AT_ONCE:
+                _verify_rated(alike, known, verified)
+                alike.clear()
+    for alike in rated.values():
+        _verify_rated(alike, known, verified)
     totals = connection.execute(
         select(bill.c.number, bill.c.total).where(bill.c.community_run_id == part.id)
     ).all()
@@ -247,6 +258,25 @@ def _verify_lines(
     made = f"{len(totals)} bills of {sum(total for _, total in totals)} fen"
     if made != (counted := f"{part.bills} bills of {part.total} fen"):
         verified.say(part.community, [f"its run counts {counted}, there are {made}"])
+
+
+def _place(row: Row[Any]) -> str:
+    return f"I7: bill {row.number}, line {row.position}"
+
+
+def _verify_rated(rows: list[Row[Any]], known: _Definitions, verified: Verified) -> None:
+    """Recompute lines of one tariff version at once; where one cannot be read, each by itself."""
+    if not rows:
+        return
+    try:
+        tariff = known.tariff(rows[0].tariff_version_id)
+        found = recompute_charges(tariff, [_rated(row, tariff, known) for row in rows])
+    except UNREADABLE:
+        for row in rows:
+            verified.say(_place(row), _found(partial(_charge_differences, row, known)))
+        return
+    for row, differences in zip(rows, found, strict=True):
+        verified.say(_place(row), differences)
 
 
 def _verify_digests(connection: Connection, run: Run, verified: Verified) -> None:
@@ -306,13 +336,14 @@ def _lines() -> Select[Any]:
 
 def _charge_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
     tariff = known.tariff(row.tariff_version_id)
-    return recompute_charge(
-        Claim(quantity=row.quantity, amount=row.amount),
-        charge=row.charge,
-        tariff=tariff,
-        evidence=read_json(row.evidence),
-        usages=known.usages(row, tariff.registers_of(row.charge)),
-    )
+    (found,) = recompute_charges(tariff, [_rated(row, tariff, known)])
+    return found
+
+
+def _rated(row: Row[Any], tariff: Tariff, known: _Definitions) -> Rated:
+    claim = Claim(quantity=row.quantity, amount=row.amount)
+    counted = known.usages(row, tariff.registers_of(row.charge))
+    return Rated(claim, row.charge, read_json(row.evidence), counted)
 
 
 def _share_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
