@@ -38,7 +38,8 @@ KILLS = int(os.environ.get("TALLYGATE_KILLS", "3"))
 COMMUNITIES = int(os.environ.get("TALLYGATE_CITY", "12"))
 SEED = int(os.environ.get("TALLYGATE_SEED", "1"))
 UNITS = 16
-WITHIN_S = 120
+WITHIN_S = 120 + COMMUNITIES
+"""For a command to end by itself: a second for each community, on slow machines too."""
 
 
 @contextmanager
