@@ -15,14 +15,12 @@ from billing import tables
 from billing.evidence import quantity_text
 from billing.money import from_fen
 from billing.pools.papers import Cost, LossApproval
-from billing.store import audit
+from billing.store import audit, runs
 from billing.store.ids import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import Literal
-
-    from sqlalchemy import Row
 
 
 class UnknownCostError(LookupError):
@@ -171,8 +169,8 @@ def carried(
 
     It is in 10⁻⁶ fen, as the statements of the last month say that was issued before.
     """
-    last = _last_issued(connection, community_id, period)
-    return defaultdict(dict) if last is None else carried_on(connection, last.id)
+    months = runs.counting(connection, community_id, before=period)
+    return carried_on(connection, months[max(months)].id) if months else defaultdict(dict)
 
 
 def carried_on(connection: Connection, part_id: int) -> dict[str, dict[str | None, int]]:
@@ -189,14 +187,3 @@ def carried_on(connection: Connection, part_id: int) -> dict[str, dict[str | Non
     for pool, code, owed in rows:
         found[pool][code] = found[pool].get(code, 0) + owed
     return found
-
-
-def _last_issued(connection: Connection, community_id: int, period: str) -> Row[tuple[int]] | None:
-    run, part = tables.bill_run, tables.community_run
-    return connection.execute(
-        select(part.c.id)
-        .join(run, run.c.id == part.c.bill_run_id)
-        .where(part.c.community_id == community_id, part.c.period < period, run.c.state == "issued")
-        .order_by(part.c.period.desc(), part.c.revision.desc())
-        .limit(1)
-    ).one_or_none()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from small_community import LIGHTS, PUMP, Books
+from small_community import LIGHTS, PUMP, Books, community_document
 from sqlalchemy.exc import DBAPIError
 
 from billing.commands.main import billing
+from billing.lifecycle import hold
 from billing.pools.pool import parse_pool
 from billing.store import definitions, papers, registry
 
@@ -261,3 +262,30 @@ def test_what_is_shared_by_two_keys_explains_and_recomputes_itself(blank_books: 
         (885_000, 185_000)
     ]
     assert blank_books.verify(run.id).failures == []
+
+
+def test_what_rounding_owes_is_kept_where_the_community_was_held_in_another_run(
+    blank_books: Books,
+) -> None:
+    pools(blank_books, LIGHTS)
+    other = community_document("other", prefix="o-")
+    blank_books.define({**other, "point": [], "tariffs": {"residential": ["fee"]}}, pools=())
+    both = blank_books.create("2026-10", "yard", "other")
+    hold(
+        blank_books.database,
+        run_id=both,
+        community="yard",
+        reason="its master is read again",
+        actor="clerk",
+        now=NOW,
+    )
+    blank_books.bill_run(both)
+    blank_books.bill()
+
+    with blank_books.database.snapshot() as connection:
+        (community_id,) = {
+            row[0] for row in blank_books.rows("SELECT community_id FROM pool_version")
+        }
+        owed = papers.carried(connection, community_id, "2026-11")
+    assert owed["lights"]
+    assert sum(owed["lights"].values()) == pytest.approx(0, abs=5)
