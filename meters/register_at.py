@@ -81,16 +81,16 @@ def register_at(
 
 
 def _nearest(boundary: Boundary, meter: str, tolerance: timedelta) -> RegisterAt | None:
-    at = boundary.at
-    near = [
-        (abs(each.time - at), each.time, each)
-        for each in (boundary.before, boundary.after)
-        if each is not None and each.value is not None and abs(each.time - at) <= tolerance
-    ]
-    if not near:
+    at, nearest, away = boundary.at, None, tolerance
+    for each in (boundary.before, boundary.after):
+        if each is None or each.value is None:
+            continue
+        apart = abs(each.time - at)
+        if apart < away or (apart == away and nearest is None):
+            nearest, away = each, apart
+    if nearest is None:
         return None
-    reading = min(near, key=lambda entry: entry[:2])[2]
-    return RegisterAt(meter, at, value_of(reading), Source.READ, (reading,))
+    return RegisterAt(meter, at, value_of(nearest), Source.READ, (nearest,))
 
 
 def _interpolated(boundary: Boundary, meter: str, register: Register) -> RegisterAt | None:

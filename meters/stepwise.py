@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from meters.edges import Edges, Int64s
+    from meters.edges import Edges, Flags, Int64s
     from meters.history import History
     from meters.meter_type import Register
     from meters.usage import Segment, Usage
@@ -210,11 +210,7 @@ def step_plain(
     values, sources = _nearest(edges, rows, registers, TOLERANCE)
     plain = np.array([_is_plain(usage) for usage in usages]) & ~edges.unconfirmed[rows]
     plain &= (sources[:, asked] != MISSING).all(axis=1)
-    ends = [
-        _ends(usage) if fit else (0, 0, 0, 0, 0)
-        for usage, fit in zip(usages, plain.tolist(), strict=True)
-    ]
-    opening, closing, growth, modulus, multiplier = np.array(ends, np.int64).T
+    opening, closing, growth, modulus, multiplier = _ends_of(usages, plain)
     read = np.full((len(usages), 1), READ)
     shows = np.column_stack([opening, values[:, asked], closing])
     known = np.hstack([read, sources[:, asked], read])
@@ -240,14 +236,6 @@ def _is_plain(usage: Usage) -> bool:
     return estimated is None and segment.multiplier == int(segment.multiplier)
 
 
-def _ends(usage: Usage) -> tuple[int, int, int, int, int]:
-    """Return opening, closing, growth and modulus of a plain usage, 10⁻⁴, and its multiplier."""
-    (segment,) = usage.segments
-    modulus = 0 if segment.modulus is None else to_scaled(segment.modulus)
-    opening, closing = to_scaled(segment.opening.value), to_scaled(segment.closing.value)
-    return opening, closing, to_scaled(segment.growth), modulus, int(segment.multiplier)
-
-
 def by_day(usage: Usage, midnights_s: Int64s, shown_by: Sequence[Shown]) -> list[int | None]:
     """Return the use of each part between midnights inside the interval, 10⁻⁴; None if not known.
 
@@ -269,6 +257,41 @@ def by_day(usage: Usage, midnights_s: Int64s, shown_by: Sequence[Shown]) -> list
         uses[days] += _multiplied(grown, segment.multiplier)
         known[days] &= sure[:-1] & sure[1:]
     return [use if sure else None for use, sure in zip(uses.tolist(), known.tolist(), strict=True)]
+
+
+def by_day_plain(
+    usages: Sequence[Usage], edges: Edges, rows: Int64s, registers: Sequence[Register]
+) -> tuple[Int64s, Flags, Flags]:
+    """Return what `by_day` does for many usages of one interval at once, where all of it is plain.
+
+    `edges`: the midnights inside the interval; `rows`: int64[n], the row in `edges` of each usage.
+    Returns int64[n, e + 1], 10⁻⁴, and bool[n, e + 1], the use of each day and whether it is known;
+    bool[n], whether the usage is plain, as in `step_plain`, and none of its days contradicts it: of
+    another the days mean nothing.
+    """
+    values, sources = _nearest(edges, rows, registers, TOLERANCE)
+    plain = np.array([_is_plain(usage) for usage in usages], np.bool_) & ~edges.unconfirmed[rows]
+    opening, closing, growth, modulus, multiplier = _ends_of(usages, plain)
+    grown = np.diff(np.column_stack([opening, values, closing]), axis=1)
+    grown += np.where(grown < 0, modulus[:, np.newaxis], 0)
+    sure = np.ones((len(usages), len(edges.instants_s) + 2), np.bool_)
+    sure[:, 1:-1] = sources != MISSING
+    known = sure[:, :-1] & sure[:, 1:]
+    plain &= ((grown >= 0) | ~known).all(axis=1)
+    plain &= (grown.sum(axis=1) == growth) | ~known.all(axis=1)
+    return grown * multiplier[:, np.newaxis], known, plain
+
+
+def _ends_of(usages: Sequence[Usage], plain: Flags) -> Int64s:
+    """Return int64[5, n], opening, closing, growth and modulus of the plain ones and multiplier."""
+    ends = np.zeros((5, len(usages)), np.int64)
+    for n in np.flatnonzero(plain).tolist():
+        (segment,) = usages[n].segments
+        modulus = 0 if segment.modulus is None else to_scaled(segment.modulus)
+        opening, closing = to_scaled(segment.opening.value), to_scaled(segment.closing.value)
+        growth = to_scaled(segment.growth)
+        ends[:, n] = opening, closing, growth, modulus, int(segment.multiplier)
+    return ends
 
 
 def _piece(segment: Segment, edges_s: Int64s, seen: Shown) -> Shown:

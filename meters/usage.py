@@ -118,6 +118,12 @@ def measure(
     `histories` hold all that a meter showed in the interval: where they are given, they count
     instead of its boundaries, and settle what `is_unsettled` without them.
     """
+    if len(installations) == 1 and histories is None:
+        (alone,) = installations
+        seen = _Seen(name, alone, registers[alone.meter_type], boundaries, None, issued)
+        plain = _plain(point, interval, seen)
+        if plain is not None:
+            return plain
     standing = sorted(
         ((part, each) for each in installations if (part := each.within(interval)) is not None),
         key=lambda pair: pair[0],
@@ -223,6 +229,37 @@ class _Seen(NamedTuple):
             return MissingRegister(self.meter, at)
         value = registers[self.name]
         return RegisterAt(self.meter, at, value, Source.RECORDED, photo=photo)
+
+
+def _plain(point: str, interval: Interval, seen: _Seen) -> Usage | None:
+    """Return the usage of a meter that stood alone, was read at both ends, and has nothing to say.
+
+    So it is with most; None for all else, of which `_counted` tells what is to be said.
+    """
+    installation, register = seen.installation, seen.register
+    start, end, verified = interval.start, interval.end, installation.verified_until
+    if (
+        installation.ratios
+        or not installation.start < start
+        or (installation.end is not None and installation.end <= end)
+        or (verified is not None and verified < end)
+        or not register.is_billing
+    ):
+        return None
+    opening, closing = seen.opening(start), seen.closing(end)
+    if not isinstance(opening, RegisterAt) or not isinstance(closing, RegisterAt):
+        return None
+    if opening.source not in _READ or closing.source not in _READ or opening.estimate is not None:
+        return None
+    segments, said = _segment(opening, closing, installation.multiplier, seen)
+    if said:
+        return None
+    quantity = Decimal(0) + segments[0].quantity
+    unit = register.canonical_unit
+    return Usage(point, seen.name, unit, interval, quantity, tuple(segments), ())
+
+
+_READ = (Source.READ, Source.ISSUED)
 
 
 def _counted(part: Interval, seen: _Seen) -> tuple[list[Segment], list[Finding]]:

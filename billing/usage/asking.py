@@ -78,12 +78,16 @@ def _boundaries(
     )
     for each in wanted:
         key = each.point.code, each.register
-        ends = {part.interval.start for part in each.parts} | {each.whole.end}
+        ends = {part.interval.start for part in each.parts} | {each.end}
         for one in each.point.installations:
-            changes = {ratio.since for ratio in one.ratios if ratio.since in each.whole}
-            for instant in ends | changes:
+            asked = Series(one.meter, each.register)
+            instants = ends
+            if one.ratios:
+                whole = each.whole
+                instants = ends | {ratio.since for ratio in one.ratios if ratio.since in whole}
+            for instant in instants:
                 if one.start <= instant and (one.end is None or instant <= one.end):
-                    series[instant][Series(one.meter, each.register)].append(key)
+                    series[instant][asked].append(key)
     found: dict[tuple[str, str], dict[tuple[str, datetime], Boundary]] = {
         (each.point.code, each.register): {} for each in wanted
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from meters.stepwise import (
     Shown,
     Steps,
     by_day,
+    by_day_plain,
     shown,
     shown_in_history,
     step,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from billing.usage.asking import Asked
     from billing.usage.wanted import Part, Wanted
     from billing.vee.settings import Validation
-    from meters.edges import Edges, Int64s
+    from meters.edges import Edges, Flags, Int64s
     from meters.finding import Finding
     from meters.installation import Installation
     from meters.interval import Interval, Period
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
 
 Found: TypeAlias = tuple["Wanted", list["Usage"]]
 """A wanted register with the usages of its parts; none where its use cannot be told."""
-Days: TypeAlias = dict[tuple[str, str], list[int | None]]
-"""The use of each local day of the period, 10⁻⁴, by point code and register; None if not known."""
-
 Key: TypeAlias = tuple[str, str, "Interval"]
 """A usage by its point's code, its register's name, and its interval."""
 
@@ -105,18 +103,65 @@ def by_windows(found: Sequence[Found], asked: Asked, settings: Validation) -> li
     ]
 
 
+class Days(NamedTuple):
+    """The use of each local day of a period: of n registers, in the order that they were given in.
+
+    `uses`: int64[n, days], 10⁻⁴; `known`: bool[n, days], elsewhere a use means nothing.
+    """
+
+    uses: Int64s
+    known: Flags
+
+    def of(self, row: int) -> list[int | None]:
+        """Return the use of each day of one register, None where it is not known."""
+        days = zip(self.uses[row].tolist(), self.known[row].tolist(), strict=True)
+        return [use if sure else None for use, sure in days]
+
+
 def by_days(found: Sequence[Found], asked: Asked, period: Period) -> Days:
-    """Return what was used on each day of `period`."""
+    """Return what was used on each day of `period`; nothing is known where there is no use."""
     zone, first = period.zone, period.first
     midnights = [local_midnight(first + timedelta(days=n), zone) for n in range(1, period.days)]
     edges = asked.edges(_series([each for each, _ in found]), midnights)
     seen, midnights_s = _Seen(asked, edges, TOLERANCE), _seconds(midnights)
-    return {
-        (each.point.code, each.register): [
-            use for usage in usages for use in _days_of(seen, each, usage, midnights_s)
-        ]
-        for each, usages in found
-    }
+    days = Days(
+        np.zeros((len(found), period.days), np.int64), np.zeros((len(found), period.days), np.bool_)
+    )
+    plain = _fill_plain_days(days, seen, found, period.interval)
+    for row, (each, usages) in enumerate(found):
+        if row in plain or not usages:
+            continue
+        told = [use for usage in usages for use in _days_of(seen, each, usage, midnights_s)]
+        days.uses[row] = [use or 0 for use in told]
+        days.known[row] = [use is not None for use in told]
+    return days
+
+
+def _fill_plain_days(
+    days: Days, seen: _Seen, found: Sequence[Found], period: Interval
+) -> frozenset[int]:
+    """Put the days of those whose use is plain into `days`, and return their rows."""
+    places = [
+        row
+        for row, (_, usages) in enumerate(found)
+        if len(usages) == 1
+        and usages[0].interval == period
+        and usages[0].quantity is not None
+        and len(usages[0].segments) == 1
+    ]
+    if not places:
+        return frozenset()
+    usages = [found[row][1][0] for row in places]
+    meters, registers = zip(*(seen.row(*_first(found[row])) for row in places), strict=True)
+    uses, known, plain = by_day_plain(usages, seen.edges, np.array(meters), registers)
+    rows = np.array(places)[plain]
+    days.uses[rows], days.known[rows] = uses[plain], known[plain]
+    return frozenset(rows.tolist())
+
+
+def _first(found: Found) -> tuple[Wanted, Usage]:
+    each, usages = found
+    return each, usages[0]
 
 
 def band_use(usages: Sequence[Usage], runs: Sequence[BandRun], *, ordered: bool) -> BandUse:
@@ -273,7 +318,8 @@ def _series(asking: Iterable[Wanted]) -> set[Series]:
         Series(installation.meter, each.register)
         for each in asking
         for installation in each.point.installations
-        if installation.within(each.whole) is not None
+        if installation.start < each.end
+        and (installation.end is None or each.start < installation.end)
     }
 
 

@@ -53,15 +53,6 @@ class UseOfPoint:
         self._known = dict(self.asked.boundaries(self.wanted))
         for each in self.wanted.point.recorded:
             if self.wanted.register in each.registers:
-                self._known[each.meter, each.at] = RegisterAt(
-                    each.meter,
-                    each.at,
-                    each.registers[self.wanted.register],
-                    Source.RECORDED,
-                    photo=each.photo,
-                )
-        for each in self.wanted.point.recorded:
-            if self.wanted.register in each.registers:
                 value = each.registers[self.wanted.register]
                 self._known[each.meter, each.at] = RegisterAt(
                     each.meter, each.at, value, Source.RECORDED, photo=each.photo
@@ -103,7 +94,7 @@ class UseOfPoint:
 
     def _standing(self, at: datetime) -> Installation | None:
         """Return the installation that `at` belongs to; the period's end belongs to its last."""
-        at_end = at == self.wanted.whole.end
+        at_end = at == self.wanted.end
         for each in self.wanted.point.installations:
             begun = each.start < at if at_end else each.start <= at
             if begun and (each.end is None or at < each.end or (at_end and at == each.end)):
@@ -118,7 +109,7 @@ class UseOfPoint:
             method = review.method or Method.STATED
         if method is None:
             return
-        end = self.wanted.whole.end
+        end = self.wanted.end
         unread = any(
             isinstance(each, MissingRegister) and each.at == end
             for each in self._measured(self.wanted.parts[-1].interval).findings

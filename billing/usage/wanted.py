@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.registry import Point, Registry, TariffVersion, Unit
-    from billing.spans import RatedSpan
+    from billing.spans import Cut, RatedSpan
     from meters.meter_type import MeterType, Register
 
 
@@ -51,8 +51,16 @@ class Wanted:
     vacant: bool = False
 
     @property
+    def start(self) -> datetime:
+        return self.parts[0].interval.start
+
+    @property
+    def end(self) -> datetime:
+        return self.parts[-1].interval.end
+
+    @property
     def whole(self) -> Interval:
-        return Interval(self.parts[0].interval.start, self.parts[-1].interval.end)
+        return Interval(self.start, self.end)
 
 
 def wanted(
@@ -60,50 +68,38 @@ def wanted(
 ) -> tuple[list[Wanted], list[Problem]]:
     """Return every register that a tariff or pool of `registry` asks for, and what it lacks."""
     asking = _Asking(registry)
-    found, problems = [], []
+    found: list[Wanted] = []
+    problems: list[Problem] = []
+    complete: set[tuple[str, tuple[str, ...]]] = set()
     for point in registry.points:
+        kinds = tuple(each.meter_type for each in point.installations)
         for name in sorted(asking.registers(point)):
-            lacking = list(_lacking(point, name, types))
-            problems += lacking
-            if not lacking:
-                try:
-                    found.append(_wanted(asking, point, name, types))
-                except CalendarError as error:
-                    problems.append(Problem("CalendarGap", point.code, str(error)))
+            if (name, kinds) not in complete:
+                lacking = list(_lacking(point, name, types))
+                problems += lacking
+                if lacking:
+                    continue
+                complete.add((name, kinds))
+            try:
+                found.append(_wanted(asking, point, name, types))
+            except CalendarError as error:
+                problems.append(Problem("CalendarGap", point.code, str(error)))
     return found, problems
 
 
 def _wanted(asking: _Asking, point: Point, name: str, types: Mapping[str, MeterType]) -> Wanted:
-    registry = asking.registry
-    registers = {
-        each.meter_type: types[each.meter_type].registers[name] for each in point.installations
-    }
+    registers = asking.read_as(name, tuple(each.meter_type for each in point.installations), types)
     if point.unit is None:
-        whole = registry.period.interval
+        whole = asking.registry.period.interval
         part = asking.part(whole, name, asking.supplies.get((point.code, name), ()))
         return Wanted(point, name, registers, (part,))
     unit = asking.units[point.unit]
-    found = cuts(registry, unit, point.medium)
-    period = registry.period.interval
-    ends = [period.start, *(each.at for each in found), period.end]
-    parts = tuple(
-        asking.part(
-            Interval(start, end),
-            name,
-            [
-                rated.version
-                for rated in asking.rated(unit)
-                if rated.version.tariff.medium == point.medium
-                and rated.span.interval.start == start
-            ],
-        )
-        for start, end in pairwise(ends)
-    )
+    found = cuts(asking.registry, unit, point.medium)
     return Wanted(
         point,
         name,
         registers,
-        parts,
+        asking.parts(unit, point.medium, name, found),
         by_days=frozenset(each.at for each in found if each.by_days),
         vacant=all(span.vacant for span in unit.spans),
     )
@@ -118,6 +114,8 @@ class _Asking:
         self._read_by: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
         self._rated: dict[str, Sequence[RatedSpan]] = {}
         self._parts: dict[tuple[Interval, str, tuple[int, ...]], Part] = {}
+        self._uncut: dict[tuple[tuple[str, ...], str, str], tuple[Part, ...]] = {}
+        self._read_as: dict[tuple[str, tuple[str, ...]], Mapping[str, Register]] = {}
 
     @cached_property
     def supplies(self) -> dict[tuple[str, str], list[TariffVersion]]:
@@ -142,6 +140,47 @@ class _Asking:
         if unit.code not in self._rated:
             self._rated[unit.code] = rated_spans(self.registry, unit)
         return self._rated[unit.code]
+
+    def read_as(
+        self, register: str, kinds: tuple[str, ...], types: Mapping[str, MeterType]
+    ) -> Mapping[str, Register]:
+        """Return `register` as meters of these types have it, by type."""
+        if (register, kinds) not in self._read_as:
+            found = {kind: types[kind].registers[register] for kind in kinds}
+            self._read_as[register, kinds] = found
+        return self._read_as[register, kinds]
+
+    def parts(
+        self, unit: Unit, medium: str, register: str, found: Sequence[Cut]
+    ) -> tuple[Part, ...]:
+        """Return the parts that `found` cut the period of a unit's medium in.
+
+        Where nothing changes of a unit, they are those of all units with its tariffs.
+        """
+        if len(unit.spans) != 1 or found:
+            return self._cut(unit, medium, register, found)
+        key = unit.spans[0].tariffs, medium, register
+        if key not in self._uncut:
+            self._uncut[key] = self._cut(unit, medium, register, found)
+        return self._uncut[key]
+
+    def _cut(
+        self, unit: Unit, medium: str, register: str, found: Sequence[Cut]
+    ) -> tuple[Part, ...]:
+        period = self.registry.period.interval
+        ends = [period.start, *(each.at for each in found), period.end]
+        return tuple(
+            self.part(
+                Interval(start, end),
+                register,
+                [
+                    rated.version
+                    for rated in self.rated(unit)
+                    if rated.version.tariff.medium == medium and rated.span.interval.start == start
+                ],
+            )
+            for start, end in pairwise(ends)
+        )
 
     def part(self, interval: Interval, register: str, versions: Sequence[TariffVersion]) -> Part:
         """Return `interval` with what `versions` ask of the use of `register` in it."""

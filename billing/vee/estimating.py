@@ -72,7 +72,7 @@ class Estimating:
 
     @property
     def _end(self) -> datetime:
-        return self.wanted.whole.end
+        return self.wanted.end
 
     @property
     def _register(self) -> Register:
@@ -108,7 +108,7 @@ class Estimating:
         if use is None:
             raise NoEstimateError("no use is stated")
         growth_of_use = Fraction(use) / Fraction(self._multiplier())
-        if missing.start != self.wanted.whole.start or (growth_of_use * PER_UNIT).denominator != 1:
+        if missing.start != self.wanted.start or (growth_of_use * PER_UNIT).denominator != 1:
             raise NoEstimateError(
                 f"no register of meter {self.installation.meter} says exactly {use}, because it was"
                 " exchanged, or counts in other steps"

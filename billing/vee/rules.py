@@ -9,6 +9,8 @@ from fractions import Fraction
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from billing.vee.findings import (
     HighUse,
     LowUse,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from billing.vee.settings import Validation
+    from meters.edges import Flags, Int64s
     from meters.finding import Finding
 
 THIRD = 3
@@ -55,17 +58,46 @@ def found(seen: Watched, settings: Validation) -> Iterator[Finding]:
     yield from _standing(seen, settings)
 
 
+def may_stand_out(uses: Int64s, daily: Int64s, known: Flags, settings: Validation) -> Flags:
+    """Return bool[n]: of which of n registers the days may give something to say.
+
+    `uses`: int64[n] of the period, `daily` and `known`: [n, days], as in `Watched`. Of the others
+    neither `found` says anything of their days, nor `disagreeing_days`.
+    """
+    if not daily.size:
+        return np.zeros(len(uses), np.bool_)
+    fewest = min(settings.zero_days, settings.stuck_days)
+    standing = (known & (daily == 0)).sum(axis=1) >= fewest
+    disagreeing = known.all(axis=1) & (daily.sum(axis=1) != uses)
+    return np.asarray(standing | disagreeing | _may_spike(daily, known, settings), np.bool_)
+
+
+def _may_spike(daily: Int64s, known: Flags, settings: Validation) -> Flags:
+    if daily.shape[1] < THIRD:
+        return np.zeros(len(daily), np.bool_)
+    over, under = settings.spike.as_integer_ratio()
+    highest_days = np.partition(np.where(known, daily, np.iinfo(np.int64).min), -THIRD)[:, -THIRD:]
+    third = np.maximum(highest_days[:, 0], to_scaled(settings.least))
+    spikes = highest_days.max(axis=1).astype(object) * under > third.astype(object) * over
+    return np.asarray(spikes & (known.sum(axis=1) >= THIRD), np.bool_)
+
+
 def _against_history(seen: Watched, settings: Validation) -> Iterator[Finding]:
-    days = sum(each for _, each in seen.before)
-    if len(seen.before) < settings.months or not days:
+    before, before_days = sum(use for use, _ in seen.before), sum(days for _, days in seen.before)
+    if len(seen.before) < settings.months or not before_days:
         return
-    average = Fraction(sum(use for use, _ in seen.before), days)
-    daily = Fraction(seen.use, seen.days)
     least = to_scaled(settings.least)
-    if daily > least and daily > average * Fraction(settings.high):
-        yield HighUse(_rounded(daily), _rounded(average))
-    elif average > least and daily < average * Fraction(settings.low) and not seen.vacant:
-        yield LowUse(_rounded(daily), _rounded(average))
+    daily, average = seen.use * before_days, before * seen.days  # both × days × days before
+    high, over = settings.high.as_integer_ratio()
+    low, under = settings.low.as_integer_ratio()
+    kind: type[HighUse | LowUse]
+    if seen.use > least * seen.days and daily * over > average * high:
+        kind = HighUse
+    elif before > least * before_days and daily * under < average * low and not seen.vacant:
+        kind = LowUse
+    else:
+        return
+    yield kind(_rounded(Fraction(seen.use, seen.days)), _rounded(Fraction(before, before_days)))
 
 
 def _spike(seen: Watched, settings: Validation) -> Iterator[Finding]:
@@ -113,7 +145,7 @@ def disagreeing_bands(
 
     `uses`: register → use, 10⁻⁴. A total of which fewer than two are known is not held against any.
     """
-    for total, use in uses.items():
+    for total, use in uses.items() if len(uses) > 2 else ():  # a total and two of its bands
         bands = {
             name: each
             for name, each in uses.items()

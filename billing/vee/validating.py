@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from billing.usage.dividing import by_days
-from billing.vee.rules import Watched, against_subs, disagreeing_bands, disagreeing_days
+from billing.vee.rules import (
+    Watched,
+    against_subs,
+    disagreeing_bands,
+    disagreeing_days,
+    may_stand_out,
+)
 from billing.vee.rules import found as rules_found
 from meters.interval import Period
 from meters.quantity import to_scaled
@@ -16,8 +24,9 @@ if TYPE_CHECKING:
 
     from billing.registry import Point, Registry
     from billing.usage.asking import Asked
-    from billing.usage.dividing import Days, Found
+    from billing.usage.dividing import Found
     from billing.usage.wanted import Wanted
+    from billing.vee.findings import MasterMismatch
     from meters.finding import Finding
     from meters.usage import Usage
 
@@ -25,21 +34,21 @@ Key = tuple[str, str]
 
 
 def validate(registry: Registry, found: Sequence[Found], asked: Asked) -> list[Found]:
-    """Return the usages with what validation finds, at the last part of each register."""
-    settings = registry.validation
-    days = by_days(found, asked, registry.period) if settings.daily and found else {}
-    whole = {
-        (each.point.code, each.register): use
-        for each, usages in found
-        if (use := _whole(usages)) is not None
-    }
-    together = list(_together(registry, whole))
+    """Return the usages with what validation finds, at the last part of each register.
+
+    The days of all registers are looked at together; rules that say why see only those that may
+    stand out.
+    """
+    uses = [_whole(usages) for _, usages in found]
+    days = _days(registry, found, asked, uses)
+    together = _together(registry, found, uses)
+    months: dict[str, int] = {}
     validated = []
-    for each, usages in found:
-        key = each.point.code, each.register
-        said = [finding for where, finding in together if where == key]
-        if key in whole:
-            said += _alone(registry, each, whole[key], days)
+    for row, ((each, usages), use) in enumerate(zip(found, uses, strict=True)):
+        said = together.get((each.point.code, each.register), [])
+        before = _before(registry, each, months)
+        if use is not None and (before or row in days):
+            said = [*said, *_alone(registry, each, use, before, days.get(row, ()))]
         if said:
             last = replace(usages[-1], findings=(*usages[-1].findings, *said))
             validated.append((each, [*usages[:-1], last]))
@@ -55,17 +64,46 @@ def _whole(usages: Sequence[Usage]) -> int | None:
     return sum(to_scaled(each.quantity) for each in usages if each.quantity is not None)
 
 
-def _alone(registry: Registry, each: Wanted, use: int, days: Days) -> Iterator[Finding]:
+def _days(
+    registry: Registry, found: Sequence[Found], asked: Asked, uses: Sequence[int | None]
+) -> dict[int, list[int | None]]:
+    """Return the use of each day of those whose days may stand out, by their place in `found`."""
+    if not registry.validation.daily or not found:
+        return {}
+    days = by_days(found, asked, registry.period)
+    whole = np.array([use or 0 for use in uses], np.int64)
+    rows = np.flatnonzero(may_stand_out(whole, days.uses, days.known, registry.validation))
+    return {row: days.of(row) for row in rows.tolist()}
+
+
+def _before(registry: Registry, each: Wanted, months: dict[str, int]) -> list[tuple[int, int]]:
+    """Return the use and days of each month that was billed in the year before.
+
+    `months` keeps how many days each has.
+    """
+    issued = registry.issued.get((each.point.id, each.register))
+    if issued is None:
+        return []
+    used = {**issued.last_year, **issued.by_month}
+    for key in used.keys() - months.keys():
+        months[key] = Period.month(key, registry.period.zone).days
+    return [(use, months[key]) for key, use in used.items()]
+
+
+def _alone(
+    registry: Registry,
+    each: Wanted,
+    use: int,
+    before: Sequence[tuple[int, int]],
+    daily: Sequence[int | None],
+) -> Iterator[Finding]:
     """Yield what is found of one register by itself."""
     period = registry.period
-    daily = days.get((each.point.code, each.register), [])
-    issued = registry.issued.get((each.point.id, each.register))
-    months = {} if issued is None else {**issued.last_year, **issued.by_month}
     seen = Watched(
         use=use,
         first=period.first,
         days=period.days,
-        before=[(used, Period.month(key, period.zone).days) for key, used in months.items()],
+        before=before,
         daily=daily,
         vacant=each.vacant,
     )
@@ -75,14 +113,27 @@ def _alone(registry: Registry, each: Wanted, use: int, days: Days) -> Iterator[F
         yield mismatch
 
 
-def _together(registry: Registry, whole: Mapping[Key, int]) -> Iterator[tuple[Key, Finding]]:
-    """Yield what is found where registers are held against each other."""
+def _together(
+    registry: Registry, found: Sequence[Found], uses: Sequence[int | None]
+) -> dict[Key, list[Finding]]:
+    """Return what is found where registers are held against each other, by point and register."""
     by_point: dict[str, dict[str, int]] = {}
-    for (code, register), use in whole.items():
-        by_point.setdefault(code, {})[register] = use
-    for code, uses in by_point.items():
-        for register, mismatch in disagreeing_bands(uses, registry.validation):
-            yield (code, register), mismatch
+    for (each, _), use in zip(found, uses, strict=True):
+        if use is not None:
+            by_point.setdefault(each.point.code, {})[each.register] = use
+    said: dict[Key, list[Finding]] = {}
+    for code, of_point in by_point.items():
+        for register, bands in disagreeing_bands(of_point, registry.validation):
+            said.setdefault((code, register), []).append(bands)
+    for code, register, subs in _differing(registry, by_point):
+        said.setdefault((code, register), []).append(subs)
+    return said
+
+
+def _differing(
+    registry: Registry, by_point: Mapping[str, Mapping[str, int]]
+) -> Iterator[tuple[str, str, MasterMismatch]]:
+    """Yield the masters' registers that differ from what is behind them."""
     buildings: dict[str | None, str] = {unit.code: unit.building for unit in registry.units}
     for master in registry.points:
         if master.role != "master":
@@ -94,7 +145,7 @@ def _together(registry: Registry, whole: Mapping[Key, int]) -> Iterator[tuple[Ke
             if len(summed) == len(subs):  # with one unknown, a difference would say nothing
                 difference = against_subs(use, summed, registry.validation)
                 if difference is not None:
-                    yield (master.code, register), difference
+                    yield master.code, register, difference
 
 
 def _is_behind(point: Point, master: Point, buildings: Mapping[str | None, str]) -> bool:

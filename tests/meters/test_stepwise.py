@@ -33,6 +33,7 @@ from meters.stepwise import (
     MissingEdges,
     Steps,
     by_day,
+    by_day_plain,
     shown,
     shown_in_history,
     step,
@@ -296,6 +297,55 @@ def test_a_day_whose_midnights_are_not_known_is_not_known() -> None:
 
     assert days == [5 * PER_UNIT, None, None, 0]
     assert by_day(replace(usage, quantity=None), edges.instants_s, []) == [None] * 4
+
+
+@given(
+    meters=st.lists(
+        st.tuples(
+            st.integers(0, MODULUS - 1),
+            st.lists(st.integers(0, 4000), min_size=4, max_size=4),
+            st.sets(st.integers(1, 3)),
+            st.sampled_from([Decimal(1), Decimal(40), Decimal("1.25")]),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_days_of_many_meters_are_those_of_each(
+    meters: list[tuple[int, list[int], set[int], Decimal]],
+) -> None:
+    readings: list[Reading] = []
+    usages = []
+    for number, (opening, grown, unread, multiplier) in enumerate(meters):
+        name = f"m{number}"
+        values = [opening, *(opening + sum(grown[: n + 1]) for n in range(4))]
+        readings += [
+            reading(value % MODULUS, n * DAY, meter=name)
+            for n, value in enumerate(values)
+            if n not in unread
+        ]
+        standing = [Installation("p", name, "t", START - DAY, multiplier=multiplier)]
+        usages.append(used(readings, 4 * DAY, installations=standing))
+    edges = edges_of(readings, [DAY, 2 * DAY, 3 * DAY])
+    rows = np.array([edges.rows()[Series(f"m{n}", NAME)] for n in range(len(meters))])
+
+    uses, known, plain = by_day_plain(usages, edges, rows, [COUNTER] * len(usages))
+
+    for n, (_, _, _, multiplier) in enumerate(meters):
+        assert plain[n] == (multiplier != Decimal("1.25"))
+        if plain[n]:
+            days = zip(uses[n].tolist(), known[n].tolist(), strict=True)
+            told = by_day(usages[n], edges.instants_s, [shown(edges, int(rows[n]), COUNTER)])
+            assert [use if sure else None for use, sure in days] == told
+
+
+def test_days_that_contradict_their_use_are_not_plain() -> None:
+    ends = [reading(0, timedelta()), reading(10, 2 * DAY)]
+    usage = used(ends, 2 * DAY)
+    for glitch, plain in ((4, True), (90, False)):
+        edges = edges_of([*ends, reading(glitch, DAY)], [DAY])
+        found = by_day_plain([usage], edges, np.array([0]), [FINE])
+        assert found[2].tolist() == [plain]
 
 
 @settings(max_examples=300)

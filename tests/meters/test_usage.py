@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -756,3 +757,56 @@ def test_a_finding_says_what_it_is_and_what_to_do_where_it_blocks(
 ) -> None:
     assert finding.blocks == (consequence == "blocks")
     assert [text for text in texts if text not in str(finding)] == []
+
+
+@given(
+    ends=st.tuples(*[st.none() | st.tuples(st.integers(0, 2100), st.integers(-40, 40))] * 2),
+    stood=st.tuples(
+        st.sampled_from([-DAY, timedelta(0), DAY]),
+        st.sampled_from([None, 5 * DAY, 10 * DAY, 20 * DAY]),
+    ),
+    verified=st.sampled_from([None, None, DAY, 10 * DAY, 20 * DAY]),
+    issued=st.sampled_from([None, None, ("old", 5), ("old", 99_999), ("other", 5)]),
+    register=st.sampled_from([COUNTER, COUNTER, counter(check_only=True)]),
+    multiplier=st.sampled_from([Decimal(1), Decimal("1.25"), Decimal(40)]),
+)
+def test_a_meter_that_needs_few_steps_is_measured_as_any_other(
+    *,
+    ends: tuple[tuple[int, int] | None, ...],
+    stood: tuple[timedelta, timedelta | None],
+    verified: timedelta | None,
+    issued: tuple[str, int] | None,
+    register: Register,
+    multiplier: Decimal,
+) -> None:
+    interval = Interval(START, START + 10 * DAY)
+    instants = (interval.start, interval.end)
+    standing = Installation(
+        "p-1",
+        "old",
+        "t",
+        START + stood[0],
+        end=None if stood[1] is None else START + stood[1],
+        multiplier=multiplier,
+        first={NAME: Decimal(3)},
+        last={NAME: Decimal(2000)},
+        verified_until=None if verified is None else START + verified,
+    )
+    readings = [
+        reading(end[0], at - START + end[1] * MINUTE)
+        for end, at in zip(ends, instants, strict=True)
+        if end is not None
+    ]
+    closed = issued and RegisterAt(issued[0], START, Decimal(issued[1]), Source.READ)
+    told = partial(
+        measure,
+        point="p-1",
+        name=NAME,
+        interval=interval,
+        installations=[standing],
+        registers={"t": register},
+        boundaries={("old", at): boundary(readings, at) for at in instants},
+        issued=closed,
+    )
+
+    assert told() == told(histories={})  # where histories are asked for, every step is taken

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,14 @@ from billing.vee.findings import (
     SumMismatch,
     ZeroTooLong,
 )
-from billing.vee.rules import Watched, against_subs, disagreeing_bands, disagreeing_days, found
+from billing.vee.rules import (
+    Watched,
+    against_subs,
+    disagreeing_bands,
+    disagreeing_days,
+    found,
+    may_stand_out,
+)
 from billing.vee.settings import Validation
 from meters.definition import Definition
 from meters.estimate import Method
@@ -167,6 +175,44 @@ def test_no_rule_fails_on_any_numbers(
     for each in found(Watched(use=use, first=FIRST, days=30, before=before, daily=daily), DEFAULT):
         assert not each.blocks
         assert str(each)
+
+
+USES = st.none() | st.sampled_from([0, 1, 10_000, 10_001, 50_000, 50_001]) | st.integers(0, 10**9)
+
+
+@given(
+    registers=st.integers(0, 9).flatmap(
+        lambda width: st.lists(st.lists(USES, min_size=width, max_size=width), min_size=1)
+    ),
+    off=st.sampled_from([0, 0, 1]),
+    settings=st.builds(
+        Validation,
+        zero_days=st.integers(1, 5),
+        stuck_days=st.integers(1, 5),
+        spike=st.sampled_from([Decimal(5), Decimal("1.3")]),
+    ),
+)
+def test_whose_days_may_not_stand_out_has_nothing_to_be_said_of_them(
+    registers: list[list[int | None]], off: int, settings: Validation
+) -> None:
+    daily = np.array([[use or 0 for use in row] for row in registers], np.int64)
+    known = np.array([[use is not None for use in row] for row in registers], np.bool_)
+    uses = daily.sum(axis=1) + off
+
+    suspected = may_stand_out(uses, daily, known, settings).tolist()
+
+    for row, use, suspect in zip(registers, uses.tolist(), suspected, strict=True):
+        seen = Watched(use=use, first=FIRST, days=len(row) or 30, daily=row)
+        if list(found(seen, settings)) or disagreeing_days(row, use) is not None:
+            assert suspect
+
+
+def test_days_that_are_as_ever_are_not_looked_at_one_by_one() -> None:
+    daily = np.array([[30_000, 40_000, 20_000, 30_000], [30_000, 40_000, 20_000, 900_000]])
+    known = np.ones(daily.shape, np.bool_)
+
+    assert may_stand_out(daily.sum(axis=1), daily, known, DEFAULT).tolist() == [False, True]
+    assert may_stand_out(daily.sum(axis=1) - 1, daily, known, DEFAULT).tolist() == [True, True]
 
 
 def test_a_community_that_says_nothing_has_the_documented_defaults() -> None:
