@@ -460,8 +460,9 @@ def test_who_holds_a_unit_for_a_part_of_the_month_is_billed_for_it(blank_books: 
     blank_books.archive.append(
         [reading("E-101", midnight, "1240"), reading("W-101", midnight, "30")]
     )
+    by_days = [{**pool, "owner_change": "by days"} for pool in POOLS]
 
-    computed(defined(blank_books, document))
+    computed(defined(blank_books, document, pools=by_days))
 
     assert blank_books.rows(
         "SELECT account.code FROM bill JOIN account ON account.id = account_id ORDER BY number"
