@@ -69,7 +69,7 @@ def shape(document: Mapping[str, Any]) -> Hashable:
         (key, *(name for name, _ in runs))
         for key, runs in sorted(document.get("bands", {}).items())
     ]
-    return document["days"][2], "class" in document, tuple(tables), tuple(bands)
+    return tuple(document["days"]), "class" in document, tuple(tables), tuple(bands)
 
 
 def read_rows(documents: Sequence[Mapping[str, Any]]) -> Subjects:

@@ -22,6 +22,7 @@ from small_community import (
     reading,
 )
 
+from billing.pools.pool import parse_pool
 from billing.store import changes, definitions, holders, registry
 from billing.store.changes import Change
 from billing.store.holders import Shown
@@ -116,6 +117,11 @@ def parted(sqlite_books: Books) -> Books:
         Shown("W-101", {"volume": Decimal("20.5")}),
     ]
     apply(sqlite_books, holders.move_in, change(15), code="T-101", holder="李", shown=shown)
+    for pool in POOLS:
+        who_pays = {**pool, "version": 2, "owner_change": "by days"}
+        with sqlite_books.database.transaction() as connection:
+            community_id = registry.community_ids(connection)["yard"]
+            definitions.add_pool(connection, community_id, parse_pool(who_pays, pool["id"]))
     return sqlite_books
 
 

@@ -253,7 +253,7 @@ def test_a_run_goes_through_two_pairs_of_eyes(browser: Browser, site: Site, loca
         page.click("main button.main")
         assert page.url.endswith("/staff/runs/2")
         page.click("form[action$='/compute'] button")
-        assert "¥1,408.72" in page.inner_text(".tiles")
+        assert "¥1,408.71" in page.inner_text(".tiles")
         page.click("form[action$='/review'] button")
         waits = "Waits for approval by somebody else" if english else "等待另一人审批"
         assert waits in page.inner_text("main")

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rating_clerk import (
     EXAMPLES,
@@ -22,6 +22,7 @@ from rating_clerk import (
 from tariff_oracle import CENT, Home, rounded, scaled
 
 from billing.formula.problem import FormulaBlockedError
+from billing.money import OverflowInMoneyError
 from billing.rating.rate import rate
 from billing.rating.subjects import Needs
 
@@ -54,7 +55,11 @@ def test_every_formula_is_what_a_clerk_makes_it(
         Home(attributes={"area": area, "persons": persons}, days=days, days_before=before)
         for area, persons in rows
     ]
-    (line,) = rate(tariff, homes_as_columns(tariff, homes, period_days))
+    try:
+        (line,) = rate(tariff, homes_as_columns(tariff, homes, period_days))
+    except OverflowInMoneyError:
+        assume(False)  # noqa: FBT003  it is refused, and nothing is billed wrongly
+        return
     for amount, (area, persons) in zip(line.amount.tolist(), rows, strict=True):
         owed = max(scaled(area) * Fraction(terms[0]), Fraction(terms[1])) / scaled(persons)
         owed *= Fraction(days, period_days) if prorate else 1
