@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from billing.rating.charge import Charge
     from billing.rating.tax import Tax
     from billing.store.views.bills import BillView, LineView, ShareOfLine
+    from meters.interval import Period
 
 FINEST = Decimal(1).scaleb(-10)
 """The scale of amounts before they are rounded."""
@@ -120,11 +121,16 @@ def used_before(line: LineView) -> Decimal:
     return sum((Decimal(before.get(name, "0")) for name in cycle), Decimal(0))
 
 
+def period(bill: BillView, line: LineView) -> Period:
+    """Return the month that the line is of, which for a correction is that which it corrects."""
+    return bill.head.period if line.correction is None else line.correction.period
+
+
 def days(bill: BillView, line: LineView) -> tuple[date, date]:
     """Return the first and the last local day that the line is for."""
-    period = bill.head.period if line.correction is None else line.correction.period
-    before, count, _ = line.evidence.get("inputs", {}).get("days", (0, period.days, period.days))
-    first = period.first + timedelta(days=before)
+    month = period(bill, line)
+    before, count, _ = line.evidence["inputs"]["days"]
+    first = month.first + timedelta(days=before)
     return first, first + timedelta(days=count - 1)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from babel.dates import format_date, format_skeleton, format_timedelta
 
+from api.language import plural
 from billing.money import from_fen
 from meters.quantity import from_scaled, plain
 
@@ -30,6 +31,17 @@ UNIT_NAMES = {
     "degC": "°C",
     "1": "",
 }
+COUNTED = {
+    "month": plural("month", "months"),
+    "day": plural("day", "days"),
+    "period": plural("period", "periods"),
+    "package": plural("package", "packages"),
+    "household": plural("household", "households"),
+    "persons": plural("person", "persons"),
+    "dwellings": plural("dwelling", "dwellings"),
+    "car_spaces": plural("car space", "car spaces"),
+}
+"""What is counted one by one, by its name in tariffs: one of it, and more."""
 STORAGE = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 MINUS = "−"
 ONE = Decimal(1)
@@ -49,19 +61,8 @@ class Formats:
 
     def unit(self, symbol: str, count: Decimal = ONE) -> str:
         """Write the name of a unit as it stands after `count`."""
-        plural, form = self.language.plural, 1 if count == ONE else 2
-        counted = {
-            "month": lambda: plural("month", "months", form),
-            "day": lambda: plural("day", "days", form),
-            "period": lambda: plural("period", "periods", form),
-            "package": lambda: plural("package", "packages", form),
-            "household": lambda: plural("household", "households", form),
-            "persons": lambda: plural("person", "persons", form),
-            "dwellings": lambda: plural("dwelling", "dwellings", form),
-            "car_spaces": lambda: plural("car space", "car spaces", form),
-        }
-        if symbol in counted:
-            return counted[symbol]()
+        if symbol in COUNTED:
+            return self.language.plural(*COUNTED[symbol], 1 if count == ONE else 2)
         return UNIT_NAMES.get(symbol, symbol)
 
     def quantity(self, scaled: int, unit: str = "") -> str:

@@ -60,6 +60,11 @@ def mark(message: str) -> str:
     return message
 
 
+def plural(one: str, many: str) -> tuple[str, str]:
+    """Return both forms as they are, as `mark` does; `Language.plural` chooses between them."""
+    return one, many
+
+
 @cache
 def languages() -> Mapping[str, Language]:
     """Return every language by tag, the default first."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from api import explanation, terms
 from api.formats import Formats
-from billing.rating.bounds_of_lines import Minimum
+from billing.rating.bounds_of_lines import Cap, Minimum
 from billing.rating.categories import Categories
 from billing.rating.custom import Custom
 from billing.rating.demand import Demand
@@ -21,6 +20,7 @@ from billing.rating.per_count import PerCount
 from billing.rating.per_unit import PerUnit
 from billing.rating.percentage import Percentage
 from billing.rating.steps import Steps
+from billing.rating.subjects import AREA
 from billing.rating.time_of_use import TimeOfUse
 from billing.rating.time_of_use_steps import TimeOfUseSteps
 from billing.rating.volume import Volume
@@ -45,7 +45,7 @@ def of_charge(
         case PerArea() | Fixed() | PerCount() | Demand():
             return _for_days(bill, line, charge, language)
         case Custom():
-            return language("By the formula {formula}.").format(formula=charge.formula)
+            return language("By the formula {formula}.").format(formula=charge.formula.text)
         case _:
             return _of_use(bill, line, charge, language)
 
@@ -63,11 +63,16 @@ def _of_use(bill: BillView, line: LineView, charge: Charge, language: Language) 
                 "{used} from {first} to {last} start {quantity} of {size}, at {price} each."
             )
             price = words.exact_money(charge.price)
-            return text.format(**counted, size=words.measure(charge.size), price=price)
+            unit = line.usage.unit if line.usage else ""
+            return text.format(**counted, size=words.measure(charge.size, unit), price=price)
         case _ if not used:
             return language("{quantity} from {first} to {last}.").format(**counted)
         case Volume():
-            text = language("{quantity} from {first} to {last}, all of it {steps}.")
+            (part,) = used
+            text = language(
+                "{quantity} from {first} to {last}, all of it in step {step} at {price}."
+            )
+            return text.format(**counted, step=part.number, price=words.exact_money(part.price))
         case Categories():
             text = language("{quantity} from {first} to {last}, by the schedule for it: {steps}.")
         case TimeOfUse():
@@ -130,58 +135,63 @@ def _counted(bill: BillView, line: LineView, language: Language) -> dict[str, st
 def _for_days(
     bill: BillView, line: LineView, charge: PerArea | Fixed | PerCount | Demand, language: Language
 ) -> str:
-    """Say what is owed for time: a month, some of its days, each day, or once a period."""
+    """Say what is owed for time: a month or some of its days, each day, or once a period."""
     words = Formats(language)
     first, last = explanation.days(bill, line)
-    whole = _is_whole(bill, line, first, last)
-    price = words.exact_money(charge.amount if isinstance(charge, Fixed) else charge.price)
-    counted = _attribute(line, charge)
-    parts = explanation.parts(line)
-    what = words.measure(
-        parts[0].quantity if counted is None and parts else counted or Decimal(0), line.unit
-    )
+    whole = (last - first).days + 1 == explanation.period(bill, line).days
     match charge:
-        case Fixed() if whole:
-            return language("{price} for {month}.").format(
-                price=price, month=words.month_of(first.replace(day=1))
-            )
         case Fixed():
-            text = language("{price} a month, for {first} to {last}.")
+            text = _fixed(charge, language, whole=whole)
         case Demand() if whole:
-            text = language("The highest average was {what}, at {price} per kW and month.")
+            text = language("A demand of {what}, at {price} per kW and month.")
         case Demand():
-            text = language(
-                "The highest average was {what}, at {price} per kW and month, for {first} to"
-                " {last}."
-            )
-        case _ if whole:
-            text = language("{what} at {price} per {unit} for one month.")
+            text = language("Demand, at {price} per kW and month, for {first} to {last}.")
         case _:
-            text = language("{what} at {price} per {unit} and month, for {first} to {last}.")
+            text = _each(charge, language, whole=whole)
     return text.format(
-        what=what,
-        price=price,
+        what=words.measure(_counted_once(line, charge), line.unit),
+        price=words.exact_money(charge.amount if isinstance(charge, Fixed) else charge.price),
         unit=words.unit(line.unit),
+        month=words.month(explanation.period(bill, line)),
         first=words.short_day(first),
         last=words.short_day(last),
     )
 
 
-def _is_whole(bill: BillView, line: LineView, first: date, last: date) -> bool:
-    period = bill.head.period if line.correction is None else line.correction.period
-    return (last - first).days + 1 == period.days
+def _fixed(charge: Fixed, language: Language, *, whole: bool) -> str:
+    match charge.per:
+        case "day":
+            return language("{price} a day, for {first} to {last}.")
+        case "period":
+            return language("{price}, once for {month}.")
+        case None if whole:
+            return language("{price} for {month}.")
+        case None:
+            return language("{price} a month, for {first} to {last}.")
 
 
-def _attribute(line: LineView, charge: Charge) -> Decimal | None:
-    """Return the attribute that a charge counts, None where it counts none."""
-    given = line.evidence.get("inputs", {}).get("attributes", {})
+def _each(charge: PerArea | PerCount, language: Language, *, whole: bool) -> str:
+    match charge.per:
+        case "day":
+            return language("{what} at {price} per {unit} and day, for {first} to {last}.")
+        case "period":
+            return language("{what} at {price} per {unit}, once for {month}.")
+        case None if whole:
+            return language("{what} at {price} per {unit} for one month.")
+        case None:
+            return language("{what} at {price} per {unit} and month, for {first} to {last}.")
+
+
+def _counted_once(line: LineView, charge: Charge) -> Decimal:
+    """Return what a charge counts, before it is taken as often as it is owed."""
+    given = line.evidence["inputs"].get("attributes", {})
     match charge:
         case PerArea():
-            return Decimal(given["area"]) if "area" in given else from_scaled(line.quantity)
+            return Decimal(given[AREA])
         case PerCount():
-            return Decimal(given[charge.of]) if charge.of in given else from_scaled(line.quantity)
+            return max(Decimal(given[charge.of]) - (charge.above or 0), Decimal(0))
         case _:
-            return None
+            return from_scaled(line.quantity)
 
 
 def _of_lines(line: LineView, charge: Charge, titles: Sequence[str], language: Language) -> str:
@@ -203,12 +213,12 @@ def _of_lines(line: LineView, charge: Charge, titles: Sequence[str], language: L
                 amount=words.exact_money(amount), names=names
             )
         case Minimum():
-            return language("What {names} fall short of the minimum of {amount}.").format(
+            return language("The rest up to the minimum of {amount}, for {names}.").format(
                 amount=words.exact_money(charge.amount), names=names
             )
-        case OfLines():
-            return language("What {names} exceed the cap of {amount} by is taken off.").format(
-                amount=words.exact_money(getattr(charge, "amount", Decimal(0))), names=names
+        case Cap():
+            return language("What is above the cap of {amount} is taken off, for {names}.").format(
+                amount=words.exact_money(charge.amount), names=names
             )
         case _:
             return words.quantity(line.quantity, line.unit)
