@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from billing.contradictions import contradictions
-from billing.fields import Day, Name, NotNegative, Quantity, Title
+from billing.fields import Day, Money, Name, NotNegative, Quantity, Title
 from billing.vee.settings import Validation
 from meters.definition import (
     Definition,
@@ -227,6 +227,10 @@ class Point(Definition):
         return self
 
 
+def _unless_zero(amount: Decimal | None) -> Decimal | None:
+    return amount or None
+
+
 class Account(Definition):
     """The holder of a unit from `first_day` until the day before `after_day`."""
 
@@ -235,6 +239,8 @@ class Account(Definition):
     holder: Annotated[str, Field(min_length=1)]
     first_day: Day
     after_day: Day | None = None
+    opening_balance: Annotated[Money | None, AfterValidator(_unless_zero)] = None
+    """What it owed before its first bill; below zero, what it had paid too much."""
 
     @model_validator(mode="after")
     def _holds_for_a_day(self) -> Self:

@@ -12,6 +12,8 @@ RECEIVABLE = "receivable"
 REVENUE = "revenue"
 OPENING = "opening"
 """What accounts owed before their bills came from here."""
+OPENED = "opening:"
+"""What the references of opening entries begin with."""
 
 
 class UnbalancedEntryError(ValueError):
@@ -53,4 +55,4 @@ def receivable(number: str, account_id: int, revenue: Mapping[str, int]) -> Entr
 def opening(community: str, account: str, account_id: int, amount: int) -> Entry:
     """Return the entry of what an account owes before its first bill; below zero, is owed."""
     debit = Posting(RECEIVABLE, amount, account_id)
-    return Entry(f"opening:{community}/{account}", (debit, Posting(OPENING, -amount)))
+    return Entry(f"{OPENED}{community}/{account}", (debit, Posting(OPENING, -amount)))

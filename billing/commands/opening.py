@@ -22,6 +22,7 @@ MENDABLE = (
     changes.UnknownUnitError,
     definitions.UnknownPointError,
     definitions.VersionExistsError,
+    opening_balance.NobodySaysError,
     opening_balance.OpeningExistsError,
     opening_balance.UnknownAccountError,
     registry.CommunityExistsError,

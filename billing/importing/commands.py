@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,13 +13,17 @@ from billing.commands.opening import database_option, opened
 from billing.importing.report import ImportRefusedError, Place
 from billing.importing.sources import read_community
 from billing.importing.writing import write_community, write_template
-from billing.store import registry, whole_community
+from billing.money import from_fen
+from billing.store import opening_balance, registry, whole_community
+from billing.store.opening_balance import Said
 
 if TYPE_CHECKING:
     from billing.community import Community
     from billing.database import Database
     from billing.importing.report import Report
 
+_NOBODY = "dry run"
+"""Who is named for opening balances that are not kept."""
 _xlsx = click.option(
     "--xlsx",
     "file",
@@ -31,9 +36,12 @@ _xlsx = click.option(
 @click.command(name="import")
 @database_option
 @click.option("--dry-run", is_flag=True, help="Say what is wrong and what would come; keep none.")
+@click.option(
+    "--by", "actor", metavar="NAME", help="Who says what accounts open with, where one does."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
-def import_(url: str, dry_run: bool, as_json: bool, path: Path) -> None:
+def import_(url: str, dry_run: bool, actor: str | None, as_json: bool, path: Path) -> None:
     """Bring in the community that PATH describes, all of it or nothing.
 
     PATH is a TOML file, an XLSX workbook (see import-template), or a folder of CSV files that are
@@ -43,7 +51,8 @@ def import_(url: str, dry_run: bool, as_json: bool, path: Path) -> None:
         with opened(url) as database:
             imported = read_community(path)
             community, report = imported.community, imported.report
-            _store(database, path, community, report=report, keep=not dry_run)
+            said = _said(path, _NOBODY if dry_run else actor)
+            _store(database, path, community, report=report, said=said, keep=not dry_run)
     except ImportRefusedError as error:
         _refuse(error.report, path, as_json=as_json)
     if as_json:
@@ -55,6 +64,9 @@ def import_(url: str, dry_run: bool, as_json: bool, path: Path) -> None:
         f"{community.code}: {len(community.unit)} units, {len(community.point)} points, "
         f"{len(community.account)} accounts" + (" (dry run, nothing is stored)" if dry_run else "")
     )
+    if opened_with := opening_balance.stated(community.account):
+        count, total = len(opened_with), from_fen(sum(opened_with.values()))
+        click.echo(f"{count} accounts open with a balance, {total} in all")
 
 
 @click.command()
@@ -86,13 +98,26 @@ def export(url: str, file: Path, community: str) -> None:
     click.echo(f"wrote {file}")
 
 
+def _said(path: Path, actor: str | None) -> Said | None:
+    """Return who answers for what accounts open with: whoever imports the file."""
+    if actor is None:
+        return None
+    return Said(actor, reason=f"import of {path.name}", now=datetime.now(UTC))
+
+
 def _store(
-    database: Database, path: Path, community: Community, *, report: Report, keep: bool
+    database: Database,
+    path: Path,
+    community: Community,
+    *,
+    report: Report,
+    said: Said | None,
+    keep: bool,
 ) -> None:
     """Store `community`; where not to `keep` it, only find out whether it could be stored."""
     try:
         with database.transaction() as connection, connection.begin_nested() as attempt:
-            registry.import_community(connection, community)
+            registry.import_community(connection, community, said=said)
             if not keep:
                 attempt.rollback()
     except (registry.CommunityExistsError, registry.MeterTakenError) as error:
@@ -117,6 +142,10 @@ def _print_json(path: Path, report: Report, *, community: Community | None, stor
             "units": len(community.unit),
             "points": len(community.point),
             "accounts": len(community.account),
+            "opening_balances": {
+                "accounts": len(opened_with := opening_balance.stated(community.account)),
+                "sum": str(from_fen(sum(opened_with.values()))),
+            },
         }
     document = {"path": str(path), "stored": stored, **counts, **report.document}
     click.echo(json.dumps(document, ensure_ascii=False))

@@ -82,6 +82,7 @@ def _account(account: Account) -> Record:
         "holder": account.holder,
         "first_day": account.first_day,
         "after_day": account.after_day,
+        "opening_balance": account.opening_balance,
     }
 
 

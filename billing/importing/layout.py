@@ -283,6 +283,15 @@ ACCOUNTS = Layout(
             zh_help="不再持有的第一天；仍持有则留空",
             en_help="the first day that is no longer theirs; empty while it is",
         ),
+        Column(
+            "opening_balance",
+            "期初欠费（元）",
+            "Opening balance",
+            Kind.NUMBER,
+            example="123.45",
+            zh_help="第一张账单之前所欠的金额；多缴填负数，不欠留空",
+            en_help="owed before the first bill; below zero if paid too much, empty if nothing",
+        ),
     ),
     identity=("code",),
 )

@@ -12,7 +12,15 @@ from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.registry import Point, Registry, Unit
 from billing.spans import spans_of
-from billing.store import definitions, facts, installations, peaks, reviews, usages
+from billing.store import (
+    definitions,
+    facts,
+    installations,
+    opening_balance,
+    peaks,
+    reviews,
+    usages,
+)
 from billing.store.bulk import insert_rows
 from billing.store.ids import insert
 from meters.interval import Period
@@ -37,8 +45,16 @@ class MeterTakenError(ValueError):
     """A meter stands at a point of another community at the same time."""
 
 
-def import_community(connection: Connection, community: definition.Community) -> int:
-    """Store `community` with all that it holds and return its id."""
+def import_community(
+    connection: Connection,
+    community: definition.Community,
+    *,
+    said: opening_balance.Said | None = None,
+) -> int:
+    """Store `community` with all that it holds and return its id.
+
+    `said`: who answers for what its accounts open with; needed where one of them has a balance.
+    """
     table = tables.community
     if connection.scalar(select(table.c.id).where(table.c.code == community.code)) is not None:
         raise CommunityExistsError(
@@ -69,6 +85,7 @@ def import_community(connection: Connection, community: definition.Community) ->
             for each in community.account
         ],
     )
+    opening_balance.enter_all(connection, community_id, community, said)
     return community_id
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, select
 from billing import tables
 from billing.canonical import read_json
 from billing.community import ATTRIBUTES, Community, parse_community
+from billing.money import from_fen
+from billing.store import opening_balance
 from billing.store.facts import BEGINNING
 from meters.quantity import from_scaled, plain
 
@@ -171,6 +173,7 @@ def _installation(row: Row[Any]) -> Document:
 
 def _accounts(connection: Connection, community_id: int) -> Iterator[Document]:
     account, unit = tables.account, tables.unit
+    opened = opening_balance.entered(connection, community_id)
     for row in connection.execute(
         select(account, unit.c.code.label("unit_code"))
         .join(unit, unit.c.id == account.c.unit_id)
@@ -183,6 +186,7 @@ def _accounts(connection: Connection, community_id: int) -> Iterator[Document]:
             holder=row.holder,
             first_day=row.first_day,
             after_day=row.after_day,
+            opening_balance=from_fen(opened[row.id]) if row.id in opened else None,
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 from openpyxl import load_workbook
-from small_community import community_document
+from small_community import changed, community_document
 
 from billing.commands.main import billing
 from billing.community import parse_community
@@ -52,9 +52,13 @@ def spoilt(folder: Path) -> Path:
     return path
 
 
-def stored(url: str) -> list[str]:
+def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
     with Database(url) as database, database.snapshot() as connection:
-        return list(connection.exec_driver_sql("SELECT code FROM community").scalars())
+        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+
+def stored(url: str) -> list[str]:
+    return [code for (code,) in rows(url, "SELECT code FROM community")]
 
 
 def test_a_workbook_is_imported_and_exported_as_the_same_community(
@@ -72,11 +76,11 @@ def test_a_workbook_is_imported_and_exported_as_the_same_community(
 
 def sheet_values(book: Any, title: str) -> list[list[Any]]:
     """Return the rows of a sheet; the database says the class that a unit has by default."""
-    rows = [[cell.value for cell in row] for row in book[title].iter_rows()]
+    values = [[cell.value for cell in row] for row in book[title].iter_rows()]
     if title == "房屋 Units":
-        for row in rows[1:]:
+        for row in values[1:]:
             row[9] = row[9] or "residential"
-    return rows
+    return values
 
 
 def test_a_dry_run_stores_nothing_and_can_be_followed_by_the_real_one(
@@ -92,6 +96,51 @@ def test_a_dry_run_stores_nothing_and_can_be_followed_by_the_real_one(
     again = run(url, "import", "--dry-run", path)
     assert again.exit_code == 1
     assert "community 'yard' is there already" in again.stderr
+
+
+def test_accounts_open_with_what_somebody_says_they_owe(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "lane.xlsx"
+    owing = {"A-101": {"opening_balance": "123.40"}, "A-201": {"opening_balance": "-0.05"}}
+    document = changed(community_document(), account=owing) | {"code": "lane", "point": []}
+    with path.open("xb") as file:
+        write_community(file, parse_community(document, "lane"))
+
+    dry = run(url, "import", "--dry-run", path)
+    unsaid = run(url, "import", path)
+    done = run(url, "import", "--by", "clerk", path)
+
+    assert dry.output.splitlines()[1] == "2 accounts open with a balance, 123.35 in all"
+    assert unsaid.stderr == (
+        "Error: 2 accounts of community 'lane' open with a balance; name who says so (--by)\n"
+    )
+    assert done.output == (
+        "lane: 4 units, 0 points, 4 accounts\n2 accounts open with a balance, 123.35 in all\n"
+    )
+    assert rows(
+        url, "SELECT reference, ledger_account, amount FROM posting ORDER BY reference, position"
+    ) == [
+        ("opening:lane/A-101", "receivable", 12_340),
+        ("opening:lane/A-101", "opening", -12_340),
+        ("opening:lane/A-201", "receivable", -5),
+        ("opening:lane/A-201", "opening", 5),
+    ]
+    assert rows(url, "SELECT actor, action, subject, detail FROM audit") == [
+        (
+            "clerk",
+            "accounts.open",
+            "community:lane",
+            '{"accounts":2,"reason":"import of lane.xlsx","sum":"123.35"}',
+        )
+    ]
+    run(url, "export", "lane", "--xlsx", tmp_path / "out.xlsx")
+    accounts = load_workbook(tmp_path / "out.xlsx")["业主 Accounts"]
+    assert [row[5].value for row in accounts.iter_rows()] == [
+        "期初欠费（元） / Opening balance",
+        123.4,
+        -0.05,
+        None,
+        None,
+    ]
 
 
 def test_problems_are_all_said_and_nothing_is_stored(url: str, tmp_path: Path) -> None:
@@ -126,6 +175,7 @@ def test_the_report_is_json_for_programs(url: str, tmp_path: Path) -> None:
         "units": 4,
         "points": 11,
         "accounts": 4,
+        "opening_balances": {"accounts": 0, "sum": "0.00"},
         "problems": [],
         "remarks": [],
     }

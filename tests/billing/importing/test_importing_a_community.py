@@ -97,7 +97,14 @@ def full_document() -> dict[str, Any]:
                 ],
             }
         },
-        account={"A-101": {"holder": "=1+1", "after_day": date(2026, 10, 1)}},
+        account={
+            "A-101": {
+                "holder": "=1+1",
+                "after_day": date(2026, 10, 1),
+                "opening_balance": "1234.50",
+            },
+            "A-201": {"opening_balance": "-0.05"},
+        },
     )
     document["corrections"] = "next bill"
     lift = next(each for each in document["point"] if each["code"] == "lift")
@@ -161,7 +168,13 @@ def test_a_template_that_is_filled_in_by_hand_is_imported() -> None:
         "classes": {"Class": "residential", "Tariffs": "power、water"},
         "buildings": {"Code": "b1", "Title zh": "1 号楼"},
         "units": {"Code": 101, "Building": "b1", "Floor": 1, "Area (m2)": "８８．５"},
-        "accounts": {"Code": "A1", "Unit": 101, "Holder": "王（伟）", "First day": "2026/1/1"},
+        "accounts": {
+            "Code": "A1",
+            "Unit": 101,
+            "Holder": "王（伟）",
+            "First day": "2026/1/1",
+            "Opening balance": "1,234.5",
+        },
         "points": {"Code": "E1", "Medium": "电", "Role": "户表", "Unit": "101"},
         "meters": {
             "Point": "E1",
@@ -181,6 +194,7 @@ def test_a_template_that_is_filled_in_by_hand_is_imported() -> None:
     unit, account = done.community.unit[0], done.community.account[0]
     assert (unit.code, unit.area) == ("101", Decimal("88.5"))
     assert (account.unit, account.holder) == ("101", "王（伟）")
+    assert account.opening_balance == Decimal("1234.5")
     meter = done.community.point[0].installation[0]
     assert meter.start == datetime(2025, 12, 31, 16, tzinfo=UTC)
     assert meter.first == {"import_energy": Decimal("1000.5")}
@@ -190,6 +204,7 @@ def test_a_template_that_is_filled_in_by_hand_is_imported() -> None:
         ("房屋 Units", "A2", "a number was read as a c"),
         ("房屋 Units", "E2", "full-width digits, lette"),
         ("业主 Accounts", "B2", "a number was read as a c"),
+        ("业主 Accounts", "F2", "commas were read as sepa"),
         ("表计 Meters", "G2", "commas were read as sepa"),
     ]
 
@@ -250,6 +265,16 @@ WRONG: dict[str, tuple[Spoiling, str, str]] = {
         lambda book: put(book, "accounts", 2, "First day", 46023),
         "业主 Accounts: D2 (起始日 / First day): '46023'",
         "if it is a date, format the column as dates",
+    ),
+    "an opening balance of part of a cent": (
+        lambda book: put(book, "accounts", 3, "Opening balance", "12.345"),
+        "业主 Accounts: F3 (期初欠费（元） / Opening balance): '12.345'",
+        "more than 2 decimals",
+    ),
+    "an opening balance in words": (
+        lambda book: put(book, "accounts", 3, "Opening balance", "none"),
+        "业主 Accounts: F3 (期初欠费（元） / Opening balance): 'none'",
+        "is no number",
     ),
     "a formula without a value": (
         lambda book: put(book, "units", 2, "Area (m2)", "=80+8.5"),

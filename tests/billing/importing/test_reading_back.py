@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from small_community import changed, community_document
 
 from billing.community import parse_community
 from billing.store import registry, whole_community
+from billing.store.opening_balance import Said
 
 if TYPE_CHECKING:
     from small_community import Books
 
     from billing.community import Community
 
+SAID = Said("clerk", reason="the old books", now=datetime(2026, 1, 1, tzinfo=UTC))
+
 
 def read_back(books: Books, community: Community) -> tuple[Community, tuple[str, ...]]:
     with books.database.transaction() as connection:
-        community_id = registry.import_community(connection, community)
+        community_id = registry.import_community(connection, community, said=SAID)
     with books.database.snapshot() as connection:
         return whole_community.read(connection, community_id)
 
@@ -62,6 +65,7 @@ def dated() -> Community:
             {"day": date(2026, 5, 1), "attributes": {"pets": "0"}},
         ],
     }
+    document["account"][1]["opening_balance"] = "-12.30"
     return parse_community(document, "yard")
 
 
