@@ -10,7 +10,7 @@ from api.catalogue import Catalogue
 from api.credentials import Passwords
 from billing.database import Database
 from meters.archive.open import open_archive
-from meters.catalog import load_folder, shipped
+from meters.catalog.choice import known_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +47,11 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
 
     Raises `DefinitionError` for a meter type that does not load, and `ArchiveUrlError`.
     """
-    meter_types = dict(shipped())
-    for folder in settings.meter_types:
-        meter_types |= load_folder(folder)
     return Resources(
         settings=settings,
         database=Database(settings.database_url),
         archive=open_archive(settings.archive_url),
-        catalogue=Catalogue(meter_types),
+        catalogue=Catalogue(known_types(*settings.meter_types)),
         passwords=Passwords(),
         now=clock,
     )

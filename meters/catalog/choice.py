@@ -19,12 +19,15 @@ class UnknownTypeError(ValueError):
     """No meter type has this name; the message says which have one like it."""
 
 
-def known_types(folder: Path | None = None) -> Mapping[str, MeterType]:
-    """Return the shipped types and those in `folder` by id.
+def known_types(*folders: Path) -> Mapping[str, MeterType]:
+    """Return the shipped types by id, and those in `folders`: the later a folder, the firmer.
 
-    Raises `DefinitionError` where a file of the folder does not hold.
+    Raises `DefinitionError` where a file of a folder does not hold.
     """
-    return shipped() if folder is None else {**shipped(), **load_folder(folder)}
+    known = dict(shipped())
+    for folder in folders:
+        known |= load_folder(folder)
+    return known
 
 
 def chosen_type(wanted: str, folder: Path | None = None) -> MeterType:
@@ -40,7 +43,7 @@ def chosen_type(wanted: str, folder: Path | None = None) -> MeterType:
         known: Mapping[str, MeterType] = types
         wanted = f"{itself}-{variant}" if variant else itself
     else:
-        known = known_types(folder)
+        known = known_types() if folder is None else known_types(folder)
     if wanted in known:
         return known[wanted]
     alike = sorted(each for each in known if wanted.lower() in each) or get_close_matches(

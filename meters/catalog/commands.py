@@ -77,7 +77,7 @@ def meter_type_of(wanted: str, folder: Path | None) -> MeterType:
 def types_in(folder: Path | None) -> Mapping[str, MeterType]:
     """Return the shipped types and those in `folder`; raise `ClickException` where one fails."""
     try:
-        return known_types(folder)
+        return known_types() if folder is None else known_types(folder)
     except DefinitionError as error:
         raise click.ClickException(str(error)) from error
 

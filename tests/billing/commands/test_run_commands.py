@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 from small_community import STARTS, Books, reading
 
+import meters.catalog
 from billing.commands.runs import run as command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -25,11 +26,12 @@ def call(sqlite_books: Books, tmp_path: Path) -> Callable[..., Any]:
         "TALLYGATE_ARCHIVE_URL": f"sqlite:///{tmp_path / 'archive.sqlite'}",
     }
 
-    def one(*words: str, by: str | None = "clerk", code: int = 0) -> Any:
+    def one(*words: str, by: str | None = "clerk", code: int | None = 0) -> Any:
+        """`code`: the exit status to hold the command to; None for either, where it prints JSON."""
         person = [] if by is None else ["--by", by]
         result = CliRunner().invoke(command, [*words, *person, "--json"], env=urls)
-        assert result.exit_code == code, result.output
-        return json.loads(result.stdout) if code == 0 else result.output
+        assert result.exit_code == code or code is None, result.output
+        return result.output if code else json.loads(result.stdout)
 
     return one
 
@@ -134,8 +136,35 @@ def test_who_made_a_run_does_not_approve_it(call: Callable[..., Any]) -> None:
     assert "computed again" in call("approve", "1", "--digest", "x", by="approver", code=1)
 
 
+def test_a_run_knows_own_meter_types_by_their_folder(
+    call: Callable[..., Any], sqlite_books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(meters.catalog.__file__).parent / "eastron-sdm120.toml").read_text("utf-8")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "ours.toml").write_text(text.replace('"eastron-sdm120"', '"ours"'), "utf-8")
+    sqlite_books.execute("UPDATE installation SET meter_type = 'ours' WHERE meter = 'E-101'")
+    folder = ("--types", str(own))
+
+    def problems(*words: str) -> list[tuple[str, str]]:
+        told = call("dry-run", "2026-10", "--community", "yard", *words, by=None, code=None)
+        return [(each["kind"], each["subject"]) for each in told["problems"]]
+
+    assert problems() == [("UnknownMeterType", "E-101")]
+    assert problems(*folder) == []
+    call("create", "2026-10", "yard")
+    assert call("compute", "1")["state"] == "blocked"
+    assert call("compute", "1", *folder)["state"] == "computed"
+    assert call("compute", "1", "--workers", "1", *folder)["state"] == "computed"
+    assert "issued" in call("affected", "2026-10", "--community", "yard", *folder, by=None, code=1)
+    monkeypatch.setenv("TALLYGATE_METER_TYPES", f"{own}:{tmp_path}")
+    assert problems() == []
+    (own / "ours.toml").write_text("kind = 1", "utf-8")
+    assert "ours.toml" in call("compute", "1", code=1)
+
+
 def test_the_help_says_which_meter_types_a_run_knows() -> None:
     told = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
 
-    assert "know the meter types that are shipped" in told
+    assert "the types that are shipped, or of your own in the folders of --types" in told
     assert "UnknownMeterType" in told
