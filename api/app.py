@@ -11,6 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors
 from api.body_limit import BodyLimit
+from api.deadline import Deadline
 from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
 from api.pages import catalogue as catalogue_pages
@@ -76,6 +77,20 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
     app.state.resources = resources
     app.state.metrics = Metrics()
     errors.install(app)
+    _include_routes(app)
+    assert_guarded(app.routes)
+    app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
+    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        Deadline, request_s=settings.request_seconds, answer_s=settings.answer_seconds
+    )
+    app.add_middleware(Measured, metrics=app.state.metrics)
+    app.add_middleware(SecurityHeaders, secure=settings.secure_cookies)
+    rendering.compile_all()
+    return app
+
+
+def _include_routes(app: FastAPI) -> None:
     for audience in (
         portal,
         staff,
@@ -98,10 +113,3 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
         catalogue_pages,
     ):
         app.include_router(pages.router)
-    assert_guarded(app.routes)
-    app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
-    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
-    app.add_middleware(Measured, metrics=app.state.metrics)
-    app.add_middleware(SecurityHeaders, secure=settings.secure_cookies)
-    rendering.compile_all()
-    return app

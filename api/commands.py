@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import uvicorn
 
 from api.app import create_app
 from api.credentials import Passwords, WeakPasswordError, digest, new_password, new_token
 from api.permission import Permission, Role
 from api.resources import read_clock
+from api.serving import BACKLOG, Patience, server
 from api.settings import ApiSettings, load_settings
 from api.store import keys, logins
 from api.store.logins import LoginExistsError, UnknownAccountError
@@ -33,8 +33,6 @@ SETTINGS = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file with the settings; each may also stand in the environment as TALLYGATE_….",
 )
-BACKLOG = 2048
-SHUTDOWN_TIMEOUT_S = 10
 
 
 @click.group()
@@ -56,14 +54,7 @@ def run(settings: Path | None) -> None:
             raise click.ClickException(str(error)) from error
         host, port = listener.getsockname()[:2]
         click.echo(f"listening on http://{host}:{port}")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        server(app, Patience.of(chosen)).run(sockets=[listener])
 
 
 @click.group()

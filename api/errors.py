@@ -66,6 +66,7 @@ OF_STATUS: Mapping[int, ProblemType] = {
     403: problems.FORBIDDEN,
     404: problems.NOT_FOUND,
     405: problems.METHOD_NOT_ALLOWED,
+    408: problems.TOO_SLOW,
     413: problems.TOO_LARGE,
     422: problems.INVALID,
 }

@@ -123,6 +123,30 @@ TOO_LARGE = ProblemType(
     _("The request is too large"),
     _("Send less at once."),
 )
+TOO_SLOW = ProblemType(
+    "request-too-slow",
+    408,
+    _("The request did not arrive in time"),
+    _("Send it again, whole and at once; nothing was changed."),
+)
+TOO_LONG = ProblemType(
+    "answer-too-long",
+    503,
+    _("The answer takes too long"),
+    _("It may still be worked on. Look after a while, or repeat it with the same Idempotency-Key."),
+)
+NO_ROOM = ProblemType(
+    "too-many-connections",
+    503,
+    _("Too many connections are open"),
+    _("Try again in a moment, and close connections that you do not use."),
+)
+NOT_HTTP = ProblemType(
+    "not-http",
+    400,
+    _("This is not an HTTP request"),
+    _("Check what you send: its request line, its headers and their size."),
+)
 KEY_MISSING = ProblemType(
     "idempotency-key-missing",
     400,

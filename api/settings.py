@@ -32,6 +32,13 @@ class ApiSettings(Definition):
     """Folders of meter types beside those that are shipped."""
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    request_seconds: int = Field(default=30, ge=1)
+    """How long the head of a request may take to arrive, and how long its body."""
+    answer_seconds: int = Field(default=300, ge=30)
+    """How long a call may take; gateways wait up to 25 seconds for something to do."""
+    keep_alive_seconds: int = Field(default=15, ge=1)
+    """How long a connection stays open after an answer."""
+    max_connections: int = Field(default=1000, ge=10)
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str]) -> ApiSettings:

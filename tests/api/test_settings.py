@@ -98,7 +98,10 @@ def test_the_server_starts_answers_and_stops_on_sigterm(
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-c", "from api.commands import api; api()", "run"],
-        env={**os.environ, **environment(settings, TALLYGATE_PORT=str(port))},
+        env={
+            **os.environ,
+            **environment(settings, TALLYGATE_PORT=str(port), TALLYGATE_REQUEST_SECONDS="1"),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -109,6 +112,9 @@ def test_the_server_starts_answers_and_stops_on_sigterm(
     with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{port}") as client:
         assert client.get("/health").json()["status"] == "ok"
         assert "server" not in client.get("/login").headers
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as slow:
+        slow.sendall(b"GET /heal")
+        assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
     server.send_signal(signal.SIGTERM)
     output, _ = server.communicate(timeout=20)
     assert server.returncode in (0, -signal.SIGTERM), output
