@@ -25,6 +25,7 @@ from simulators.line import Absent, Line
 from simulators.modbus import ModbusBus
 from simulators.mqtt import BrokerUnreachableError, Publisher
 from simulators.ports import ListenError
+from simulators.wechat_pay.commands import wechat_pay
 
 if TYPE_CHECKING:
     import threading
@@ -253,3 +254,4 @@ def _fleet(seed: int, faults: Path | None) -> tuple[Fleet, FaultPlan]:
 
 
 simulate.add_command(meter)
+simulate.add_command(wechat_pay)
