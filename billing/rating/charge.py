@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from billing.formula.vocabulary import Vocabulary
+    from billing.rating.exact import Exact
     from billing.rating.proration import Months, Proration
     from billing.rating.subjects import Subjects
 
@@ -137,8 +138,6 @@ class Charge(Definition):
     tax profiles.
     """
 
-    carries: ClassVar[bool] = True
-    """Whether what rounding left over in one span goes on to the next."""
     adjusts: ClassVar[bool] = False
     """Whether there is a line only where the charge changes something."""
 
@@ -189,3 +188,7 @@ class Charge(Definition):
     def parts(self, inputs: Inputs) -> Parts:
         """Return the quantities and prices of this charge, one row a subject."""
         raise NotImplementedError
+
+    def limit(self, inputs: Inputs) -> Exact | None:  # noqa: ARG002 - read by who has an amount
+        """Return what the amount that moves other lines came to in all spans so far, if any."""
+        return None

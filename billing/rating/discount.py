@@ -10,13 +10,15 @@ from pydantic import AfterValidator, model_validator
 from billing.fields import Money, Percent  # noqa: TC001 - pydantic reads it at run time
 from billing.money import multiply, to_factor
 from billing.rating.charge import Parts
-from billing.rating.of_lines import OfLines, of_money
+from billing.rating.of_lines import QUANTITY_PER_FEN, OfLines
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from billing.money import Column
     from billing.rating.charge import Inputs
+    from billing.rating.of_lines import SoFar
 
 WHOLE = 100
 
@@ -50,10 +52,15 @@ class Discount(OfLines):
             raise ValueError("a percentage is of the lines as they are; leave out per")
         return self
 
+    @property
+    def scaled_amount(self) -> int | None:
+        return None if self.amount is None else to_scaled(self.amount)
+
     def parts(self, inputs: Inputs) -> Parts:
-        if self.percent is not None:
-            return Parts.of([self.summed(inputs, None)], [-to_factor(self.percent)])
-        owed = self.owed(inputs)
-        wanted = multiply(owed.numerator, 0 if self.amount is None else to_scaled(self.amount))
-        most = np.maximum(self.summed(inputs, owed.divisor), 0)
-        return of_money(-np.minimum(wanted, most), owed.divisor)
+        if self.percent is None:
+            return super().parts(inputs)
+        billed = multiply(inputs.sum_of(self.of), QUANTITY_PER_FEN)
+        return Parts.of([billed], [-to_factor(self.percent)])
+
+    def moved(self, so_far: SoFar) -> Column:
+        return -np.minimum(so_far.limit, np.maximum(so_far.billed, 0))

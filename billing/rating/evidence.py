@@ -190,11 +190,16 @@ def _by_row(carried: Mapping[str, Sequence[Carried]]) -> Iterator[dict[str, Carr
 def _carried(row: Mapping[str, Carried]) -> str:
     """Return what the charges of a row carry as JSON; an empty text where they carry nothing."""
     document = {
-        name: [str(before.exact), str(from_fen(before.billed))]
+        name: [str(before.exact), str(from_fen(before.billed)), *_limit(before)]
         for name, before in row.items()
         if before != NOTHING
     }
     return evidence_json(document) if document else ""
+
+
+def _limit(before: Carried) -> list[str]:
+    """Return what the amount of a minimum, cap or discount came to; nothing for other charges."""
+    return [str(before.limit)] if before.limit else []
 
 
 def _by_text(columns: Mapping[DemandNeed, Column]) -> dict[str, Column]:
@@ -235,5 +240,5 @@ def _columns(documents: Sequence[Mapping[str, Any]], name: str) -> dict[str, Col
 def _read_carried(texts: list[str] | None) -> Carried:
     if texts is None:
         return NOTHING
-    exact, billed = texts
-    return Carried(Fraction(exact), to_fen(Decimal(billed)))
+    exact, billed, *limit = texts
+    return Carried(Fraction(exact), to_fen(Decimal(billed)), *map(Fraction, limit))

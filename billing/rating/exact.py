@@ -18,14 +18,20 @@ from billing.money import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from billing.money import Rounding
 
 
 class Carried(NamedTuple):
-    """What earlier spans came to: exactly, in the currency, and as billed, in fen."""
+    """What earlier spans came to: exactly, in the currency, and as billed, in fen.
+
+    `limit`: of a minimum, a cap or a discount, what its amount came to in them, in the currency.
+    """
 
     exact: Fraction
     billed: int
+    limit: Fraction = Fraction(0)
 
 
 NOTHING = Carried(Fraction(0), 0)
@@ -49,6 +55,10 @@ class Exact:
         amount = Fraction(int(self.numerator[row]), divisor * UNROUNDED_PER_UNIT)
         return amount if self.carried is None else amount + self.carried[row].exact
 
+    def only(self, rows: npt.NDArray[np.bool_]) -> Exact:
+        """Return the amounts with nothing in all other rows but what they carry."""
+        return Exact(self.numerator * rows, self.divisor, self.carried)
+
     def rounded(self, rounding: Rounding) -> Column:
         """Return int64[n], the amounts in fen as `rounding` makes them."""
         amount = rounding.amount(self.numerator, self.divisor)
@@ -61,10 +71,10 @@ class Exact:
                     amount[row] = together - before.billed
         return amount
 
-    def carry(self, row: int, billed: int) -> Carried:
+    def carry(self, row: int, billed: int, limit: Fraction) -> Carried:
         """Return what the next span carries, after `billed` fen of this one."""
         before = NOTHING if self.carried is None else self.carried[row]
-        return Carried(self.row(row), before.billed + billed)
+        return Carried(self.row(row), before.billed + billed, limit)
 
     def __add__(self, other: Exact) -> Exact:
         """Return the sum of two amounts; what they carry is left behind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from billing.money import UNROUNDED_PER_FEN, Column, Place, add, multiply, subtract
 from billing.rating.charge import Inputs, Parts
 from billing.rating.exact import Carried, Exact
-from billing.rating.of_lines import QUANTITY_PER_FEN, of_money
+from billing.rating.of_lines import QUANTITY_PER_FEN, billed_before, of_money
 from billing.rating.tax import TaxColumns, stated, summed
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class ChargeColumns:
     `quantity`: int64[n], 10⁻⁴ of `unit` (`kWh`, `m3`, `m2`, `month` or the currency);
     `amount`: int64[n], fen; `parts`: quantity int64[n, k] at price int64[k], one column a step;
     `exact`: what was rounded; `beside`: int64[n], fen that other lines bill of that, None for none;
-    `applies`: bool[n], which rows have this line at all, None for all; `tax`: what tax it states.
+    `applies`: bool[n], which rows have this line at all, None for all; `tax`: what tax it states;
+    `limit`: what the amount of a minimum, a cap or a discount came to, None for other charges.
     """
 
     charge: str
@@ -47,6 +49,7 @@ class ChargeColumns:
     beside: Column | None = None
     applies: npt.NDArray[np.bool_] | None = None
     tax: TaxColumns | None = None
+    limit: Exact | None = None
 
     def carry(self, row: int) -> Carried:
         """Return what a row came to so far: exactly, and billed.
@@ -55,7 +58,8 @@ class ChargeColumns:
         changes no total. Where steps are rounded one by one, both are the same.
         """
         beside = 0 if self.beside is None else int(self.beside[row])
-        return self.exact.carry(row, beside + int(self.amount[row]))
+        limit = Fraction(0) if self.limit is None else self.limit.row(row)
+        return self.exact.carry(row, beside + int(self.amount[row]), limit)
 
 
 def rate(tariff: Tariff, subjects: Subjects) -> tuple[ChargeColumns, ...]:
@@ -73,7 +77,7 @@ def rate(tariff: Tariff, subjects: Subjects) -> tuple[ChargeColumns, ...]:
         line = _line(tariff, charge, subjects, billed)
         billed[charge.name] = line.amount
         lines.append(line)
-    lines += _tax_lines(tariff, lines)
+    lines += _tax_lines(tariff, subjects, lines)
     if tariff.rounding.place is Place.BILL:
         lines.append(_rounding_line(tariff, subjects, lines))
     return tuple(lines)
@@ -92,12 +96,20 @@ def _line(
 ) -> ChargeColumns:
     inputs = Inputs(subjects, billed, tariff.counts_months_by, tariff.vocabulary(tuple(billed)))
     parts = charge.parts(inputs)
+    limit = charge.limit(inputs)
     applies = None
     if charge.classes is not None:
         applies = subjects.is_of(charge.classes)
         parts = parts.only(applies)
-    carried = subjects.carried.get(charge.name) if charge.carries else None
-    exact, amount = _rounded(parts, tariff.rounding, carried)
+        limit = None if limit is None else limit.only(applies)
+    carried = subjects.carried.get(charge.name)
+    if tariff.rounding.place is Place.STEP and not charge.adjusts:
+        exact, amount = _step_by_step(parts, tariff.rounding, carried)
+    else:
+        exact, amount = _rounded(parts, tariff.rounding, carried)
+    stated_tax = None
+    if charge.tax is not None:
+        stated_tax = stated(tariff.tax_of(charge.tax), amount, billed_before(subjects, charge.name))
     if charge.adjusts:
         applies = amount != 0
     return ChargeColumns(
@@ -109,26 +121,34 @@ def _line(
         parts=parts,
         exact=exact,
         applies=applies,
-        tax=None if charge.tax is None else stated(tariff.tax_of(charge.tax), amount),
+        tax=stated_tax,
+        limit=limit,
     )
+
+
+def _step_by_step(
+    parts: Parts, rounding: Rounding, carried: Sequence[Carried] | None
+) -> tuple[Exact, Column]:
+    """Return what a line costs, each of its parts rounded by itself: exactly, and in fen."""
+    amount = np.zeros(len(parts.quantity), dtype=np.int64)
+    for column in parts.unrounded():
+        amount = add(amount, rounding.amount(column, parts.divisor))
+    return Exact(multiply(amount, UNROUNDED_PER_FEN), None, carried), amount
 
 
 def _rounded(
     parts: Parts, rounding: Rounding, carried: Sequence[Carried] | None
 ) -> tuple[Exact, Column]:
     """Return what a line costs exactly, and its amount in fen."""
-    if rounding.place is Place.STEP:
-        amount = np.zeros(len(parts.quantity), dtype=np.int64)
-        for column in parts.unrounded():
-            amount = add(amount, rounding.amount(column, parts.divisor))
-        return Exact(multiply(amount, UNROUNDED_PER_FEN)), amount
     if rounding.place is Place.BILL:
         rounding = rounding.to_fen_only()
     exact = Exact(parts.total_unrounded(), parts.divisor, carried)
     return exact, exact.rounded(rounding)
 
 
-def _tax_lines(tariff: Tariff, lines: Sequence[ChargeColumns]) -> Iterator[ChargeColumns]:
+def _tax_lines(
+    tariff: Tariff, subjects: Subjects, lines: Sequence[ChargeColumns]
+) -> Iterator[ChargeColumns]:
     """Yield a line for each tax that is added to what its charges cost."""
     for tax in tariff.taxes or ():
         amount = None if tax.included else summed(tax, [line.tax for line in lines])
@@ -142,7 +162,7 @@ def _tax_lines(tariff: Tariff, lines: Sequence[ChargeColumns]) -> Iterator[Charg
             quantity=parts.total_quantity(),
             amount=amount,
             parts=parts,
-            exact=Exact(parts.total_unrounded()),
+            exact=Exact(parts.total_unrounded(), None, subjects.carried.get(tax.name)),
             applies=amount != 0,
         )
 

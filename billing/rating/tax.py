@@ -3,7 +3,8 @@
 A profile stands inside the tariff and not in a file of its own: a new rate then is a new version of
 the tariff from a day on, proven by its examples, split mid-month, tried against last month and kept
 with every line as any other change of price is. It is stated for each line, half-up to the fen, and
-what is added is the sum of what its lines state.
+what is added is the sum of what its lines state. Of the spans of a charge each states what it adds
+to the tax of all that the charge came to so far: together they state what one line would.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator
 
 from billing.fields import Name, NotNegative, Percent, Title
-from billing.money import PRICE_SCALE, Direction, add, multiply, round_quotient, to_factor
+from billing.money import (
+    PRICE_SCALE,
+    Direction,
+    add,
+    multiply,
+    round_quotient,
+    subtract,
+    to_factor,
+)
 from meters.definition import Definition
 
 if TYPE_CHECKING:
@@ -49,11 +58,17 @@ class TaxColumns:
     amount: Column
 
 
-def stated(tax: Tax, amount: Column) -> TaxColumns:
-    """Return what lines of `amount` fen state as their tax."""
+def stated(tax: Tax, amount: Column, before: Column | None = None) -> TaxColumns:
+    """Return what lines of `amount` fen state as their tax, after `before` fen in earlier spans."""
+    if before is None:
+        return TaxColumns(tax, _of(tax, amount))
+    return TaxColumns(tax, subtract(_of(tax, add(before, amount)), _of(tax, before)))
+
+
+def _of(tax: Tax, amount: Column) -> Column:
     factor = to_factor(tax.percent)
     base = 10**PRICE_SCALE + (factor if tax.included else 0)
-    return TaxColumns(tax, round_quotient(multiply(amount, factor), base, Direction.HALF_UP))
+    return round_quotient(multiply(amount, factor), base, Direction.HALF_UP)
 
 
 def summed(tax: Tax, states: Sequence[TaxColumns | None]) -> Column | None:

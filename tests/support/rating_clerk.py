@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hypothesis import strategies as st
+import one_draw as st
 from tariff_oracle import Home, Oracle
 
 from billing.money import Column, from_fen
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
     from billing.rating.exact import Carried
 
-ROUNDINGS = st.sampled_from(
-    [
-        {"direction": direction, "unit": unit, "place": place}
-        for direction in ("half-up", "half-even", "down", "up")
-        for unit in ("0.01", "0.1", "1", "10")
-        for place in ("step", "line", "bill")
-    ]
-)
+EVERY_ROUNDING = [
+    {"direction": direction, "unit": unit, "place": place}
+    for direction in ("half-up", "half-even", "down", "up")
+    for unit in ("0.01", "0.1", "1", "10")
+    for place in ("step", "line", "bill")
+]
 """Every way in which a tariff may round."""
+ROUNDINGS = st.sampled_from(EVERY_ROUNDING)
+TOGETHER = st.sampled_from([each for each in EVERY_ROUNDING if each["place"] != "step"])
+"""Those by which the spans of a charge are rounded together."""
 PRORATIONS = st.sampled_from(["days", "thirty", "whole"])
 
 
@@ -39,7 +40,7 @@ def parts_of_periods(draw: st.DrawFn) -> tuple[int, int, int]:
     return period_days, first, draw(st.integers(1, period_days - first))
 
 
-def numbers(low: int, high: int, places: int) -> st.SearchStrategy[str]:
+def numbers(low: int, high: int, places: int) -> st.Part[str]:
     """Return texts of numbers from `low` to `high`, integers of 10^-places."""
     return st.integers(low, high).map(lambda each: str(Decimal(each).scaleb(-places)))
 

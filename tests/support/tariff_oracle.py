@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,14 @@ FINEST = Fraction(1, 10_000)
 CENT = Fraction(1, 100)
 
 
-def scaled(number: int) -> Fraction:
-    return number * FINEST
+@cache
+def number(written: str | int) -> Fraction:
+    """Return a number as a document writes it; of so many homes, each is read once."""
+    return Fraction(written)
+
+
+def scaled(quantity: int) -> Fraction:
+    return Fraction(quantity, 10_000)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Oracle:
         bill.lines.update(added)
         exact_total += sum(added.values())
         if self._rounding["place"] == "bill":
-            unit = Fraction(self._rounding["unit"])
+            unit = number(self._rounding["unit"])
             whole = rounded(exact_total, unit, self._rounding["direction"])
             bill.lines["rounding"] = whole - sum(bill.lines.values())
         return bill
@@ -107,7 +114,7 @@ class Oracle:
 
     def _line(self, parts: Sequence[Fraction], rest: Fraction) -> Fraction:
         place, direction = self._rounding["place"], self._rounding["direction"]
-        unit = CENT if place == "bill" else Fraction(self._rounding["unit"])
+        unit = CENT if place == "bill" else number(self._rounding["unit"])
         if place == "step":
             return sum((rounded(part, unit, direction) for part in parts), Fraction(0))
         return rounded(sum(parts, rest), unit, direction)
@@ -125,36 +132,36 @@ class Oracle:
 
     def _per_unit(self, charge: Mapping[str, Any], home: Home, _: Any) -> Fraction:
         use = scaled(home.use[charge["register"]])
-        return fine(use * Fraction(charge.get("share", 1))) * Fraction(charge["price"])
+        return fine(use * number(charge.get("share", 1))) * number(charge["price"])
 
     def _fixed(self, charge: Mapping[str, Any], home: Home, _: Any) -> Fraction:
-        return self._times(charge, home) * Fraction(charge["amount"])
+        return self._times(charge, home) * number(charge["amount"])
 
     def _per_area(self, charge: Mapping[str, Any], home: Home, _: Any) -> Fraction:
         area = scaled(home.attributes["area"])
-        return self._times(charge, home) * area * Fraction(charge["price"])
+        return self._times(charge, home) * area * number(charge["price"])
 
     def _per_count(self, charge: Mapping[str, Any], home: Home, _: Any) -> Fraction:
-        count = scaled(home.attributes[charge["of"]]) - Fraction(charge.get("above", 0))
-        return self._times(charge, home) * max(count, Fraction(0)) * Fraction(charge["price"])
+        count = scaled(home.attributes[charge["of"]]) - number(charge.get("above", 0))
+        return self._times(charge, home) * max(count, Fraction(0)) * number(charge["price"])
 
     def _percentage(
         self, charge: Mapping[str, Any], _: Home, lines: Mapping[str, Fraction]
     ) -> Fraction:
-        return sum(lines[name] for name in charge["of"]) * Fraction(charge["percent"]) / 100
+        return sum(lines[name] for name in charge["of"]) * number(charge["percent"]) / 100
 
     def _minimum(
         self, charge: Mapping[str, Any], home: Home, lines: Mapping[str, Fraction]
     ) -> Fraction:
-        least = self._times(charge, home) * Fraction(charge["amount"])
-        if self._is_whole(charge) and not least:
+        least = self._times(charge, home) * number(charge["amount"])
+        if not least:
             return Fraction(0)
         return max(least - sum(lines[name] for name in charge["of"]), Fraction(0))
 
     def _cap(
         self, charge: Mapping[str, Any], home: Home, lines: Mapping[str, Fraction]
     ) -> Fraction:
-        most = Fraction(charge["amount"])
+        most = number(charge["amount"])
         if not self._is_whole(charge):
             most *= self._times(charge, home)
         return min(most - sum(lines[name] for name in charge["of"]), Fraction(0))
@@ -164,16 +171,16 @@ class Oracle:
     ) -> Fraction:
         base = sum((lines[name] for name in charge["of"]), Fraction(0))
         if "percent" in charge:
-            return -base * Fraction(charge["percent"]) / 100
-        wanted = self._times(charge, home) * Fraction(charge["amount"])
+            return -base * number(charge["percent"]) / 100
+        wanted = self._times(charge, home) * number(charge["amount"])
         return -min(wanted, max(base, Fraction(0)))
 
     def _packages(self, charge: Mapping[str, Any], home: Home, _: Any) -> Fraction:
-        use, size = scaled(home.use[charge["register"]]), Fraction(charge["size"])
+        use, size = scaled(home.use[charge["register"]]), number(charge["size"])
         started, left = 0, abs(use)
         while left > 0:
             started, left = started + 1, left - size
-        return (started if use >= 0 else -started) * Fraction(charge["price"])
+        return (started if use >= 0 else -started) * number(charge["price"])
 
     def _steps(self, charge: Mapping[str, Any], home: Home, _: Any) -> list[Fraction]:
         register = charge["register"]
@@ -181,14 +188,14 @@ class Oracle:
         start = _before(charge["per"], register, home)
         taken = walk(bounds, start, scaled(home.use[register]))
         return [
-            quantity * Fraction(step[-1])
+            quantity * number(step[-1])
             for quantity, step in zip(taken, charge["steps"], strict=True)
         ]
 
     def _volume(self, charge: Mapping[str, Any], home: Home, _: Any) -> list[Fraction]:
         use = scaled(home.use[charge["register"]])
         bounds = self._bounds(charge, [step[0] for step in charge["steps"][:-1]], home)
-        return [use * Fraction(charge["steps"][_place(bounds, use)][-1])]
+        return [use * number(charge["steps"][_place(bounds, use)][-1])]
 
     def _categories(self, charge: Mapping[str, Any], home: Home, _: Any) -> list[Fraction]:
         use, categories = scaled(home.use[charge["register"]]), charge["category"]
@@ -196,11 +203,11 @@ class Oracle:
         steps = categories[_place(ends, use)]["steps"]
         bounds = self._bounds(charge, [step[0] for step in steps[:-1]], home)
         taken = walk(bounds, Fraction(0), use)
-        return [each * Fraction(step[-1]) for each, step in zip(taken, steps, strict=True)]
+        return [each * number(step[-1]) for each, step in zip(taken, steps, strict=True)]
 
     def _time_of_use(self, charge: Mapping[str, Any], home: Home, _: Any) -> list[Fraction]:
         totals = band_totals(charge, home)
-        return [totals[band] * Fraction(price) for band, price in charge["prices"].items()]
+        return [totals[band] * number(price) for band, price in charge["prices"].items()]
 
     def _time_of_use_steps(self, charge: Mapping[str, Any], home: Home, _: Any) -> list[Fraction]:
         """Chronologically, run by run."""
@@ -212,18 +219,17 @@ class Oracle:
                 cells[step, band] = cells.get((step, band), Fraction(0)) + taken
             position += scaled(use)
         return [
-            taken * Fraction(charge["steps"][step][-1][band])
-            for (step, band), taken in cells.items()
+            taken * number(charge["steps"][step][-1][band]) for (step, band), taken in cells.items()
         ]
 
     def _demand(self, charge: Mapping[str, Any], home: Home, _: Any) -> Fraction:
         billed = [scaled(home.demand)]
         if "ratchet" in charge:
-            billed.append(fine(scaled(home.peak) * Fraction(charge["ratchet"]["share"])))
+            billed.append(fine(scaled(home.peak) * number(charge["ratchet"]["share"])))
         if "least" in charge:
             contracted = scaled(home.attributes[charge["least"]["attribute"]])
-            billed.append(fine(contracted * Fraction(charge["least"]["share"])))
-        return max(billed) * Fraction(charge["price"]) * self._months(home)
+            billed.append(fine(contracted * number(charge["least"]["share"])))
+        return max(billed) * number(charge["price"]) * self._months(home)
 
     def _is_whole(self, charge: Mapping[str, Any]) -> bool:
         per = charge.get("per", "month")
@@ -257,12 +263,12 @@ class Oracle:
         self, charge: Mapping[str, Any], untils: Sequence[Any], home: Home
     ) -> list[Fraction]:
         """Return where the blocks end for this home."""
-        bounds = [Fraction(until) for until in untils]
+        bounds = [number(until) for until in untils]
         if "extra" in charge:
             extra = charge["extra"]
             count = scaled(home.attributes[extra["attribute"]])
-            above = max(count - Fraction(extra["above"]), Fraction(0))
-            bounds = [bound + fine(above * Fraction(extra["each"])) for bound in bounds]
+            above = max(count - number(extra["above"]), Fraction(0))
+            bounds = [bound + fine(above * number(extra["each"])) for bound in bounds]
         if "times" in charge:
             count = scaled(home.attributes[charge["times"]])
             bounds = [fine(bound * count) for bound in bounds]
@@ -317,6 +323,6 @@ def _place(bounds: Sequence[Fraction], use: Fraction) -> int:
 
 
 def _tax(profile: Mapping[str, Any], amount: Fraction) -> Fraction:
-    percent = Fraction(profile["percent"])
+    percent = number(profile["percent"])
     base = 100 + percent if profile["included"] else Fraction(100)
     return rounded(amount * percent / base, CENT, "half-up")

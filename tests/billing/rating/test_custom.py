@@ -6,13 +6,14 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import one_draw as st
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, settings
+from one_draw import given
 from rating_clerk import (
+    EVERY_ROUNDING,
     EXAMPLES,
     REGISTER,
-    ROUNDINGS,
     column,
     homes_as_columns,
     numbers,
@@ -26,6 +27,7 @@ from billing.money import OverflowInMoneyError
 from billing.rating.rate import rate
 from billing.rating.subjects import Needs
 
+LINE_BY_LINE = st.sampled_from([each for each in EVERY_ROUNDING if each["place"] == "line"])
 FEE = {"name": "fee", "kind": "fixed", "amount": "10"}
 
 
@@ -37,7 +39,7 @@ def by(formula: str, *, prorate: bool = False) -> dict[str, Any]:
 @given(
     st.tuples(numbers(0, 10**5, 4), numbers(0, 10**5, 2)),
     st.booleans(),
-    ROUNDINGS.filter(lambda each: each["place"] == "line"),
+    LINE_BY_LINE,
     parts_of_periods(),
     st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 10**5)), min_size=1, max_size=3),
 )

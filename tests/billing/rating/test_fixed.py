@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import one_draw as st
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
+from one_draw import given
 from rating_clerk import (
     EXAMPLES,
     PRORATIONS,

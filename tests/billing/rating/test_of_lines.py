@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import one_draw as st
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
+from one_draw import given
 from pydantic import ValidationError
 from rating_clerk import (
     EXAMPLES,
@@ -25,6 +26,9 @@ from tariff_oracle import Home
 
 from billing.money import from_fen
 from billing.rating.rate import rate
+
+if TYPE_CHECKING:
+    from billing.rating.exact import Carried
 
 ENERGY = {"name": "energy", "kind": "per-unit", "register": REGISTER, "price": "0.5383"}
 FEE = {"name": "fee", "kind": "fixed", "amount": "7.77"}
@@ -135,6 +139,79 @@ def in_two_halves(
     carried = {} if sold else {line.charge: (line.carry(0),) for line in first}
     second = rate(tariff, homes_as_columns(tariff, halves[1:], 30, carried))
     return int(first[1].amount[0]), int(second[1].amount[0])
+
+
+Spans = list[tuple[int, int]]
+"""Days and use, kWh, of spans that follow each other and make a whole period."""
+
+
+def moved_in_spans(charge: dict[str, Any], spans: Spans, **rules: Any) -> list[int]:
+    """Return by how many fen each of `spans` is moved, at 1.00 a kWh."""
+    tariff = tariff_of([{**ENERGY, "price": "1"}, {**MOVED, **charge}], **rules)
+    carried: dict[str, tuple[Carried]] = {}
+    before, moved = 0, []
+    for days, use in spans:
+        home = Home(use={REGISTER: use * 10_000}, days=days, days_before=before)
+        subjects = homes_as_columns(tariff, [home], sum(each for each, _ in spans), carried)
+        lines = rate(tariff, subjects)
+        carried = {line.charge: (line.carry(0),) for line in lines}
+        before += days
+        moved.append(int(lines[1].amount[0]))
+    return moved
+
+
+MOVED = {"name": "moved", "of": ["energy"]}
+MINIMUM = {"kind": "minimum", "amount": "31"}
+CAP = {"kind": "cap", "amount": "31"}
+DISCOUNT = {"kind": "discount", "amount": "31"}
+OF_30_DAYS = {"amount": "30"}
+TOGETHER: list[tuple[str, dict[str, Any], Spans, list[int]]] = [
+    # 31.00 in 31 days: 10.00 are due after 10 days, 20.00 after 20, 31.00 in the end.
+    ("days", MINIMUM, [(10, 4), (10, 20), (11, 2)], [600, -600, 500]),
+    ("days", CAP, [(10, 25), (10, 1), (11, 1)], [-1500, 900, 600]),
+    ("days", CAP, [(10, 25), (10, 9), (11, 1)], [-1500, 100, 1000]),
+    ("days", CAP, [(10, 5), (10, 5), (11, 30)], [0, 0, -900]),
+    ("days", DISCOUNT, [(10, 2), (10, 40), (11, 3)], [-200, -1800, -1100]),
+    # Of 30 days: the 31st owes nothing; in February the last day owes what is missing to 30.
+    ("thirty", {**MINIMUM, **OF_30_DAYS}, [(10, 4), (20, 20), (1, 2)], [600, 0, -200]),
+    ("thirty", {**MINIMUM, **OF_30_DAYS}, [(27, 20), (1, 0)], [700, 300]),
+    ("thirty", {**CAP, **OF_30_DAYS}, [(10, 20), (20, 0), (1, 15)], [-1000, 1000, -500]),
+    # A month that is not prorated is whole from its first day on.
+    ("whole", MINIMUM, [(10, 4), (10, 20), (11, 2)], [2700, -2000, -200]),
+    ("whole", CAP, [(10, 25), (10, 9), (11, 1)], [0, -300, -100]),
+    ("whole", DISCOUNT, [(10, 2), (10, 40), (11, 3)], [-200, -2900, 0]),
+    # What is for a day is owed by the day, what is for a period at once, whatever months are.
+    ("whole", {**MINIMUM, "amount": "1", "per": "day"}, [(10, 4), (21, 22)], [600, -100]),
+    ("days", {**CAP, "per": "period"}, [(10, 25), (10, 9), (11, 1)], [0, -300, -100]),
+]
+
+
+@pytest.mark.parametrize(("proration", "charge", "spans", "moved"), TOGETHER)
+def test_the_spans_of_a_month_are_bounded_together(
+    proration: str, charge: dict[str, Any], spans: Spans, moved: list[int]
+) -> None:
+    assert moved_in_spans(charge, spans, proration=proration) == moved
+    whole = sum(days for days, _ in spans), sum(use for _, use in spans)
+    assert moved_in_spans(charge, [whole], proration=proration) == [sum(moved)]
+
+
+@pytest.mark.parametrize("place", ["step", "line", "bill"])
+def test_a_bound_is_rounded_once_whatever_place_is_rounded(place: str) -> None:
+    """10.00 by 31 days: 3.2258, then 6.4516 together, and not a fen too much in the end."""
+    rounding = {"direction": "up", "unit": "0.01", "place": place}
+    spans = [(10, 0), (10, 0), (11, 0)]
+
+    assert moved_in_spans({**MINIMUM, "amount": "10"}, spans, rounding=rounding) == [323, 323, 354]
+
+
+def test_who_comes_on_the_31st_owes_no_part_of_a_month_of_30_days() -> None:
+    tariff = tariff_of(
+        [ENERGY, {**of_both("minimum", amount="9"), "of": ["energy"]}], proration="thirty"
+    )
+    home = Home(use={REGISTER: -10_000}, days=1, days_before=30)
+    _, least = rate(tariff, homes_as_columns(tariff, [home], 31))
+
+    assert least.amount.tolist() == [0]
 
 
 @pytest.mark.parametrize("rule", WHOLE)

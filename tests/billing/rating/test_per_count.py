@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import one_draw as st
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
+from one_draw import given
 from rating_clerk import (
     EXAMPLES,
     PRICES,

