@@ -1,4 +1,4 @@
-"""`tallygate simulate`: meters and a broker without hardware, each in a process of its own."""
+"""`tallygate simulate`: meters, a broker, a payment provider, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _host = option("--host", default=LOOPBACK, help="Address to listen on.")
 
 @click.group()
 def simulate() -> None:
-    """Simulate meters and a broker, for tests and demonstrations."""
+    """Simulate meters, a broker and payment providers, for tests and demonstrations."""
 
 
 @simulate.command()

@@ -72,7 +72,7 @@ class Merchant:
             raise sign_error("商户号不存在，或与商户证书序列号不匹配")
         if fields["serial_no"] != self.serial:
             raise sign_error("商户证书序列号有误，请使用签名私钥匹配的证书序列号")
-        if not fields["timestamp"].isdigit():
+        if not fields["timestamp"].isdecimal():
             raise sign_error("Http头Authorization中的timestamp有误")
         if abs(int(now.timestamp()) - int(fields["timestamp"])) > SKEW_S:
             raise sign_error("Http头Authorization中的timestamp与发起请求的时间不得超过5分钟")

@@ -1,7 +1,8 @@
 r"""The signature of a request: who asks, for what, when; by the merchant's own key.
 
 Signed is `METHOD\ntarget\ntimestamp\nnonce\nbody\n`, where the target is the path with its query
-as it is sent; SHA-256 with RSA (PKCS#1 v1.5), in base64.
+as it is sent; SHA-256 with RSA (PKCS#1 v1.5), in base64. A page inside WeChat that asks the payer's
+phone (JSAPI) signs `appid\ntimestamp\nnonce\npackage\n` in the same way.
 """
 
 from __future__ import annotations
@@ -42,3 +43,17 @@ def authorization(
         f'{SCHEME} mchid="{account.merchant}",nonce_str="{nonce}",signature="{signed}",'
         f'timestamp="{timestamp}",serial_no="{account.key_serial}"'
     )
+
+
+def in_app_call(account: Account, *, prepay_id: str, nonce: str, now: datetime) -> dict[str, str]:
+    """Return what a page inside WeChat calls `getBrandWCPayRequest` with."""
+    timestamp, package = str(int(now.timestamp())), f"prepay_id={prepay_id}"
+    signed = "".join(f"{line}\n" for line in (account.app, timestamp, nonce, package))
+    return {
+        "appId": account.app,
+        "timeStamp": timestamp,
+        "nonceStr": nonce,
+        "package": package,
+        "signType": "RSA",
+        "paySign": signature(signed.encode(), account.private_key),
+    }

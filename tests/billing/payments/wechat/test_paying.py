@@ -120,6 +120,8 @@ def test_inside_wechat_an_order_has_its_payer_and_a_prepay_id(
     assert prepayment == Prepayment(
         expires_at=HALF_AN_HOUR, prepay_id=server.platform.books.orders["TG-jsapi"].token
     )
+    call = wechat.in_app_call(prepayment.prepay_id or "", now=clock.now)
+    assert call["package"] == f"prepay_id={prepayment.prepay_id}"
     server.pay("TG-jsapi")
     assert server.platform.books.orders["TG-jsapi"].openid == "oUpF8uMuAJO_M2pxb1Q9"
     told = callbacks.next()

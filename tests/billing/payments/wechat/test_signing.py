@@ -14,7 +14,7 @@ from wechat_merchant import NOON
 from billing.payments.wechat.account import Account
 from billing.payments.wechat.document import Document
 from billing.payments.wechat.sealed import opened
-from billing.payments.wechat.signing import authorization, message
+from billing.payments.wechat.signing import authorization, in_app_call, message
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def key() -> RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="module")
+def account(key: RSAPrivateKey) -> Account:
+    return Account(
+        merchant="1900009191",
+        app="wxd678efh567hg6787",
+        key_serial="1DDE55AD98ED71D6EDD4A4A16996DE7B47773A8C",
+        private_key=key,
+        api_v3_key=b"",
+        notify_url="",
+        base_url="",
+        public_key_id=None,
+        keys=(),
+    )
 
 
 def test_the_documented_request_for_certificates_is_signed_as_five_lines() -> None:
@@ -38,19 +53,8 @@ def test_the_body_is_signed_as_it_is_sent() -> None:
 
 
 def test_the_header_says_who_signed_and_its_signature_is_over_the_message(
-    key: RSAPrivateKey,
+    account: Account, key: RSAPrivateKey
 ) -> None:
-    account = Account(
-        merchant="1900009191",
-        app="wxd678efh567hg6787",
-        key_serial="1DDE55AD98ED71D6EDD4A4A16996DE7B47773A8C",
-        private_key=key,
-        api_v3_key=b"",
-        notify_url="",
-        base_url="",
-        public_key_id=None,
-        keys=(),
-    )
     header = authorization(
         account,
         method="GET",
@@ -72,6 +76,25 @@ def test_the_header_says_who_signed_and_its_signature_is_over_the_message(
         padding.PKCS1v15(),
         SHA256(),
     )
+
+
+def test_a_page_inside_wechat_calls_with_four_signed_lines(
+    account: Account, key: RSAPrivateKey
+) -> None:
+    call = in_app_call(account, prepay_id="wx201410272009395522657a690", nonce="5K8264", now=NOON)
+    key.public_key().verify(
+        base64.b64decode(call.pop("paySign")),
+        b"wxd678efh567hg6787\n1795320000\n5K8264\nprepay_id=wx201410272009395522657a690\n",
+        padding.PKCS1v15(),
+        SHA256(),
+    )
+    assert call == {
+        "appId": "wxd678efh567hg6787",
+        "timeStamp": "1795320000",
+        "nonceStr": "5K8264",
+        "package": "prepay_id=wx201410272009395522657a690",
+        "signType": "RSA",
+    }
 
 
 def test_a_resource_of_the_platform_s_own_sdk_opens() -> None:
