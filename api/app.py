@@ -22,6 +22,7 @@ from api.pages import portal as portal_pages
 from api.pages import questions as question_pages
 from api.pages import rendering, sign_in
 from api.pages import staff as staff_pages
+from api.rate import RateHeaders
 from api.resources import open_resources, read_clock
 from api.routes import (
     devices,
@@ -81,6 +82,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
     assert_guarded(app.routes)
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
+    app.add_middleware(RateHeaders)
     app.add_middleware(
         Deadline, request_s=settings.request_seconds, answer_s=settings.answer_seconds
     )

@@ -81,6 +81,12 @@ TOO_MANY_ATTEMPTS = ProblemType(
     _("Too many failed attempts"),
     _("Wait some minutes, then try again."),
 )
+TOO_MANY_CALLS = ProblemType(
+    "too-many-calls",
+    429,
+    _("Too many calls"),
+    _("Wait as many seconds as `Retry-After` says; `RateLimit` says how many calls are left."),
+)
 FORBIDDEN = ProblemType(
     "forbidden",
     403,

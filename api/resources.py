@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.catalogue import Catalogue
 from api.credentials import Passwords
+from api.rate import Limiter
 from billing.database import Database
 from meters.archive.open import open_archive
 from meters.catalog.choice import known_types
@@ -36,6 +37,7 @@ class Resources:
     catalogue: Catalogue
     passwords: Passwords
     now: Callable[[], datetime]
+    limiter: Limiter = field(default_factory=Limiter)
 
     def close(self) -> None:
         self.archive.close()

@@ -13,7 +13,7 @@ from fastapi import Depends, Form, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import problems
+from api import problems, rate
 from api.credentials import digest
 from api.permission import Permission
 from api.principal import Principal
@@ -65,6 +65,7 @@ class Requires(Guard):
 
     async def __call__(self, request: Request, credentials: Credentials) -> Principal:
         found = None if credentials is None else _bearer(request, credentials.credentials)
+        count_call(request, found)
         if found is None:
             raise ProblemError(problems.NOT_SIGNED_IN, headers={"WWW-Authenticate": "Bearer"})
         return self.admit(found)
@@ -75,6 +76,7 @@ class PageRequires(Guard):
 
     async def __call__(self, request: Request) -> Principal:
         found = page_principal(request)
+        count_call(request, found)
         if found is None:
             raise SignInFirstError
         return self.admit(found)
@@ -92,13 +94,40 @@ class FormRequires(PageRequires):
 
 
 class Anyone(Guard):
-    """A route that is open on purpose."""
+    """A route that is open on purpose. Calls are counted by address unless `counted` is false."""
 
-    async def __call__(self) -> None:
-        return None
+    def __init__(self, *, counted: bool = True) -> None:
+        super().__init__()
+        self._counted = counted
+
+    async def __call__(self, request: Request) -> None:
+        if self._counted:
+            count_call(request, None)
 
 
 ANYONE = Depends(Anyone())
+ANYONE_AT_ANY_TIME = Depends(Anyone(counted=False))
+"""For what says whether the server is well: it answers however often it is asked."""
+
+
+def count_call(request: Request, principal: Principal | None) -> None:
+    """Count a call of `principal`, or of its address for nobody.
+
+    Raises `ProblemError` where that were more than the settings allow.
+    """
+    resources = of(request)
+    settings = resources.settings
+    if principal is None:
+        host = request.client.host if request.client else ""
+        who, limit = f"address {host}", settings.address_calls_per_minute
+    elif principal.session is None:
+        who, limit = f"client {principal.name}", settings.key_calls_per_minute
+    else:
+        who, limit = f"person {principal.name}", settings.session_calls_per_minute
+    standing = resources.limiter.take(who, limit)
+    request.scope.setdefault("state", {})[rate.STATE] = standing
+    if not standing.admitted:
+        raise ProblemError(problems.TOO_MANY_CALLS, headers={"Retry-After": str(standing.wait_s)})
 
 
 def cookie_name(*, secure: bool) -> str:

@@ -39,6 +39,12 @@ class ApiSettings(Definition):
     keep_alive_seconds: int = Field(default=15, ge=1)
     """How long a connection stays open after an answer."""
     max_connections: int = Field(default=1000, ge=10)
+    key_calls_per_minute: int = Field(default=3000, ge=1)
+    """Calls that one API key name may make."""
+    session_calls_per_minute: int = Field(default=600, ge=1)
+    """Calls that one person may make."""
+    address_calls_per_minute: int = Field(default=600, ge=1)
+    """Calls from one address by nobody who is known."""
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str]) -> ApiSettings:

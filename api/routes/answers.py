@@ -16,10 +16,18 @@ if TYPE_CHECKING:
     from api.problems import ProblemType
 
 
+OF_EVERY_CALL = (
+    problems.NOT_SIGNED_IN,
+    problems.FORBIDDEN,
+    problems.INVALID,
+    problems.TOO_MANY_CALLS,
+)
+
+
 def failing(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses for problems of `kinds`, and those that every call has."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for kind in (problems.NOT_SIGNED_IN, problems.FORBIDDEN, problems.INVALID, *kinds):
+    for kind in (*OF_EVERY_CALL, *kinds):
         found = responses.setdefault(
             kind.status, {"model": ProblemBody, "description": kind.title, "content": {}}
         )
