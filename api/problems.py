@@ -111,6 +111,12 @@ METHOD_NOT_ALLOWED = ProblemType(
     _("This address takes other methods"),
     _("Use one of the methods that the header `Allow` lists."),
 )
+CHANGED_SINCE = ProblemType(
+    "changed-since",
+    412,
+    _("It has changed since you saw it"),
+    _("Load it again, look at what is new, and repeat with its new `ETag`; nothing was changed."),
+)
 INVALID = ProblemType(
     "invalid-request",
     422,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
-from api import language, problems
+from api import etag, language, problems
 from api.language import Language
 from api.schemas.values import ProblemBody
 from billing.store.views.scope import Scope
@@ -45,6 +45,11 @@ def failing(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
             dict.fromkeys([*found["description"].split("; "), kind.title])
         )
     return responses
+
+
+def held(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """Return the responses of a single resource, which may be held already."""
+    return {**failing(*kinds), **etag.HELD}
 
 
 def _language(request: Request) -> Language:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from api import idempotency, problems
+from api import etag, idempotency, problems
 from api.credentials import new_token
 from api.guesses import guesses
 from api.paging import Page
@@ -15,7 +15,7 @@ from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
-from api.routes.answers import failing
+from api.routes.answers import failing, held
 from api.schemas.devices import (
     Adoption,
     BusBody,
@@ -47,7 +47,7 @@ Lister = Annotated[Principal, Depends(Requires(Permission.DEVICES_WRITE))]
 Name = Annotated[str, Path(min_length=1, max_length=200)]
 
 CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED)
-LISTING = (*CHANGING, problems.NOT_FOUND, problems.NOT_TAKEN)
+LISTING = (*CHANGING, problems.NOT_FOUND, problems.NOT_TAKEN, problems.CHANGED_SINCE)
 
 
 @router.post(
@@ -92,15 +92,20 @@ async def offer_enrolment(request: Request, caller: Lister, gateway: Name) -> En
     "/gateways/{gateway}/devices",
     operation_id="showDeviceList",
     summary="Get what a gateway is to read",
-    responses=failing(problems.NOT_FOUND),
+    response_model=DeviceListBody,
+    responses=held(problems.NOT_FOUND),
 )
-async def show_device_list(request: Request, caller: MeterReader, gateway: Name) -> DeviceListBody:
+async def show_device_list(
+    request: Request, caller: MeterReader, gateway: Name, known: etag.Known
+) -> Response:
     """As the gateway gets it: a bus without meters is left out."""
     del caller
     with of(request).database.snapshot() as connection:
-        if device_lists.tag(connection, gateway) is None:
+        tag = device_lists.tag(connection, gateway)
+        if tag is None:
             raise ProblemError(problems.NOT_FOUND)
-        return DeviceListBody(**device_lists.document(connection, gateway))
+        body = DeviceListBody(**device_lists.document(connection, gateway))
+    return etag.answer(body, known, tag=tag)
 
 
 @router.put(
@@ -108,6 +113,7 @@ async def show_device_list(request: Request, caller: MeterReader, gateway: Name)
     operation_id="putBus",
     summary="Add or change a bus of a gateway",
     response_model=Changed,
+    dependencies=[etag.EXPECTING],
     responses=failing(*LISTING),
 )
 async def put_bus(  # noqa: PLR0917 - where, who and what
@@ -132,6 +138,7 @@ async def put_bus(  # noqa: PLR0917 - where, who and what
     operation_id="dropBus",
     summary="Remove a bus and the meters on it from a gateway's list",
     response_model=Changed,
+    dependencies=[etag.EXPECTING],
     responses=failing(*LISTING),
 )
 async def drop_bus(
@@ -151,6 +158,7 @@ async def drop_bus(
     operation_id="putMeter",
     summary="Add a meter to a gateway's list, or change how it is read",
     response_model=Changed,
+    dependencies=[etag.EXPECTING],
     responses=failing(*LISTING, problems.METER_LISTED),
 )
 async def put_meter(  # noqa: PLR0917 - where, who and what
@@ -176,6 +184,7 @@ async def put_meter(  # noqa: PLR0917 - where, who and what
     operation_id="dropMeter",
     summary="Remove a meter from a gateway's list",
     response_model=Changed,
+    dependencies=[etag.EXPECTING],
     responses=failing(*LISTING),
 )
 async def drop_meter(
@@ -211,6 +220,7 @@ async def list_unknown(request: Request, caller: QuarantineReader) -> Page[Unkno
     operation_id="adoptMeter",
     summary="Give an unknown meter a name and a type",
     response_model=Changed,
+    dependencies=[etag.EXPECTING],
     responses=failing(*LISTING, problems.METER_LISTED, problems.OWN_SETTINGS),
 )
 async def adopt_meter(
@@ -283,6 +293,7 @@ async def _change(
 ) -> Response:
     def work(database: Database) -> tuple[int, Changed]:
         with database.transaction() as connection:
+            etag.demand(request, lambda: device_lists.locked_tag(connection, gateway))
             change(connection)
             tag = device_lists.tag(connection, gateway) or device_lists.EMPTY
         return status, Changed(gateway=gateway, tag=tag)

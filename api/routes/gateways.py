@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import anyio
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response
 
-from api import problems
+from api import etag, problems
 from api.credentials import new_token
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import Resources, of
-from api.routes.answers import failing
+from api.routes.answers import failing, held
 from api.schemas.devices import DeviceListBody, EnrolmentToken, GatewayKey
 from api.schemas.gateways import GatewayReport, ReportReceived
 from api.schemas.requests import GatewayAnswer, RequestOfGateway, Requests
@@ -78,24 +78,15 @@ async def report_gateway(request: Request, caller: Reporter, body: GatewayReport
     operation_id="getDeviceList",
     summary="Get what this gateway is to read",
     response_model=DeviceListBody,
-    responses={
-        **failing(problems.WRONG_GATEWAY),
-        304: {"description": "The list is the one that `If-None-Match` names."},
-    },
+    responses=held(problems.WRONG_GATEWAY),
 )
-async def get_device_list(
-    request: Request,
-    caller: Reporter,
-    known: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
-) -> Response:
+async def get_device_list(request: Request, caller: Reporter, known: etag.Known) -> Response:
     """The tables of a gateway's settings file, as JSON, under an `ETag`."""
     gateway = _gateway(caller)
     with of(request).database.snapshot() as connection:
         tag = device_lists.tag(connection, gateway) or device_lists.EMPTY
-        if known is not None and known.strip('"') == tag:
-            return Response(status_code=304, headers={"ETag": f'"{tag}"'})
-        document = device_lists.document(connection, gateway)
-    return JSONResponse(document, headers={"ETag": f'"{tag}"'})
+        body = DeviceListBody(**device_lists.document(connection, gateway))
+    return etag.answer(body, known, tag=tag)
 
 
 @router.get(

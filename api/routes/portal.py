@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response
 
-from api import problems
+from api import etag, problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_cursor
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
-from api.routes.answers import Reader, failing, scope_of
+from api.routes.answers import Reader, failing, held, scope_of
 from api.schemas.bills import Bill, BillSummary, LineExplained, UsageOfBill
 from api.schemas.values import Month
 from api.security import Requires
@@ -56,30 +57,35 @@ async def list_bills(
     "/bills/{number}",
     operation_id="getBill",
     summary="Get a bill with its lines",
-    responses=failing(problems.NOT_FOUND),
+    response_model=Bill,
+    responses=held(problems.NOT_FOUND),
 )
-async def get_bill(request: Request, caller: BillReader, number: Number, reader: Reader) -> Bill:
+async def get_bill(
+    request: Request, caller: BillReader, number: Number, reader: Reader, known: etag.Known
+) -> Response:
     """Each line carries one sentence that says why it is what it is."""
     with of(request).database.snapshot() as connection:
         bill = bills.bill(connection, scope_of(caller), number)
     if bill is None:
         raise ProblemError(problems.NOT_FOUND)
-    return Bill.whole(bill, reader)
+    return etag.answer(Bill.whole(bill, reader), known)
 
 
 @router.get(
     "/bills/{number}/lines/{position}",
     operation_id="explainLine",
     summary="Explain a line and check it",
-    responses=failing(problems.NOT_FOUND),
+    response_model=LineExplained,
+    responses=held(problems.NOT_FOUND),
 )
-async def explain_line(
+async def explain_line(  # noqa: PLR0917 - which line, for whom, in which language and version
     request: Request,
     caller: BillReader,
     number: Number,
     position: Annotated[int, Path(ge=1, le=10_000)],
     reader: Reader,
-) -> LineExplained:
+    known: etag.Known,
+) -> Response:
     """Everything that the line rests on, and what recomputing it from that gives just now."""
     with of(request).database.snapshot() as connection:
         bill = bills.bill(connection, scope_of(caller), number)
@@ -87,7 +93,7 @@ async def explain_line(
         if bill is None or line is None:
             raise ProblemError(problems.NOT_FOUND)
         found = verify_line(connection, number, position)
-    return LineExplained.whole(bill, line, found, reader)
+    return etag.answer(LineExplained.whole(bill, line, found, reader), known)
 
 
 @router.get(

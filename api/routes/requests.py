@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from api import asking, exchanging, idempotency, problems
+from api import asking, etag, exchanging, idempotency, problems
 from api.paging import Page
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
-from api.routes.answers import failing
+from api.routes.answers import failing, held
 from api.schemas.exchanges import Exchanged, NewExchange
 from api.schemas.requests import AnswerKept, QuestionAnswer, QuestionShown, ReadRequest
 from api.security import Requires
@@ -65,11 +65,15 @@ async def read_meter_now(
     "/read-requests/{number}",
     operation_id="getReadRequest",
     summary="Get what came of a request to read a meter",
-    responses=failing(problems.NOT_FOUND),
+    response_model=ReadRequest,
+    responses=held(problems.NOT_FOUND),
 )
 async def get_read_request(
-    request: Request, caller: MeterReader, number: Annotated[int, Path(ge=1, lt=2**63)]
-) -> ReadRequest:
+    request: Request,
+    caller: MeterReader,
+    number: Annotated[int, Path(ge=1, lt=2**63)],
+    known: etag.Known,
+) -> Response:
     """Registers with raw words and verdicts, or why there are none."""
     del caller
     resources = of(request)
@@ -77,7 +81,7 @@ async def get_read_request(
         found = gateway_requests.find(connection, number)
     if found is None or found.kind != "read":
         raise ProblemError(problems.NOT_FOUND)
-    return ReadRequest.of(found, now=resources.now())
+    return etag.answer(ReadRequest.of(found, now=resources.now()), known)
 
 
 @router.post(

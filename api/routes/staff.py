@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from api import idempotency, problems
+from api import etag, idempotency, problems
 from api.masking import shown_shares
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
-from api.routes.answers import failing, scope_of
+from api.routes.answers import failing, held, scope_of
 from api.schemas.runs import NewRun, Run, RunSummary, Seen
 from api.schemas.statements import Statement
 from api.security import Requires
@@ -39,7 +39,12 @@ Issuer = Annotated[Principal, Depends(Requires(Permission.RUNS_ISSUE))]
 StatementReader = Annotated[Principal, Depends(Requires(Permission.STATEMENTS_READ))]
 RunId = Annotated[int, Path(ge=1, lt=2**63)]
 
-CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.WRONG_STATE)
+CHANGING = (
+    problems.KEY_MISSING,
+    problems.KEY_REUSED,
+    problems.WRONG_STATE,
+    problems.CHANGED_SINCE,
+)
 
 
 @router.get(
@@ -63,13 +68,14 @@ async def list_runs(
     "/runs/{run}",
     operation_id="getRun",
     summary="Get a bill run",
-    responses=failing(problems.NOT_FOUND),
+    response_model=Run,
+    responses=held(problems.NOT_FOUND),
 )
-async def get_run(request: Request, caller: RunReader, run: RunId) -> Run:
+async def get_run(request: Request, caller: RunReader, run: RunId, known: etag.Known) -> Response:
     """With what it made of each community, and every problem that keeps one from being billed."""
     del caller
     with of(request).database.snapshot() as connection:
-        return _whole(connection, run)
+        return etag.answer(_whole(connection, run), known)
 
 
 @router.post(
@@ -111,6 +117,7 @@ async def create_run(
     operation_id="computeRun",
     summary="Compute a bill run",
     response_model=Run,
+    dependencies=[etag.EXPECTING],
     responses=failing(*CHANGING, problems.NOT_FOUND, problems.ARCHIVE_AWAY),
 )
 async def compute_run(
@@ -121,6 +128,7 @@ async def compute_run(
     now = resources.now()
 
     def work(database: Database) -> tuple[int, Run]:
+        _demand(request, database, run)
         lifecycle.compute_run(
             database,
             resources.archive,
@@ -140,6 +148,7 @@ async def compute_run(
     operation_id="reviewRun",
     summary="Review a bill run",
     response_model=Run,
+    dependencies=[etag.EXPECTING],
     responses=failing(*CHANGING, problems.NOT_FOUND),
 )
 async def review_run(
@@ -154,6 +163,7 @@ async def review_run(
     operation_id="approveRun",
     summary="Approve a bill run",
     response_model=Run,
+    dependencies=[etag.EXPECTING],
     responses=failing(*CHANGING, problems.NOT_FOUND, problems.FOUR_EYES),
 )
 async def approve_run(
@@ -169,6 +179,7 @@ async def approve_run(
     operation_id="issueRun",
     summary="Issue a bill run",
     response_model=Run,
+    dependencies=[etag.EXPECTING],
     responses=failing(*CHANGING, problems.NOT_FOUND),
 )
 async def issue_run(
@@ -182,16 +193,20 @@ async def issue_run(
     "/statements/{statement}",
     operation_id="getStatement",
     summary="Get the statement of a pool",
-    responses=failing(problems.NOT_FOUND),
+    response_model=Statement,
+    responses=held(problems.NOT_FOUND),
 )
-async def get_statement(request: Request, caller: StatementReader, statement: RunId) -> Statement:
+async def get_statement(
+    request: Request, caller: StatementReader, statement: RunId, known: etag.Known
+) -> Response:
     """Every share of a shared supply. An owner sees it if an own bill rests on it, rooms masked."""
     with of(request).database.snapshot() as connection:
         found = statements.statement(connection, scope_of(caller), statement)
         if found is None:
             raise ProblemError(problems.NOT_FOUND)
         shown = shown_shares(found, caller)
-        return Statement.whole(found, shown, masked=caller.accounts is not None)
+        whole = Statement.whole(found, shown, masked=caller.accounts is not None)
+        return etag.answer(whole, known)
 
 
 async def _advance(
@@ -204,11 +219,20 @@ async def _advance(
     step = partial(step, run_id=run, actor=caller.name, now=of(request).now())
 
     def work(database: Database) -> tuple[int, Run]:
+        _demand(request, database, run)
         step(database)
         with database.snapshot() as connection:
             return 200, _whole(connection, run)
 
     return await idempotency.once(request, caller, key, work)
+
+
+def _demand(request: Request, database: Database, run: int) -> None:
+    def tag() -> str:
+        with database.snapshot() as connection:
+            return etag.tag_of(_whole(connection, run))
+
+    etag.demand(request, tag)
 
 
 def _whole(connection: Connection, run: int) -> Run:

@@ -80,6 +80,13 @@ def tag(connection: Connection, gateway: str) -> str | None:
     return connection.scalar(select(table.c.digest).where(table.c.name == gateway))
 
 
+def locked_tag(connection: Connection, gateway: str) -> str | None:
+    """As `tag`, and keep others from changing the list until the end of the transaction."""
+    table = tables.gateway
+    query = select(table.c.digest).where(table.c.name == gateway).with_for_update()
+    return connection.scalar(query)
+
+
 def document(connection: Connection, gateway: str) -> dict[str, Any]:
     """Return the gateway's list as the gateway gets it; a bus without meters is left out."""
     found = ways(connection, gateway)
@@ -222,9 +229,7 @@ def renew_all(connection: Connection) -> None:
 
 def _lock(connection: Connection, gateway: str) -> None:
     """Keep others from changing the list until the end; raise `UnknownGatewayError`."""
-    table = tables.gateway
-    query = select(table.c.name).where(table.c.name == gateway).with_for_update()
-    if connection.scalar(query) is None:
+    if locked_tag(connection, gateway) is None:
         raise UnknownGatewayError(f"there is no gateway {gateway!r}")
 
 
