@@ -78,6 +78,7 @@ class ServedPlatform:
                 NotPayableError: _refused,
                 RefusalError: _refused,
                 DefinitionError: _refused,
+                TypeError: _refused,
                 ValueError: _refused,
             },
             lifespan=self._lifespan,

@@ -233,3 +233,4 @@ def test_everything_can_be_switched_over_http(server: WechatPayServer) -> None:
     assert httpx.put(f"{base}/keys", json={"mode": "none"}).status_code == 400
     assert httpx.put(f"{base}/keys", content=b"[").status_code == 400
     assert httpx.post(f"{base}/settle", json={"out_refund_no": "R"}).status_code == 400
+    assert httpx.post(f"{base}/pay", json={"coupon_fen": []}).status_code == 400

@@ -13,13 +13,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from hypothesis import given
+from hypothesis import strategies as st
 from wechat_shop import NOON, Shop, told
 
 from simulators.wechat_pay.books import NotPayableError, RefundStatus
 from simulators.wechat_pay.faults import Faults, Trouble
 from simulators.wechat_pay.key_mode import KeyMode
 from simulators.wechat_pay.keys import PlatformKeys
-from simulators.wechat_pay.merchant import Merchant
+from simulators.wechat_pay.merchant import Call, Merchant
 from simulators.wechat_pay.platform import Platform
 
 if TYPE_CHECKING:
@@ -393,3 +395,32 @@ def test_the_same_seed_gives_the_same_merchant_orders_and_faults(
 def test_half_of_the_chances_is_about_half() -> None:
     happens = [Faults(lose=50).happens(Trouble.LOSE, 1, number, 0) for number in range(1000)]
     assert 450 < sum(happens) < 550
+
+
+TARGETS = st.sampled_from(
+    ["native", "jsapi", "out-trade-no/ORDER-1", "out-trade-no/ORDER-1/close", "id/42", "x"]
+).map("/v3/pay/transactions/".__add__) | st.text().map("/v3/".__add__)
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=9),
+    lambda inner: st.dictionaries(
+        st.sampled_from(["mchid", "amount", "total", "out_trade_no", "payer"]), inner
+    ),
+    max_leaves=5,
+)
+
+
+@given(method=st.sampled_from(["GET", "POST", "PUT"]), target=TARGETS, body=JSON)
+def test_every_signed_request_is_answered(
+    merchant: Merchant, keys: PlatformKeys, method: str, target: str, body: Any
+) -> None:
+    reply = Shop(Platform(merchant, keys, 7)).ask(method, target, body)
+    assert reply.status in (200, 204, 400, 401, 403, 404)
+
+
+@given(headers=st.dictionaries(st.sampled_from(["authorization", "accept"]), st.text()))
+def test_every_request_is_answered(
+    merchant: Merchant, keys: PlatformKeys, headers: dict[str, str]
+) -> None:
+    sent = {"accept": "application/json", "user-agent": "x", **headers}
+    reply = Platform(merchant, keys, 7).answer(Call("GET", "/v3/certificates", sent, b""), NOON)
+    assert reply.status in (400, 401)
