@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from api.language import Language
-    from billing.recompute import Difference
+    from billing.difference import Difference
     from billing.store.views.bills import BillView, LineView, ShareOfLine
     from billing.store.views.reversals import TakenBack
 

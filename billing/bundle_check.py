@@ -15,19 +15,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from billing.bundle import read_bundle
-from billing.bundled_pools import (
-    differing,
-    differing_money,
-    differing_quantity,
-    issued,
-    pool_differences,
-)
+from billing.bundled_pools import issued, pool_differences
 from billing.canonical import evidence_json
+from billing.difference import Difference, differing, differing_money, differing_quantity
 from billing.pools.policy import Payer
 from billing.pools.pool import Example, Pool
 from billing.rating.evidence import read_inputs
 from billing.rating.rate import rate
-from billing.recompute import UNREADABLE, Claim, Difference, recompute_charge, recompute_pool
+from billing.recompute import UNREADABLE, Claim, recompute_charge, recompute_pool
 from billing.tariff import Tariff, parse_tariff
 from billing.usage.check import usage_differences
 from meters.definition import validate
@@ -161,7 +156,7 @@ class _Check:
         result = recompute_pool(
             pool=pool,
             tariffs=self._named_tariff,
-            period=statement.period,
+            period=Period.month(statement.period, self._zone),
             evidence=statement.evidence,
         )
         if isinstance(result, Difference):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
+from itertools import product
 from typing import TYPE_CHECKING
 
-from billing.evidence import read_register
-from billing.money import from_fen
-from billing.recompute import Difference
+from billing.difference import differing
+from billing.pools.supply_again import interval_of
 from billing.usage.check import usage_differences
 from meters.interval import Interval, Period
-from meters.quantity import from_scaled, plain, to_scaled
+from meters.quantity import to_scaled
 from meters.register_at import RegisterAt, Source
 
 if TYPE_CHECKING:
@@ -35,18 +35,15 @@ def pool_differences(statement: BundledStatement, pool: Pool, zone: ZoneInfo) ->
 def _sources(statement: BundledStatement, pool: Pool, zone: ZoneInfo) -> Iterator[object]:
     """Hold what the shared meters counted against their readings, over the whole period."""
     sources = statement.evidence.get("sources", [])
-    points = {source["point"] for source in sources}
-    yield from differing("shared meters", sorted(pool.source.points), sorted(points))
     for each in statement.evidence.get("rated", []):
         yield from differing("tariff", pool.source.tariff, each["tariff"])
+    subs = statement.evidence.get("subs", {})
+    yield from differing("subs", sorted(pool.source.subs or ()), sorted(subs))
     yield from differing("number of openings", len(statement.openings), len(sources))
-    edges: dict[str, list[datetime]] = defaultdict(list)
+    edges: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     for source, opening in zip(sources, statement.openings, strict=False):
-        segments = source["segments"]
-        ends = read_register(segments[0]["opening"]), read_register(segments[-1]["closing"])
-        interval = Interval(ends[0].at, ends[1].at)
-        edges[source["point"]] += [interval.start, interval.end]
-        yield from differing("register", pool.source.register_name, source["register"])
+        interval = interval_of(source)
+        edges[source["point"], source["register"]] += [interval.start, interval.end]
         yield from differing("unit", statement.unit, source["unit"])
         found = usage_differences(
             to_scaled(Decimal(source["quantity"])),
@@ -56,10 +53,13 @@ def _sources(statement: BundledStatement, pool: Pool, zone: ZoneInfo) -> Iterato
             opens_with=issued(opening, interval),
         )
         yield from (f"{source['point']}: {each}" for each in found)
+    registers = {register for _, register in edges} | {*pool.source.counted}
+    read = sorted(product(pool.source.points, registers))
+    yield from differing("shared meters", read, sorted(edges))
     whole = Period.month(statement.period, zone).interval
-    for point, times in edges.items():
+    for (point, register), times in edges.items():
         for until, start in zip([whole.start, *times[1::2]], [*times[::2], whole.end], strict=True):
-            yield from differing(f"{point}: counted until", until, start)
+            yield from differing(f"{point}, {register}: counted until", until, start)
 
 
 def _days(statement: BundledStatement, zone: ZoneInfo) -> Iterator[object]:
@@ -85,19 +85,3 @@ def issued(opening: Opening | None, interval: Interval) -> RegisterAt | None:
     if opening is None:
         return None
     return RegisterAt(opening.meter, interval.start, opening.value, Source.ISSUED)
-
-
-def differing(what: str, claimed: object, recomputed: object) -> Iterator[Difference]:
-    """Yield the difference between two values, if there is one."""
-    if claimed != recomputed:
-        yield Difference(what, str(claimed), str(recomputed))
-
-
-def differing_quantity(what: str, claimed: int, recomputed: int) -> Iterator[Difference]:
-    """Yield the difference between two quantities in 10⁻⁴, if there is one."""
-    return differing(what, plain(from_scaled(claimed)), plain(from_scaled(recomputed)))
-
-
-def differing_money(what: str, claimed: int, recomputed: int) -> Iterator[Difference]:
-    """Yield the difference between two amounts in fen, if there is one."""
-    return differing(what, from_fen(claimed), from_fen(recomputed))

@@ -61,7 +61,8 @@ def masked(
         if name in evidence
     }
     if "loss" in kept:
-        kept["loss"] = {name: kept["loss"][name] for name in ("master", "lost")}
+        told = ("master", "lost", "bands")
+        kept["loss"] = {name: each for name, each in kept["loss"].items() if name in told}
     if "rated" in evidence:
         kept["rated"] = [
             {name: each[name] for name in ("tariff", "version", "inputs")}

@@ -13,25 +13,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from billing.money import from_fen, to_fen
+from billing.difference import Difference, differing_money, differing_quantity
 from billing.pools.apportionment import Statement, apportion
 from billing.pools.participant import read_participants
-from billing.pools.supply import Supply, invoiced, lost, rated, read_part, together
-from billing.rating.evidence import parts, read_inputs, read_rows, shape, tax_stated
+from billing.pools.supply import Supply, read_part
+from billing.pools.supply_again import supply_again
+from billing.rating.evidence import parts, read_rows, shape, tax_stated
 from billing.rating.rate import rate
-from meters.quantity import from_scaled, plain, to_scaled
+from billing.usage.counted import added_up
+from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-    from typing import TypeAlias
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from billing.pools.pool import Pool
+    from billing.pools.supply_again import Evidence, Tariffs
     from billing.rating.rate import ChargeColumns
     from billing.tariff import Tariff
-
-    Tariffs: TypeAlias = Callable[[str, int], Tariff]
-    """Finds a tariff by its id and version."""
-    Evidence: TypeAlias = Mapping[str, Any]
+    from meters.interval import Period
 
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError)
@@ -44,18 +43,6 @@ class Claim:
 
     quantity: int
     amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something in the evidence that does not give what the line claims."""
-
-    what: str
-    claimed: str
-    recomputed: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: the bill says {self.claimed}, the evidence gives {self.recomputed}"
 
 
 class Rated(NamedTuple):
@@ -121,8 +108,8 @@ def _charge_differences(
         if not applies:
             yield [Difference("charge", "billed", "it does not apply")]
             continue
-        found = _compare("quantity", line.claim.quantity, quantity)
-        found += _compare_money("amount", line.claim.amount, amount)
+        found = [*differing_quantity("quantity", line.claim.quantity, quantity)]
+        found += differing_money("amount", line.claim.amount, amount)
         if steps != line.evidence["parts"]:
             found.append(Difference("steps", str(line.evidence["parts"]), str(steps)))
         if tax.get("tax") != line.evidence.get("tax"):
@@ -134,24 +121,24 @@ def _use_differences(registers: list[str], line: Rated) -> list[Difference]:
     """Hold what a line was rated with against the usages that it counts."""
     if registers != sorted(line.usages):
         return [Difference("registers", str(registers), str(sorted(line.usages)))]
-    found = []
+    found: list[Difference] = []
     for register in registers:
         used = to_scaled(Decimal(line.evidence["inputs"]["use"][register]))
         what = "use" if len(registers) == 1 else f"use of {register}"
-        found += _compare(what, used, added_up(line.usages[register]))
+        found += differing_quantity(what, used, added_up(line.usages[register]))
     return found
 
 
 def recompute_share(
-    claim: Claim, *, position: int, pool: Pool, tariffs: Tariffs, period: str, evidence: Evidence
+    claim: Claim, *, position: int, pool: Pool, tariffs: Tariffs, period: Period, evidence: Evidence
 ) -> list[Difference]:
     """Return where share `position` of a statement differs from what its evidence gives."""
     result = recompute_pool(pool=pool, tariffs=tariffs, period=period, evidence=evidence)
     if isinstance(result, Difference):
         return [result]
     share = result.shares[position]
-    found = _compare("quantity", claim.quantity, share.quantity)
-    found += _compare_money("amount", claim.amount, share.amount)
+    found = [*differing_quantity("quantity", claim.quantity, share.quantity)]
+    found += differing_money("amount", claim.amount, share.amount)
     return found
 
 
@@ -161,7 +148,7 @@ def recompute_statement(
     *,
     pool: Pool,
     tariffs: Tariffs,
-    period: str,
+    period: Period,
     evidence: Evidence,
 ) -> list[Difference]:
     """Return where a statement differs from what its evidence gives: its supply, and every share.
@@ -171,29 +158,29 @@ def recompute_statement(
     result = recompute_pool(pool=pool, tariffs=tariffs, period=period, evidence=evidence)
     if isinstance(result, Difference):
         return [result]
-    found = _compare("quantity of the supply", supply.quantity, result.supply.quantity)
-    found += _compare_money("amount of the supply", supply.amount, result.supply.amount)
+    found = [*differing_quantity("quantity of the supply", supply.quantity, result.supply.quantity)]
+    found += differing_money("amount of the supply", supply.amount, result.supply.amount)
     if [unit for unit, _ in claims] != [share.unit for share in result.shares]:
         found.append(Difference("who shares", f"{len(claims)} shares", f"{len(result.shares)}"))
         return found
     for (unit, claim), share in zip(claims, result.shares, strict=True):
         whose = "the company's share" if unit is None else f"share of unit {unit}"
-        found += _compare(f"{whose}, quantity", claim.quantity, share.quantity)
-        found += _compare_money(f"{whose}, amount", claim.amount, share.amount)
+        found += differing_quantity(f"{whose}, quantity", claim.quantity, share.quantity)
+        found += differing_money(f"{whose}, amount", claim.amount, share.amount)
     return found
 
 
 def recompute_pool(
-    *, pool: Pool, tariffs: Tariffs, period: str, evidence: Evidence
+    *, pool: Pool, tariffs: Tariffs, period: Period, evidence: Evidence
 ) -> Statement | Difference:
     """Share the supply in `evidence` again; a difference if it does not rest on its sources."""
-    supply = _supply(pool, tariffs, evidence)
+    supply = supply_again(pool, tariffs, period, evidence)
     if isinstance(supply, Difference):
         return supply
     stated = tuple(map(read_part, evidence["parts"]))
     if stated != supply.parts:
         return Difference("steps of the supply", str(stated), str(supply.parts))
-    return share_again(pool, supply, period, evidence)
+    return share_again(pool, supply, period.key, evidence)
 
 
 def share_again(
@@ -210,49 +197,3 @@ def share_again(
     if not isinstance(result, Statement):
         return Difference("statement", "shared", "; ".join(map(str, result.obstacles)))
     return result
-
-
-def _supply(pool: Pool, tariffs: Tariffs, evidence: Evidence) -> Supply | Difference:
-    """Return what the sources in `evidence` come to; a difference where they disagree."""
-    if pool.source.cost is not None:
-        costs = [(each["document"], to_fen(Decimal(each["amount"]))) for each in evidence["costs"]]
-        return invoiced(costs, evidence["currency"])
-    supplies = []
-    for each in evidence["rated"]:
-        subject = read_inputs(each["inputs"])
-        used = sum(int(column[0]) for column in subject.use.values())
-        tariff = tariffs(each["tariff"], each["version"])
-        supplies.append(rated(tariff, used, rate(tariff, subject)))
-    supply = together(supplies)
-    counted = sum(added_up(each) for each in evidence["sources"])
-    if differing := _compare("use", supply.quantity, counted):
-        return differing[0]
-    if pool.source.subs is None:
-        return supply
-    subs = sum(to_scaled(Decimal(each)) for each in evidence["subs"].values())
-    return lost(supply, supply.quantity - subs)
-
-
-def added_up(usage: Mapping[str, Any]) -> int:
-    """Return Σ (closing − opening, rollover resolved) × multiplier of a usage's evidence, 10⁻⁴."""
-    whole = Decimal(0)
-    for segment in usage["segments"]:
-        opening = Decimal(segment["opening"]["value"])
-        closing = Decimal(segment["closing"]["value"])
-        grown = closing - opening
-        if segment["modulus"] is not None and grown < 0:
-            grown += Decimal(segment["modulus"])
-        whole += grown * Decimal(segment["multiplier"])
-    return to_scaled(whole)
-
-
-def _compare(what: str, claimed: int, recomputed: int) -> list[Difference]:
-    if claimed == recomputed:
-        return []
-    return [Difference(what, plain(from_scaled(claimed)), plain(from_scaled(recomputed)))]
-
-
-def _compare_money(what: str, claimed: int, recomputed: int) -> list[Difference]:
-    if claimed == recomputed:
-        return []
-    return [Difference(what, str(from_fen(claimed)), str(from_fen(recomputed)))]

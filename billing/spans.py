@@ -179,6 +179,29 @@ class Cut:
     by_days: bool
 
 
+class InForce(NamedTuple):
+    """A tariff version with the part of a period that it is in force in.
+
+    `days`: how many local days; `days_before`: those of the period before them.
+    """
+
+    version: TariffVersion
+    interval: Interval
+    days: int
+    days_before: int
+
+
+def in_force(period: Period, versions: Sequence[TariffVersion]) -> tuple[InForce, ...]:
+    """Return the parts of `period` that the versions of a tariff, which are in order, rate."""
+    begins = [max(each.tariff.valid_from, period.first) for each in versions]
+    found = []
+    for version, (first, after) in zip(versions, pairwise([*begins, period.after]), strict=True):
+        interval = Interval(*(local_midnight(day, period.zone) for day in (first, after)))
+        before = (first - period.first).days
+        found.append(InForce(version, interval, (after - first).days, before))
+    return tuple(found)
+
+
 def rated_spans(registry: Registry, unit: Unit) -> tuple[RatedSpan, ...]:
     """Return what `unit` is billed by, tariff by tariff in the order of its bill, in time order.
 

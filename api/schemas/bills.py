@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from api.language import Language
-    from billing.recompute import Difference
+    from billing.difference import Difference
     from billing.store.views import bills
     from billing.store.views.bills import BillHead, BillView, LineView, ShareOfLine
     from billing.store.views.usages import BilledUsage, UsageView

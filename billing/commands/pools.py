@@ -11,6 +11,7 @@ import click
 
 from billing.commands.opening import database_option, opened
 from billing.money import InexactMoneyError, to_fen
+from billing.pools.supply import part_lines
 from billing.store import definitions, papers, registry
 from billing.store.views import statements
 from billing.store.views.publication import publication
@@ -60,6 +61,10 @@ def statement(url: str, statement_id: int, *, masked: bool, as_json: bool) -> No
     supply, sums = document["supply"], document["sums"]
     click.echo(f"{document['pool']['id']} {document['period']}")
     click.echo(f"supply    {supply['quantity']} {supply['unit']}, {supply['amount']}")
+    for cut in supply["cuts"]:
+        click.echo(f"divided   from {cut['from']} on by {cut['by']}")
+    for line in part_lines(supply["parts"], supply["unit"]):
+        click.echo(f"  {line}")
     for key in document["method"]["keys"]:
         click.echo(f"shared    {key['part']} by {key['basis']}, {key['total']} {key['unit']}")
     for share in document["shares"]:

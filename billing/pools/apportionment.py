@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from billing.evidence import quantity_text
@@ -185,17 +185,22 @@ class Statement:
             return tuple(tuple(each * QUANTITY_PER_FEN for each in row) for row in amounts)
         turn = partial(odd_cent_key, pool=self.pool, period=self.period)
         names = [share.unit for share in self.shares]
-        table: list[tuple[int, ...]] = [()] * len(self.shares)
-        for columns in self._by_charge():
+        table = [[0] * len(self.supply.parts) for _ in self.shares]
+        for places in self._by_charge():
+            columns = [self.supply.parts[place].quantity for place in places]
             rows = _even(sum(columns), self.weights, names, turn).parts
             cells = spread(self.weights, rows, columns)
-            table = [(*row, *more) for row, more in zip(table, cells, strict=True)]
-        return tuple(table)
+            for row, borne in zip(table, cells, strict=True):
+                for place, quantity in zip(places, borne, strict=True):
+                    row[place] = quantity
+        return tuple(map(tuple, table))
 
-    def _by_charge(self) -> Iterator[list[int]]:
-        """Yield the quantities of the parts, those of a charge that follow each other together."""
-        for _, run in groupby(self.supply.parts, key=lambda part: part.charge):
-            yield [part.quantity for part in run]
+    def _by_charge(self) -> Iterable[list[int]]:
+        """Return the places of the parts of each charge, in all versions of the tariff."""
+        places: dict[str, list[int]] = defaultdict(list)
+        for place, part in enumerate(self.supply.parts):
+            places[part.charge].append(place)
+        return places.values()
 
 
 def apportion(

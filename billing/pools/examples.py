@@ -10,7 +10,7 @@ from billing.pools.apportionment import Statement, apportion
 from billing.pools.obstacle import Blocked
 from billing.pools.participant import Participant
 from billing.pools.policy import Charging
-from billing.pools.supply import Supply
+from billing.pools.supply import Supply, SupplyPart
 from meters.definition import Problem
 from meters.quantity import from_scaled, plain, to_scaled
 
@@ -45,7 +45,22 @@ def failing_examples(pool: Pool, source: str) -> Iterator[Problem]:
 
 def supply_of(example: Example) -> Supply:
     """Return the supply that `example` shares."""
-    return Supply(quantity=to_scaled(example.quantity), unit="", amount=to_fen(example.amount))
+    return Supply(
+        quantity=to_scaled(example.quantity),
+        unit="",
+        amount=to_fen(example.amount),
+        parts=tuple(
+            SupplyPart(
+                charge=part.charge,
+                band=part.band,
+                step=part.step,
+                quantity=to_scaled(part.quantity),
+                price=None,
+                amount=to_fen(part.amount),
+            )
+            for part in example.parts or ()
+        ),
+    )
 
 
 def participants_of(pool: Pool, example: Example) -> Iterator[Participant]:

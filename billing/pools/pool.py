@@ -56,13 +56,15 @@ class Source(Definition):
     """What is shared: what shared meters count, what a master's subs do not, or what papers say.
 
     `points` are the shared metering points, or the master's where `subs` name the points behind it;
-    then the loss is shared, and held for approval where it is outside `loss_band`. The supply costs
-    what `tariff` says of `register`. Without points the supply is a cost that is entered with its
+    then the loss is shared, and held for approval where it is outside `loss_band`. The supply is
+    what `register` counts, or `registers` together where a meter counts each band by itself; it
+    costs what `tariff` says of them. Without points the supply is a cost that is entered with its
     document for each period and approved by a second person.
     """
 
     points: Names = ()
     register_name: Annotated[Name | None, Field(alias="register")] = None
+    registers: Annotated[Names, NotEmpty] | None = None
     tariff: Name | None = None
     subs: Annotated[Names, NotEmpty] | None = None
     loss_band: Annotated[Band, AfterValidator(_in_order)] | None = None
@@ -70,7 +72,7 @@ class Source(Definition):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
-        metered = (bool(self.points), self.register_name is not None, self.tariff is not None)
+        metered = (bool(self.points), bool(self.counted), self.tariff is not None)
         if self.cost is not None:
             if any(metered) or self.subs or self.loss_band:
                 raise ValueError("is a cost by document; name no points, register, tariff or subs")
@@ -78,11 +80,23 @@ class Source(Definition):
             raise ValueError(
                 'needs points, register and tariff, or cost = "document" where no meter counts it'
             )
+        if self.register_name is not None and self.registers is not None:
+            raise ValueError(
+                "names both a register and registers; name the one that counts the supply, or "
+                "those that count its bands, as the tariff does"
+            )
         if (self.subs is None) != (self.loss_band is None):
             raise ValueError("shares a loss where it names both subs and loss_band; name both")
         if set(self.points) & set(self.subs or ()):
             raise ValueError("names a point as the master and as its own sub; correct one")
         return self
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The registers whose sum is the supply, in order; none of a cost by document."""
+        if self.register_name is not None:
+            return (self.register_name,)
+        return tuple(sorted(self.registers or ()))
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -110,20 +124,41 @@ class ExampleUnit(Definition):
     vacant: StrictBool = False
 
 
+class ExamplePart(Definition):
+    """What one band or step of a supply counted, in the unit of its charge, and cost."""
+
+    charge: Name = "energy"
+    band: Name | None = None
+    step: Annotated[StrictInt, Field(ge=1)] | None = None
+    quantity: Quantity
+    amount: Money
+
+
 class Example(Definition):
     """A worked example: a supply, who takes part, and what each must bear if it is charged.
 
     `expect`: the amount of every unit that shares (`101/A-1` where a unit has several holders);
     `quantities`: the same in units, where stated; `company`: the amount of the company's own share.
+    `parts`: what the amount is made of, where that is told.
     """
 
     period: Month
     quantity: Quantity
     amount: Money
+    parts: Annotated[tuple[ExamplePart, ...], NotEmpty] | None = None
     participants: Annotated[tuple[ExampleUnit, ...], NotEmpty]
     expect: dict[str, Money]
     quantities: dict[str, Quantity] | None = None
     company: Money | None = None
+
+    @model_validator(mode="after")
+    def _parts_are_all_of_it(self) -> Example:
+        if self.parts is None:
+            return self
+        summed = sum(part.amount for part in self.parts)
+        if summed != self.amount:
+            raise ValueError(f"has parts of {summed} in all, and costs {self.amount}; correct one")
+        return self
 
 
 class Pool(Definition):

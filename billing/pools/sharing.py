@@ -14,7 +14,7 @@ from billing.pools.margin import margin_of
 from billing.pools.obstacle import Blocked, Waiting
 from billing.pools.participant import Participant, participant_document
 from billing.pools.policy import Payer
-from billing.pools.sourcing import Sourced, common_days, cost_documents, source
+from billing.pools.sourcing import Sourced, cost_documents, source
 from billing.pools.supply import part_document
 from billing.problem import Problem
 from meters.quantity import to_scaled
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from billing.pools.pool import Pool
     from billing.registry import Account, PoolVersion, Registry, Unit
     from billing.usage.measuring import Measured
+    from meters.interval import Interval
     from meters.usage import Usage
 
 
@@ -95,15 +96,20 @@ def _divided(blocked: Blocked, held: Collection[str]) -> tuple[list[Waiting], li
 
 
 def _shared_twice(registry: Registry) -> Iterator[Problem]:
-    """Yield the shared meters that two pools bill by the same register: people would pay twice."""
-    taken: dict[tuple[str, str | None], str] = {}
+    """Yield the pools that bill a shared meter by the same register: people would pay twice."""
+    taken: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in registry.pools:
-        pool = each.pool
-        for point in pool.source.points:
-            other = taken.setdefault((point, pool.source.register_name), pool.id)
-            if other != pool.id:
-                text = f"measures at {point}, as pool {other!r} does; one of them must let it go"
-                yield Problem("SharedTwice", pool.id, text)
+        source = each.pool.source
+        versions = registry.tariffs.get(source.tariff or "", ())
+        read = {name for version in versions for name in version.tariff.needs.registers}
+        for point in source.points:
+            for register in {*source.counted, *read}:
+                taken[point, register].append(each.pool.id)
+    for pool, other, point in sorted(
+        {(pool, names[0], point) for (point, _), names in taken.items() for pool in names[1:]}
+    ):
+        text = f"measures at {point}, as pool {other!r} does; one of them must let it go"
+        yield Problem("SharedTwice", pool, text)
 
 
 def _share(
@@ -211,12 +217,20 @@ def _used(
         return None
     found = [0] * len(unit.spans)
     for usage in usages:
-        days = [common_days(usage.interval, span.interval, zone) for span in unit.spans]
+        days = [_common_days(usage.interval, span.interval, zone) for span in unit.spans]
         split = largest_remainder(
             to_scaled(usage.quantity or Decimal(0)), days, tie_key=lambda place: place.to_bytes(4)
         )
         found = [one + more for one, more in zip(found, split.parts, strict=True)]
     return found
+
+
+def _common_days(one: Interval, other: Interval, zone: ZoneInfo) -> int:
+    """Return how many local days lie in both intervals, which are cut at midnights."""
+    common = one.intersection(other)
+    if common is None:
+        return 0
+    return (common.end.astimezone(zone).date() - common.start.astimezone(zone).date()).days
 
 
 def _lines(

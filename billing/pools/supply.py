@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from billing.evidence import quantity_text
 from billing.fields import MEDIUM_UNITS
@@ -21,11 +20,12 @@ from billing.money import (
     to_fen,
     to_price,
 )
+from billing.rating.charge import Label
 from billing.rating.rate import ROUNDING
 from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from billing.rating.rate import ChargeColumns
     from billing.tariff import Tariff
@@ -36,15 +36,20 @@ QUANTITY_PER_FEN = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyPart:
-    """A step of a charge: `quantity` (10⁻⁴ of the charge's unit) at `price` (10⁻⁶), `amount` fen.
+    """A step or band of a charge: `quantity` (10⁻⁴) at `price` (10⁻⁶), `amount` in fen.
 
-    What rounding the charge added to its steps as rounded is a part without quantity and price.
+    `step`: from 1 on; `unit`: of the quantity, None where it is the supply's, as of kW behind a
+    demand charge it is not. What rounding the charge added to its steps as rounded is a part
+    without quantity and price.
     """
 
     charge: str
     quantity: int
     price: int | None
     amount: int
+    step: int | None = None
+    band: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +73,13 @@ def rated(tariff: Tariff, quantity: int, charges: Iterable[ChargeColumns]) -> Su
     It costs what `charges` of the tariff, rated for one subject, say.
     """
     lines = list(charges)
+    unit = MEDIUM_UNITS[tariff.medium] if tariff.medium else tariff.currency
+    labels = {charge.name: charge.labels for charge in tariff.charges}
     return Supply(
         quantity=quantity,
-        unit=MEDIUM_UNITS[tariff.medium] if tariff.medium else tariff.currency,
+        unit=unit,
         amount=sum(int(line.amount[0]) for line in lines),
-        parts=tuple(part for line in lines for part in _parts(line)),
+        parts=tuple(part for line in lines for part in _parts(line, labels.get(line.charge), unit)),
     )
 
 
@@ -104,24 +111,40 @@ def invoiced(costs: Iterable[tuple[str, int]], currency: str) -> Supply:
     )
 
 
-def lost(master: Supply, quantity: int) -> Supply:
+def lost(master: Supply, quantity: int, of_bands: Mapping[str, Fraction] | None = None) -> Supply:
     """Return the part of a master meter's supply that its sub-meters do not account for.
 
     `quantity`, 10⁻⁴, bears of every step what it is of the whole: the loss runs through all hours
-    and steps as the use does. Raises `ZeroDivisionError` for a master that counted nothing, unless
-    nothing is lost.
+    and steps as the use does. Where meters count bands by themselves, `of_bands` is how much of
+    each is lost, and the parts of a band bear that. Raises `ZeroDivisionError` for a master that
+    counted nothing, unless nothing is lost.
     """
-    share = Fraction(quantity, master.quantity) if quantity else Fraction(0)
-    amount = _half_up(share * master.amount)
-    parts = []
-    for _, run in groupby(master.parts, key=attrgetter("charge")):
-        steps = list(run)
-        quantities = _shared_out(share, [step.quantity for step in steps])
-        for step, part in zip(steps, quantities, strict=True):
-            cost = _half_up(share * step.amount)
-            parts.append(replace(step, quantity=part, amount=cost))
+    whole = Fraction(quantity, master.quantity) if quantity else Fraction(0)
+    shares = [(of_bands or {}).get(part.band or "", whole) for part in master.parts]
+    exact = whole * (master.amount - sum(part.amount for part in master.parts)) + sum(
+        share * part.amount for share, part in zip(shares, master.parts, strict=True)
+    )
+    amount = _half_up(Fraction(exact))
+    quantities = _quantities_lost(master.parts, shares)
+    parts = [
+        replace(part, quantity=of_it, amount=_half_up(share * part.amount))
+        for part, share, of_it in zip(master.parts, shares, quantities, strict=True)
+    ]
     rest = amount - sum(part.amount for part in parts)
     return replace(master, quantity=quantity, amount=amount, parts=(*parts, *_rounding(rest)))
+
+
+def _quantities_lost(parts: Sequence[SupplyPart], shares: Sequence[Fraction]) -> list[int]:
+    """Return the share of each part's quantity; those of a charge and band sum to theirs."""
+    found = [0] * len(parts)
+    alike: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+    for place, part in enumerate(parts):
+        alike[part.charge, part.band].append(place)
+    for places in alike.values():
+        split = _shared_out(shares[places[0]], [parts[place].quantity for place in places])
+        for place, quantity in zip(places, split, strict=True):
+            found[place] = quantity
+    return found
 
 
 def _shared_out(share: Fraction, quantities: list[int]) -> tuple[int, ...]:
@@ -129,23 +152,27 @@ def _shared_out(share: Fraction, quantities: list[int]) -> tuple[int, ...]:
 
     They are of one sign: below zero where the master counted back.
     """
-    if not any(quantities):
-        return tuple(quantities)
     whole = _half_up(share * sum(quantities))
+    if not any(quantities) or not whole:
+        return (0,) * len(quantities)
     sizes = [abs(quantity) for quantity in quantities]
     return largest_remainder(whole, sizes, tie_key=lambda place: place.to_bytes(4)).parts
 
 
-def _parts(line: ChargeColumns) -> Iterator[SupplyPart]:
+def _parts(line: ChargeColumns, labels: Sequence[Label] | None, unit: str) -> Iterator[SupplyPart]:
     """Yield the steps of a line, each rounded to the fen, and what rounding the line added."""
     divisor = 1 if line.parts.divisor is None else int(line.parts.divisor[0])
     billed = 0
     quantities, prices = line.parts.quantity[0].tolist(), line.parts.price.tolist()
-    for quantity, price in zip(quantities, prices, strict=True):
+    told = labels or (Label(),) * len(prices)
+    for quantity, price, label in zip(quantities, prices, told, strict=True):
         amount = _half_up(Fraction(quantity * price, UNROUNDED_PER_FEN * divisor))
         billed += amount
         yield SupplyPart(
             charge=line.charge,
+            step=label.step,
+            band=label.band,
+            unit=None if line.unit == unit else line.unit,
             quantity=_half_up(Fraction(quantity, divisor)),
             price=price,
             amount=amount,
@@ -162,19 +189,22 @@ def _half_up(value: Fraction) -> int:
     return round_quotient(value.numerator, value.denominator, Direction.HALF_UP)
 
 
-def part_document(part: SupplyPart) -> dict[str, str]:
-    """Return `part` as evidence."""
-    document = {
+def part_document(part: SupplyPart) -> dict[str, Any]:
+    """Return `part` as evidence: what it has not stands nowhere."""
+    document: dict[str, Any] = {
         "charge": part.charge,
         "quantity": quantity_text(part.quantity),
         "amount": str(from_fen(part.amount)),
     }
     if part.price is not None:
         document["price"] = plain(from_price(part.price))
+    for name in _LABELS:
+        if (label := getattr(part, name)) is not None:
+            document[name] = label
     return document
 
 
-def read_part(document: Mapping[str, str]) -> SupplyPart:
+def read_part(document: Mapping[str, Any]) -> SupplyPart:
     """Return the part that `part_document` wrote."""
     price = document.get("price")
     return SupplyPart(
@@ -182,4 +212,18 @@ def read_part(document: Mapping[str, str]) -> SupplyPart:
         quantity=to_scaled(Decimal(document["quantity"])),
         price=None if price is None else to_price(Decimal(price)),
         amount=to_fen(Decimal(document["amount"])),
+        **{name: document.get(name) for name in _LABELS},
     )
+
+
+_LABELS = ("step", "band", "unit")
+
+
+def part_lines(documents: Iterable[Mapping[str, Any]], unit: str) -> Iterator[str]:
+    """Yield parts of a supply counted in `unit` as lines of text, as `part_document` wrote them."""
+    for part in documents:
+        step = f" step {part['step']}" if "step" in part else ""
+        band = f" {part['band']}" if "band" in part else ""
+        price = f" x {part['price']}" if "price" in part else ""
+        counted = f"{part['quantity']} {part.get('unit', unit)}".rstrip() + price
+        yield f"{part['charge'] + step + band:<24} {counted:>28} {part['amount']:>12}"

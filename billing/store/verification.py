@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from billing import tables
 from billing.canonical import read_json
+from billing.difference import Difference
 from billing.digest import run_digest
 from billing.pools.policy import Payer
 from billing.recompute import (
     UNREADABLE,
     Claim,
-    Difference,
     Rated,
     recompute_charges,
     recompute_share,
@@ -90,9 +90,12 @@ def verify_line(connection: Connection, number: str, position: int) -> list[Diff
         _lines().where(bill.c.number == number, tables.bill_line.c.position == position)
     ).one()
     known = _Definitions(connection)
-    recomputed = _charge_differences if row.statement_id is None else _share_differences
     try:
-        return _reversal_differences(row) if row.reversal else list(recomputed(row, known))
+        if row.reversal:
+            return _reversal_differences(row)
+        if row.statement_id is None:
+            return _charge_differences(row, known)
+        return _share_differences(row, known)
     except UNREADABLE as error:
         return [Difference("evidence", "readable", f"{type(error).__name__}: {error}")]
 
@@ -121,6 +124,12 @@ class _Definitions:
             self._pools[version_id] = definitions.pool(self._connection, version_id)
         return self._pools[version_id]
 
+    def month(self, unit_id: int, key: str) -> Period:
+        """Return the month `key` of the community of a unit."""
+        unit = tables.unit
+        query = select(unit.c.community_id).where(unit.c.id == unit_id)
+        return _month(self._connection, int(self._connection.scalar(query) or 0), key)
+
     def usages(self, line: Row[Any], registers: list[str]) -> dict[str, Any]:
         """Return the evidence of what `line` counts, by register."""
         if line.usage_id is None:
@@ -145,9 +154,8 @@ def _verify_usages(
     part: CommunityRun,
     verified: Verified,
 ) -> None:
-    usage, point, community = tables.usage, tables.point, tables.community
-    zone = connection.scalar(select(community.c.zone).where(community.c.id == part.community_id))
-    period = Period.month(part.period, ZoneInfo(str(zone)))
+    usage, point = tables.usage, tables.point
+    period = _month(connection, part.community_id, part.period)
     issued = usages.closings_before(connection, counting, period)
     rows = connection.execute(
         select(usage, point.c.code)
@@ -178,6 +186,12 @@ def _verify_usages(
             verified.say(f"I2: {code}, {register}", [f"billed until {until} of {part.period}"])
 
 
+def _month(connection: Connection, community_id: int, key: str) -> Period:
+    community = tables.community
+    zone = connection.scalar(select(community.c.zone).where(community.c.id == community_id))
+    return Period.month(key, ZoneInfo(str(zone)))
+
+
 def _verify_statements(
     connection: Connection,
     counting: Mapping[str, Counting],
@@ -185,7 +199,7 @@ def _verify_statements(
     known: _Definitions,
     verified: Verified,
 ) -> None:
-    statement = tables.statement
+    statement, period = tables.statement, _month(connection, part.community_id, part.period)
     before = max((month for month in counting if month < part.period), default=None)
     carried = {} if before is None else papers.carried_on(connection, counting[before].id)
     query = select(statement).where(statement.c.community_run_id == part.id)
@@ -209,7 +223,7 @@ def _verify_statements(
                 [(s.code, Claim(quantity=s.quantity, amount=s.amount)) for s in shares],
                 pool=pool,
                 tariffs=known.tariff_named,
-                period=part.period,
+                period=period,
                 evidence=evidence,
             )
 
@@ -352,7 +366,7 @@ def _share_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
         position=row.share,
         pool=known.pool(row.pool_version_id),
         tariffs=known.tariff_named,
-        period=row.period,
+        period=known.month(row.unit_id, row.period),
         evidence=read_json(row.statement_evidence),
     )
 

@@ -10,8 +10,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from billing.difference import Difference
 from billing.evidence import read_register
-from billing.recompute import Difference
 from billing.usage.divided_check import peak_differences, step_differences
 from meters.quantity import from_scaled, plain
 from meters.reading import Verdict

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from billing.recompute import Difference
+from billing.difference import Difference
 from meters.quantity import PER_UNIT, from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -54,6 +55,7 @@ Found: TypeAlias = tuple["Wanted", list["Usage"]]
 Key: TypeAlias = tuple[str, str, "Interval"]
 """A usage by its point's code, its register's name, and its interval."""
 
+ZERO = Decimal(0)
 AT_ONCE = 256
 """Meters whose demand is looked at together: a month of each is 3,000 windows."""
 
@@ -95,7 +97,7 @@ def by_windows(found: Sequence[Found], asked: Asked, settings: Validation) -> li
             seen = _Seen(asked, edges, BESIDE)
             for each, usage in some:
                 key = usage.point, usage.register, usage.interval
-                shown_by = seen.by_segment(each, usage, _seconds(instants))
+                shown_by = seen.by_segment(each, usage, seconds(instants))
                 peaks[key] = _with_peak(peaks.get(key, usage), minutes, shown_by, settings)
     return [
         (each, [peaks.get((one.point, one.register, one.interval), one) for one in usages])
@@ -123,7 +125,7 @@ def by_days(found: Sequence[Found], asked: Asked, period: Period) -> Days:
     zone, first = period.zone, period.first
     midnights = [local_midnight(first + timedelta(days=n), zone) for n in range(1, period.days)]
     edges = asked.edges(_series([each for each, _ in found]), midnights)
-    seen, midnights_s = _Seen(asked, edges, TOLERANCE), _seconds(midnights)
+    seen, midnights_s = _Seen(asked, edges, TOLERANCE), seconds(midnights)
     days = Days(
         np.zeros((len(found), period.days), np.int64), np.zeros((len(found), period.days), np.bool_)
     )
@@ -170,9 +172,16 @@ def band_use(usages: Sequence[Usage], runs: Sequence[BandRun], *, ordered: bool)
     In the order of time where they are to stay `ordered`, else each band once, by its name. They
     all have the interval of the runs.
     """
-    edges_s = _seconds(run.start for run in runs[1:])
-    rows = [usage.steps.between(edges_s) for usage in usages if usage.steps is not None]
-    quantity = np.array(rows, np.int64).reshape(len(usages), len(runs))
+    edges_s = seconds(run.start for run in runs[1:])
+    rows = [
+        [to_scaled(usage.quantity or ZERO)] if usage.steps is None else usage.steps.between(edges_s)
+        for usage in usages
+    ]
+    return in_bands(np.array(rows, np.int64).reshape(len(usages), len(runs)), runs, ordered=ordered)
+
+
+def in_bands(quantity: Int64s, runs: Sequence[BandRun], *, ordered: bool) -> BandUse:
+    """Return the use of each row, int64[n, runs], as `band_use` does."""
     names = tuple(run.band for run in runs)
     if ordered:
         return BandUse(names, quantity)
@@ -240,7 +249,7 @@ def _plain(seen: _Seen, found: Sequence[Found]) -> dict[Key, Usage]:
     for (_, edges), members in alike.items():
         usages = [usage for _, usage in members]
         rows, registers = zip(*(seen.row(each, usage) for each, usage in members), strict=True)
-        steps = step_plain(usages, _seconds(edges), seen.edges, np.array(rows), registers)
+        steps = step_plain(usages, seconds(edges), seen.edges, np.array(rows), registers)
         for usage, divided in zip(usages, steps, strict=True):
             if divided is not None:
                 key = usage.point, usage.register, usage.interval
@@ -252,7 +261,7 @@ def _stepped(seen: _Seen, each: Wanted, part: Part, usage: Usage, overlay: Overl
     """Return `usage` with its registers at the edges of `part`, or with why there are none."""
     if not part.edges or usage.quantity is None:
         return usage
-    at_s = _seconds(part.edges)
+    at_s = seconds(part.edges)
     accepted = overlay.accepted.get(MissingEdges.__name__)
     registers = [each.registers[one.meter_type] for _, one in _meters(each, usage)]
     told = partial(step, usage, at_s, registers=registers, bridge=accepted is not None)
@@ -288,7 +297,7 @@ def _demands(found: Sequence[Found]) -> dict[tuple[Interval, int], list[tuple[Wa
 
 
 def _days_of(seen: _Seen, each: Wanted, usage: Usage, midnights_s: Int64s) -> list[int | None]:
-    start, end = _seconds([usage.interval.start, usage.interval.end])
+    start, end = seconds([usage.interval.start, usage.interval.end])
     first, after = np.searchsorted(midnights_s, start, "right"), np.searchsorted(midnights_s, end)
     inside = midnights_s[first:after]
     if usage.quantity is None:
@@ -323,6 +332,6 @@ def _series(asking: Iterable[Wanted]) -> set[Series]:
     }
 
 
-def _seconds(instants: Iterable[datetime]) -> Int64s:
+def seconds(instants: Iterable[datetime]) -> Int64s:
     """Return instants as seconds since 1970, ascending."""
     return np.array(sorted((each - EPOCH) // SECOND for each in instants), np.int64)

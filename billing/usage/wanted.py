@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from billing.calendar import CalendarError
 from billing.problem import Problem
-from billing.spans import cuts, rated_spans
+from billing.spans import cuts, in_force, rated_spans
 from meters.interval import Interval
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.registry import Point, Registry, TariffVersion, Unit
-    from billing.spans import Cut, RatedSpan
+    from billing.spans import Cut, InForce, RatedSpan
     from meters.meter_type import MeterType, Register
 
 
@@ -90,9 +90,9 @@ def wanted(
 def _wanted(asking: _Asking, point: Point, name: str, types: Mapping[str, MeterType]) -> Wanted:
     registers = asking.read_as(name, tuple(each.meter_type for each in point.installations), types)
     if point.unit is None:
-        whole = asking.registry.period.interval
-        part = asking.part(whole, name, asking.supplies.get((point.code, name), ()))
-        return Wanted(point, name, registers, (part,))
+        parts = asking.of_supply(point, name)
+        begins = frozenset(each.interval.start for each in parts[1:])
+        return Wanted(point, name, registers, parts, by_days=begins)
     unit = asking.units[point.unit]
     found = cuts(asking.registry, unit, point.medium)
     return Wanted(
@@ -118,15 +118,31 @@ class _Asking:
         self._read_as: dict[tuple[str, tuple[str, ...]], Mapping[str, Register]] = {}
 
     @cached_property
-    def supplies(self) -> dict[tuple[str, str], list[TariffVersion]]:
-        """The tariffs that shared meters are rated by, by point code and register."""
-        found: dict[tuple[str, str], list[TariffVersion]] = defaultdict(list)
+    def supplies(self) -> dict[tuple[str, str], list[InForce]]:
+        """What rates shared meters, and when, by point code and register."""
+        found: dict[tuple[str, str], list[InForce]] = defaultdict(list)
         for source in (each.pool.source for each in self.registry.pools):
             versions = self.registry.tariffs.get(source.tariff or "", ())
-            if source.register_name is not None:
+            rating = in_force(self.registry.period, versions)
+            demands = {need.register for each in versions for need in each.tariff.needs.demand}
+            for register in {*source.counted, *demands}:
                 for code in source.points:
-                    found[code, source.register_name].extend(versions)
+                    found[code, register].extend(rating)
         return found
+
+    def of_supply(self, point: Point, register: str) -> tuple[Part, ...]:
+        """Return the parts of the period of a shared meter: a version of its tariff each."""
+        rating = self.supplies.get((point.code, register), ())
+        period = self.registry.period.interval
+        begins = {each.interval.start for each in rating if period.start < each.interval.start}
+        return tuple(
+            self.part(
+                Interval(start, end),
+                register,
+                [each.version for each in rating if start in each.interval],
+            )
+            for start, end in pairwise([period.start, *sorted(begins), period.end])
+        )
 
     def registers(self, point: Point) -> set[str]:
         """Return the registers that are read at a point."""
@@ -213,9 +229,10 @@ class _Asking:
     def _by_pools(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
         for source in (each.pool.source for each in self.registry.pools):
-            if source.register_name is not None:
-                for code in (*source.points, *(source.subs or ())):
-                    found[code].add(source.register_name)
+            for code in (*source.points, *(source.subs or ())):
+                found[code].update(source.counted)
+        for code, register in self.supplies:
+            found[code].add(register)
         return found
 
     def _read(self, tariffs: tuple[str, ...], medium: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from billing.importing.cells import UnreadableFileError
 from billing.money import from_fen
 from billing.pools.apportionment import Statement
 from billing.pools.pool import load_pool
+from billing.pools.supply import part_document, part_lines
 from billing.tariff import load_tariff
 from billing.what_if.given import assigned, csv_rows, nested
 from billing.what_if.rated import rated
@@ -181,6 +182,8 @@ def _print_statement(pool: Pool, statement: Statement, *, as_json: bool) -> None
         f"{pool.id}, version {pool.version}, {statement.period}: "
         f"{quantity_text(supply.quantity)} units costing {from_fen(supply.amount)}"
     )
+    for line in part_lines(map(part_document, supply.parts), "units"):
+        click.echo(f"        {line}")
     for share in statement.shares:
         who = share.unit or "the company, by agreement"
         holder = f" ({share.account})" if share.account else ""
@@ -204,6 +207,7 @@ def _statement_document(pool: Pool, statement: Statement) -> dict[str, Any]:
         "period": statement.period,
         "quantity": quantity_text(statement.supply.quantity),
         "amount": str(from_fen(statement.supply.amount)),
+        "parts": [part_document(part) for part in statement.supply.parts],
         "may_be_charged": pool.charged,
         "shares": [
             {
@@ -213,13 +217,24 @@ def _statement_document(pool: Pool, statement: Statement) -> dict[str, Any]:
                 "key": None if share.key is None else quantity_text(share.key),
                 "quantity": quantity_text(share.quantity),
                 "amount": str(from_fen(share.amount)),
+                **({"parts": parts} if parts else {}),
             }
-            for share in statement.shares
+            for share, parts in zip(statement.shares, _parts_borne(statement), strict=True)
         ],
         "excluded": [
             {"unit": each.unit, "reason": str(each.reason)} for each in statement.excluded
         ],
     }
+
+
+def _parts_borne(statement: Statement) -> Iterator[list[dict[str, str]]]:
+    """Yield what each share bears of each part of the supply."""
+    rows = zip(statement.step_quantities(), statement.step_amounts(), strict=True)
+    for quantities, amounts in rows:
+        yield [
+            {"quantity": quantity_text(quantity), "amount": str(from_fen(amount))}
+            for quantity, amount in zip(quantities, amounts, strict=True)
+        ]
 
 
 def _refuse(blocked: Blocked, *, as_json: bool) -> None:

@@ -252,7 +252,7 @@ PARKED: dict[str, tuple[Callable[[Books], Books], str, str, tuple[str, ...]]] = 
     ),
     "a pool whose tariff bills more than its meters": (
         lambda b: defined(b, tariffs=but(PUBLIC_BY_AREA)),
-        *("TariffMismatch", "lights", ("'public' does not bill 'import_energy' alone",)),
+        *("TariffMismatch", "lights", ("'public' reads 'area'", "let the tariff assume it")),
     ),
     "two pools at one meter": (
         lambda b: defined(b, pools=(*POOLS, {**LIGHTS, "id": "twice"})),

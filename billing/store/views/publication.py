@@ -15,7 +15,7 @@ from billing.pools.supply import part_document
 from meters.quantity import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from billing.store.views.statements import ShareView, StatementView
 
@@ -37,16 +37,7 @@ def publication(view: StatementView, *, hide_rooms: bool) -> dict[str, Any]:
         "pool": {"id": pool.id, "version": pool.version, "digest": pool.digest},
         "title": dict(pool.title),
         "issued": head.run_state == "issued",
-        "supply": {
-            "quantity": quantity_text(head.quantity),
-            "unit": head.unit,
-            "amount": _money(head.amount),
-            "currency": head.currency,
-            "tariff": (
-                {"id": view.tariff.id, "version": view.tariff.version} if view.tariff else None
-            ),
-            "parts": [part_document(part) for part in view.parts],
-        },
+        "supply": _supply(view),
         "method": _method(view),
         "rates": [str(rate) for rate in again.rates] if isinstance(again, Statement) else None,
         "excluded": _excluded(view, hide_rooms=hide_rooms),
@@ -78,6 +69,22 @@ def publication(view: StatementView, *, hide_rooms: bool) -> dict[str, Any]:
     }
 
 
+def _supply(view: StatementView) -> dict[str, Any]:
+    head, tariff = view.head, view.tariff
+    return {
+        "quantity": quantity_text(head.quantity),
+        "unit": head.unit,
+        "amount": _money(head.amount),
+        "currency": head.currency,
+        "tariff": {"id": tariff.id, "version": tariff.version} if tariff else None,
+        "parts": [part_document(part) for part in view.parts],
+        "cuts": [
+            {"from": cut.first.isoformat(), "by": "readings" if cut.by_readings else "days"}
+            for cut in view.cuts
+        ],
+    }
+
+
 def _method(view: StatementView) -> dict[str, Any]:
     pool = view.head.pool
     return {
@@ -99,9 +106,10 @@ def _excluded(view: StatementView, *, hide_rooms: bool) -> list[dict[str, Any]]:
 
 
 def _shares(view: StatementView, again: object, *, hide_rooms: bool) -> Iterator[dict[str, Any]]:
-    steps: Mapping[int, Sequence[int]] = {}
+    amounts: Sequence[Sequence[int]] = [()] * len(view.shares)
+    quantities = amounts
     if isinstance(again, Statement):
-        steps = dict(enumerate(again.step_amounts()))
+        amounts, quantities = again.step_amounts(), again.step_quantities()
     for share in by_size(view.shares) if hide_rooms else view.shares:
         yield {
             "unit": masked(share.unit) if hide_rooms else share.unit,
@@ -111,7 +119,8 @@ def _shares(view: StatementView, again: object, *, hide_rooms: bool) -> Iterator
             "rest_key": None if share.rest_key is None else quantity_text(share.rest_key),
             "quantity": quantity_text(share.quantity),
             "amount": _money(share.amount),
-            "steps": [_money(amount) for amount in steps.get(share.position, ())],
+            "steps": list(map(_money, amounts[share.position])),
+            "step_quantities": list(map(quantity_text, quantities[share.position])),
             "odd_cent": share.odd_amount,
             **({} if hide_rooms else _change(view, share)),
         }

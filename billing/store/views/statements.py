@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -18,15 +19,18 @@ from billing.pools.apportionment import KeySum, Statement, read_keys
 from billing.pools.margin import Margin, paid_of
 from billing.pools.policy import Payer
 from billing.pools.supply import Supply, SupplyPart, read_part
-from billing.recompute import Difference, share_again
+from billing.recompute import share_again
 from billing.store.views import versions
+from meters.estimate import Method
 from meters.interval import Period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from sqlalchemy import Row
 
+    from billing.difference import Difference
     from billing.pools.pool import Pool
     from billing.pools.scope import Excluded
     from billing.store.views.scope import Scope
@@ -99,6 +103,17 @@ class Earlier:
     amounts: Mapping[str | None, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A day from which the supply is rated by another version of its tariff.
+
+    `by_readings`: whether meters were read then; else what they counted is divided by days.
+    """
+
+    first: date
+    by_readings: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class StatementView:
     """A statement with all that its publication needs.
@@ -132,6 +147,20 @@ class StatementView:
         """The steps of the supply, whose amounts sum to it."""
         return tuple(map(read_part, self.evidence["parts"]))
 
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """Where the supply was divided, because its tariff changed within the period."""
+        period = self.head.period
+        by_readings: dict[date, bool] = {}
+        for source in self.evidence.get("sources", ()):
+            opening = source["segments"][0]["opening"]
+            at = datetime.fromisoformat(opening["at"])
+            if at != period.interval.start:
+                day = at.astimezone(period.zone).date()
+                read = opening.get("estimate", {}).get("method") != Method.BY_DAYS
+                by_readings[day] = by_readings.get(day, True) and read
+        return tuple(Cut(day, read) for day, read in sorted(by_readings.items()))
+
     @cached_property
     def shared_again(self) -> Statement | Difference:
         """The statement as its participants give it again: exclusions, steps, exact shares."""
@@ -159,8 +188,7 @@ class StatementView:
             return Margin(charged, self.head.amount, documented=False)
         part = Fraction(1)
         if pool.source.subs is not None:
-            loss = self.evidence["loss"]
-            part = Fraction(loss["lost"]) / (Fraction(loss["master"]) or 1)
+            part = Fraction(self.evidence["loss"]["of_cost"])
         billed = sum(to_fen(Decimal(each["amount"])) for each in documents)
         return Margin(charged, paid_of(billed, part), documented=True)
 
