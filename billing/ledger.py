@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 RECEIVABLE = "receivable"
 REVENUE = "revenue"
+CREDIT = "credit"
+"""What accounts have paid, or are owed, and no claim has taken."""
 OPENING = "opening"
 """What accounts owed before their bills came from here."""
 OPENED = "opening:"
@@ -53,6 +55,6 @@ def receivable(number: str, account_id: int, revenue: Mapping[str, int]) -> Entr
 
 
 def opening(community: str, account: str, account_id: int, amount: int) -> Entry:
-    """Return the entry of what an account owes before its first bill; below zero, is owed."""
-    debit = Posting(RECEIVABLE, amount, account_id)
-    return Entry(f"{OPENED}{community}/{account}", (debit, Posting(OPENING, -amount)))
+    """Return the entry of what an account owes before its first bill; below zero, its credit."""
+    of_account = Posting(RECEIVABLE if amount > 0 else CREDIT, amount, account_id)
+    return Entry(f"{OPENED}{community}/{account}", (of_account, Posting(OPENING, -amount)))

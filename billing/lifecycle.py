@@ -19,7 +19,16 @@ from billing.digest import run_digest
 from billing.months import PeriodError, assert_free, assert_next, to_correct
 from billing.problem import Problem
 from billing.run import UnbalancedError
-from billing.store import audit, holds, records, registry, results, revisions, runs
+from billing.store import (
+    audit,
+    holds,
+    payments_credit,
+    records,
+    registry,
+    results,
+    revisions,
+    runs,
+)
 from billing.store import ledger as journal
 from billing.store.runs import StateError
 
@@ -285,6 +294,7 @@ def _issue_part(connection: Connection, part: CommunityRun, now: datetime) -> No
             "nothing of it is issued"
         )
     journal.post(connection, part.community_id, entries, at=now)
+    payments_credit.use_for_issued(connection, part.community_id, entries, at=now)
 
 
 def _known(connection: Connection, codes: Sequence[str]) -> dict[str, int]:

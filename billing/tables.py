@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from billing import payment_tables
 from billing.columns import Identifier, Instant, metadata
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
@@ -50,6 +51,7 @@ __all__ = [
     "installation",
     "interim_register",
     "metadata",
+    "payment_tables",
     "point",
     "review",
     "review_item",
@@ -352,6 +354,8 @@ journal_entry = Table(
     Column("reference", Text, primary_key=True),  # such as bill:XY-2026-10-0001
     _to("community", index=True),
     Column("posted_at", Instant, nullable=False),
+    Column("day", Date, nullable=False),  # the local day that it counts on
+    Index("ix_journal_entry_day", "community_id", "day"),
 )
 
 posting = Table(
@@ -362,6 +366,12 @@ posting = Table(
     Column("ledger_account", Text, nullable=False),
     _to("account", nullable=True, index=True),
     Column("amount", BigInteger, nullable=False),  # debit above zero, credit below
+    Index(
+        "ix_posting_credit",
+        "account_id",
+        sqlite_where=text("ledger_account = 'credit'"),
+        postgresql_where=text("ledger_account = 'credit'"),
+    ),
 )
 
 audit = Table(

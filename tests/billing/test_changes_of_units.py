@@ -290,7 +290,8 @@ def test_an_opening_balance_is_entered_once(books: Books) -> None:
         opening_balance.enter(connection, "yard", "A-201", -500, **said)
 
     with books.database.snapshot() as connection:
-        assert trial_balance(connection) == {"receivable": 11_845, "opening": -11_845}
+        balance = {"receivable": 12_345, "credit": -500, "opening": -11_845}
+        assert trial_balance(connection) == balance
     for account, expected in (
         ("A-101", opening_balance.OpeningExistsError),
         ("A-999", opening_balance.UnknownAccountError),

@@ -1,0 +1,190 @@
+"""Payments in the database: a row for each, and the one path by which one is posted.
+
+A payment is known by its channel and the provider's transaction id. The same one again is the one
+that is there: a unique key holds that, whoever comes at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from billing.canonical import canonical_json, read_json
+from billing.money import from_fen
+from billing.payment_tables import payment
+from billing.payments import entries
+from billing.payments.application import apply
+from billing.store import ledger, payments_claims, payments_receipts
+from billing.store.ids import insert
+from billing.store.payments_due import payer
+from billing.store.payments_policy import policy_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Row, Select
+
+
+class UnknownPaymentError(LookupError):
+    """There is no such payment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """A payment that comes in, in fen. `named`: the claims that are meant → how much of each.
+
+    Where none is named, it pays by the community's policy; where some are, what they do not take is
+    credit. `rounding` is let go of beside `amount`. `entered_by`: None where a provider says so.
+    """
+
+    community_id: int
+    account_id: int
+    order_id: int | None
+    channel: str
+    transaction_id: str
+    merchant: str
+    amount: int
+    currency: str
+    paid_at: datetime
+    named: Mapping[str, int]
+    rounding: int = 0
+    note: str | None = None
+    entered_by: str | None = None
+    needs_approval: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment(New):
+    """A payment as it stands: `state` is entered, posted, rejected or reversed."""
+
+    id: int
+    state: str
+    entered_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    reversed_by: str | None
+    reversed_at: datetime | None
+    reversal: str | None
+    reversal_reason: str | None
+
+
+def read(connection: Connection, payment_id: int, *, lock: bool = False) -> Payment:
+    """Return a payment; `lock` keeps others from changing it. Raises `UnknownPaymentError`."""
+    found = _one(connection, select(payment).where(payment.c.id == payment_id), lock=lock)
+    if found is None:
+        raise UnknownPaymentError(f"there is no payment {payment_id}")
+    return found
+
+
+def find(connection: Connection, channel: str, transaction_id: str) -> Payment | None:
+    """Return the payment of a provider's transaction, None where it is not known."""
+    query = select(payment).where(
+        payment.c.channel == channel, payment.c.transaction_id == transaction_id
+    )
+    return _one(connection, query)
+
+
+def of_account(connection: Connection, account_id: int) -> list[Payment]:
+    """Return the payments of an account, the newest first."""
+    query = select(payment).where(payment.c.account_id == account_id)
+    rows = connection.execute(query.order_by(payment.c.paid_at.desc(), payment.c.id.desc()))
+    return [_payment(row) for row in rows]
+
+
+def waiting(connection: Connection, community_id: int) -> list[Payment]:
+    """Return the payments of a community that wait for approval, the oldest first."""
+    query = select(payment).where(
+        payment.c.community_id == community_id, payment.c.state == "entered"
+    )
+    return [_payment(row) for row in connection.execute(query.order_by(payment.c.id))]
+
+
+def add(connection: Connection, new: New, *, now: datetime) -> Payment:
+    """Store a payment that is not known yet, and post it unless it waits for approval.
+
+    Whoever calls has locked the account, and looked whether it is known.
+    """
+    values = {
+        "community_id": new.community_id,
+        "account_id": new.account_id,
+        "payment_order_id": new.order_id,
+        "channel": new.channel,
+        "transaction_id": new.transaction_id,
+        "merchant": new.merchant,
+        "amount": new.amount,
+        "rounding": new.rounding,
+        "currency": new.currency,
+        "paid_at": new.paid_at,
+        "named": canonical_json(dict(new.named)),
+        "note": new.note,
+        "needs_approval": new.needs_approval,
+        "entered_by": new.entered_by,
+        "entered_at": now,
+        "state": "entered" if new.needs_approval else "posted",
+    }
+    made = read(connection, insert(connection, payment, **values))
+    if not new.needs_approval:
+        post(connection, made, now=now)
+    return made
+
+
+def post(connection: Connection, paid: Payment, *, now: datetime) -> None:
+    """Set a payment against what its account owes, post it, and issue its receipt."""
+    owed = payments_claims.claims(connection, [paid.account_id])[paid.account_id]
+    applied = apply(
+        owed,
+        paid.amount + paid.rounding,
+        policy_of(connection, paid.community_id),
+        named=paid.named or None,
+    )
+    entry = entries.payment(
+        paid.id,
+        paid.account_id,
+        paid.channel,
+        amount=paid.amount,
+        rounding=paid.rounding,
+        applications=applied.applications,
+    )
+    ledger.post(connection, paid.community_id, [entry], at=now)
+    payments_claims.record(connection, [(entry.reference, each) for each in applied.applications])
+    document = _receipt(connection, paid, applied.rest)
+    payments_receipts.issue(connection, paid.community_id, paid.id, document, now=now)
+
+
+def _receipt(connection: Connection, paid: Payment, rest: int) -> dict[str, Any]:
+    who = payer(connection, paid.account_id)
+    pays = payments_claims.applied_by(connection, f"{entries.PAID}{paid.id}")
+    return {
+        "community": who.community,
+        "account": who.account,
+        "unit": who.unit,
+        "holder": who.holder,
+        "channel": paid.channel,
+        "transaction": paid.transaction_id,
+        "paid_at": paid.paid_at.isoformat(),
+        "amount": str(from_fen(paid.amount)),
+        "rounding": str(from_fen(paid.rounding)),
+        "currency": paid.currency,
+        "pays": [
+            {"claim": claim, "amount": str(from_fen(amount))}
+            for claim, amount in sorted(pays.items())
+        ],
+        "credit": str(from_fen(rest)),
+    }
+
+
+def _one(connection: Connection, query: Select[Any], *, lock: bool = False) -> Payment | None:
+    if lock:
+        query = query.with_for_update(key_share=True)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _payment(row)
+
+
+def _payment(row: Row[Any]) -> Payment:
+    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for a row's columns
+    values["order_id"] = values.pop("payment_order_id")
+    values["named"] = read_json(values["named"])
+    return Payment(**values)

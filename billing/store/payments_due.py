@@ -1,0 +1,180 @@
+"""What accounts have to pay: looked up by account, by unit, or by payment code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Select, select
+
+from billing import tables
+from billing.payments.claim import BILL
+from billing.payments.payment_code import PaymentCodeError, account_of, payment_code
+from billing.store.opening_balance import UnknownAccountError
+from billing.store.payments_claims import claims, credit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from sqlalchemy import Row
+
+    from billing.payments.claim import Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """An account as somebody who pays sees it."""
+
+    account_id: int
+    account: str
+    holder: str
+    unit: str
+    community_id: int
+    community: str
+    currency: str
+    zone: ZoneInfo
+
+    @property
+    def payment_code(self) -> str:
+        return payment_code(self.account_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payable:
+    """What is still due of a claim, in fen. `paid` is what money and credit notes have settled.
+
+    `number`, `period` and `issued_on` are those of its bill; None for an opening balance, and for
+    what is owed again after a payment has bounced.
+    """
+
+    claim: str
+    kind: str
+    number: str | None
+    period: str | None
+    issued_on: date | None
+    due_on: date
+    total: int
+    paid: int
+
+    @property
+    def due(self) -> int:
+        return self.total - self.paid
+
+
+@dataclass(frozen=True, slots=True)
+class Dues:
+    """What an account has to pay, the oldest first, and the credit that it has, in fen."""
+
+    payer: Payer
+    payables: tuple[Payable, ...]
+    credit: int
+
+    @property
+    def due(self) -> int:
+        return sum(each.due for each in self.payables)
+
+
+def payer(connection: Connection, account_id: int) -> Payer:
+    """Return the account with this id; raise `UnknownAccountError` if there is none."""
+    row = connection.execute(_payers().where(tables.account.c.id == account_id)).one_or_none()
+    if row is None:
+        raise UnknownAccountError(f"there is no account {account_id}")
+    return _payer(row)
+
+
+def payer_named(connection: Connection, community: str, account: str) -> Payer:
+    """Return the account of this code; raise `UnknownAccountError` if there is none."""
+    row = connection.execute(
+        _payers().where(tables.community.c.code == community, tables.account.c.code == account)
+    ).one_or_none()
+    if row is None:
+        raise UnknownAccountError(f"community {community!r} has no account {account!r}")
+    return _payer(row)
+
+
+def payer_by_code(connection: Connection, code: str) -> Payer:
+    """Return the account of a payment code; raise `PaymentCodeError` if it names none."""
+    account_id = account_of(code)
+    try:
+        return payer(connection, account_id)
+    except UnknownAccountError as error:
+        raise PaymentCodeError(f"no account has the payment code {code!r}") from error
+
+
+def payers_of_unit(connection: Connection, community: str, unit: str) -> list[Payer]:
+    """Return the accounts of a unit, who came last first: those who have left may still owe."""
+    rows = connection.execute(
+        _payers()
+        .where(tables.community.c.code == community, tables.unit.c.code == unit)
+        .order_by(tables.account.c.first_day.desc(), tables.account.c.id.desc())
+    )
+    return [_payer(row) for row in rows]
+
+
+def dues(connection: Connection, account_id: int, *, settled: bool = False) -> Dues:
+    """Return what an account has to pay; with `settled`, also what it has paid already."""
+    who = payer(connection, account_id)
+    found = claims(connection, [account_id], settled=settled)[account_id]
+    bills = _bills(connection, (each.reference for each in found))
+    payables = tuple(
+        _payable(claim, bills.get(claim.reference))
+        for claim in found
+        if claim.due > 0 or (settled and claim.due == 0)
+    )
+    owed_to_it = sum(-claim.due for claim in found if claim.due < 0)
+    return Dues(who, payables, credit(connection, account_id) + owed_to_it)
+
+
+def _payable(claim: Claim, bill: Any) -> Payable:
+    return Payable(
+        claim=claim.reference,
+        kind=claim.reference.partition(":")[0],
+        number=None if bill is None else bill.number,
+        period=None if bill is None else bill.period,
+        issued_on=None if bill is None else bill.issued_on,
+        due_on=claim.due_on,
+        total=claim.total,
+        paid=claim.applied,
+    )
+
+
+def _bills(connection: Connection, references: Iterable[str]) -> dict[str, Any]:
+    bill = tables.bill
+    numbers = [each.removeprefix(BILL) for each in references if each.startswith(BILL)]
+    rows = connection.execute(
+        select(bill.c.number, bill.c.period, bill.c.issued_on).where(bill.c.number.in_(numbers))
+    )
+    return {f"{BILL}{row.number}": row for row in rows}
+
+
+def _payers() -> Select[Any]:
+    account, unit, community = tables.account, tables.unit, tables.community
+    return (
+        select(
+            account.c.id,
+            account.c.code,
+            account.c.holder,
+            account.c.community_id,
+            unit.c.code.label("unit"),
+            community.c.code.label("community"),
+            community.c.currency,
+            community.c.zone,
+        )
+        .join(unit, unit.c.id == account.c.unit_id)
+        .join(community, community.c.id == account.c.community_id)
+    )
+
+
+def _payer(row: Row[Any]) -> Payer:
+    return Payer(
+        account_id=row.id,
+        account=row.code,
+        holder=row.holder,
+        unit=row.unit,
+        community_id=row.community_id,
+        community=row.community,
+        currency=row.currency,
+        zone=ZoneInfo(row.zone),
+    )

@@ -1,0 +1,56 @@
+"""How a community applies money, and how much one person may enter alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, delete, select
+
+from billing.canonical import canonical_json, read_json
+from billing.money import from_fen
+from billing.payment_tables import payment_policy
+from billing.payments.application import First, Policy
+from billing.store import audit, registry
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def policy_of(connection: Connection, community_id: int) -> Policy:
+    """Return a community's policy; the defaults where it has stated none."""
+    table = payment_policy
+    row = connection.execute(
+        select(table).where(table.c.community_id == community_id)
+    ).one_or_none()
+    if row is None:
+        return Policy()
+    return Policy(
+        first=First(row.first),
+        charges=tuple(read_json(row.charges)),
+        four_eyes_above=row.four_eyes_above,
+    )
+
+
+def state(
+    connection: Connection, community: str, policy: Policy, *, actor: str, now: datetime
+) -> None:
+    """Let `community` apply money by `policy` from now on; what is applied stays as it is."""
+    known = registry.community_ids(connection)
+    if community not in known:
+        raise registry.UnknownCommunityError(f"there is no community {community!r}")
+    table = payment_policy
+    connection.execute(delete(table).where(table.c.community_id == known[community]))
+    stated = {
+        "first": str(policy.first),
+        "charges": canonical_json(list(policy.charges)),
+        "four_eyes_above": policy.four_eyes_above,
+    }
+    connection.execute(table.insert().values(community_id=known[community], **stated))
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="payment.policy",
+        subject=f"community:{community}",
+        detail={**stated, "four_eyes_above": str(from_fen(policy.four_eyes_above))},
+    )
