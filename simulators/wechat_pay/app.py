@@ -128,7 +128,7 @@ class ServedPlatform:
         orders = self.platform.books.orders.values()
         found = [order for order in orders if code in (order.token, order.number)]
         problem = "" if found else f"二维码无效 · no such code: {code}"
-        shown = page(found, _language(request), problem=problem)
+        shown = page(found, _language(request), code=code, problem=problem)
         return HTMLResponse(shown, 200 if found else 404)
 
     async def _pay(self, request: Request) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from simulators.wechat_pay.books import TradeState
 
@@ -68,10 +69,17 @@ def yuan(fen: int) -> str:
     return f"¥{fen // 100}.{fen % 100:02d}"
 
 
-def page(orders: Iterable[Order], language: str, *, problem: str = "") -> str:
-    """Return the page that shows `orders`, each with a button where it can be paid."""
+def page(
+    orders: Iterable[Order], language: str, *, code: str | None = None, problem: str = ""
+) -> str:
+    """Return the page that shows `orders`, each with a button where it can be paid.
+
+    `code` is what was scanned; `problem` what is to be told first.
+    """
     words = _WORDS[language]
     other = ENGLISH if language == CHINESE else CHINESE
+    shown_here = {} if code is None else {"code": code}
+    again = f"/{'scan' if shown_here else ''}?{urlencode({'lang': other, **shown_here})}"
     shown = "".join(_order(order, language) for order in orders) or f"<p>{words['none']}</p>"
     told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     return (
@@ -79,7 +87,7 @@ def page(orders: Iterable[Order], language: str, *, problem: str = "") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{words['title']}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{words['title']}</h1><p><small>{words['note']}</small> "
-        f'<a href="?lang={other}" lang="{other}">{words["other"]}</a></p>{told}'
+        f'<a href="{escape(again)}" lang="{other}">{words["other"]}</a></p>{told}'
         f'<form action="/scan"><input type="hidden" name="lang" value="{language}">'
         f'<label>{words["scan"]}<input name="code" required></label>'
         f"<button>{words['look']}</button></form>{shown}</main></body></html>"

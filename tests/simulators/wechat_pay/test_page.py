@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING
 
 import httpx
@@ -60,6 +62,16 @@ def test_every_order_is_on_the_first_page(server: WechatPayServer) -> None:
     chinese = httpx.get(server.base_url, params={"lang": "zh-CN"}).text
     assert '<html lang="zh-CN">' in chinese
     assert "ORDER-1 · 待支付" in chinese
+
+
+def test_another_language_shows_the_same_order(server: WechatPayServer) -> None:
+    code = server.platform.books.orders["ORDER-1"].token
+    with httpx.Client(base_url=server.base_url) as phone:
+        chinese = phone.get("/scan", params={"code": code}).text
+        (address,) = re.findall(r'<a href="([^"]+)"', chinese)
+        english = phone.get(unescape(address))
+    assert english.status_code == 200
+    assert "ORDER-1 · to be paid" in english.text
 
 
 def test_a_code_that_is_none_is_told(server: WechatPayServer) -> None:
