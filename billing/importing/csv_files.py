@@ -45,11 +45,12 @@ def parse_csv(data: bytes, *, source: str, name: str) -> Sheet:
     """Return `data` as a sheet; raise `UnreadableFileError` where it is no CSV."""
     text = _decoded(data, source)
     rows: dict[int, dict[int, Cell]] = {}
+    same = _Cells()
     cells = 0
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     try:
         for number, values in enumerate(reader, start=1):
-            row = {at: Cell(Sort.TEXT, value) for at, value in enumerate(values, start=1) if value}
+            row = {at: same[value] for at, value in enumerate(values, start=1) if value}
             cells += len(row)
             if row:
                 assert_bounded(source, name, row=number, column=max(row), cells=cells)
@@ -60,6 +61,14 @@ def parse_csv(data: bytes, *, source: str, name: str) -> Sheet:
             "that is not closed, or save the file again"
         ) from error
     return Sheet(source, name, rows)
+
+
+class _Cells(dict[str, Cell]):
+    """The cell of each text: what is written many times over is one cell."""
+
+    def __missing__(self, text: str) -> Cell:
+        made = self[text] = Cell(Sort.TEXT, text)
+        return made
 
 
 def _decoded(data: bytes, source: str) -> str:

@@ -53,7 +53,7 @@ class Draft:
         return row, max(keys, key=len, default="")
 
     def _add_header(self, community: Sequence[Row], classes: Iterable[Row]) -> None:
-        self.document |= _with_families(community[0], "title") if community else _STAND_IN
+        self.document |= community[0].document() if community else _STAND_IN
         if community:
             self.rows[_HEADER] = community[0]
         self.document["tariffs"] = tariffs = {}
@@ -66,7 +66,7 @@ class Draft:
         made: list[dict[str, Any]] = []
         self.document[key] = made
         for number, row in enumerate(rows, start=1):
-            made.append(_with_families(row, "title", "attributes"))
+            made.append(row.document())
             self.rows[f"{key}[{number}]"] = row
         return made
 
@@ -75,7 +75,7 @@ class Draft:
         at = {row.values["code"]: number for number, row in enumerate(units)}
         for row in sorted(changes, key=lambda each: each.values["day"]):
             number = at[row.values["unit"]]
-            change = _with_families(row, "attributes")
+            change = row.document()
             del change["unit"]
             if change.get("tariffs") == ["class"]:
                 change["tariffs"] = "class"
@@ -91,7 +91,7 @@ class Draft:
         installed: dict[int, tuple[str, dict[str, Any]]] = {}
         for row in sorted(meters, key=lambda each: each.values["start"]):
             number = at[row.values["point"]]
-            installation = _with_families(row, "first", "last")
+            installation = row.document()
             del installation["point"]
             installations = made[number].setdefault("installation", [])
             installations.append(installation)
@@ -104,7 +104,7 @@ class Draft:
             if meter is None:
                 continue  # its meter's row is wrong
             path, installation = installed[id(meter)]
-            ratio = _with_families(row, "shown")
+            ratio = row.document()
             del ratio["point"], ratio["meter"]
             changed = installation.setdefault("ratio", [])
             changed.append(ratio)
@@ -131,15 +131,6 @@ def standing(ratio: Row, places: Places) -> Row | None:
         if start is not None and start <= since and (end is None or since < end):
             return row
     return None
-
-
-def _with_families(row: Row, *families: str) -> dict[str, Any]:
-    """Return the values of `row` as a table, its `families` as tables inside it."""
-    made = {key: value for key, value in row.values.items() if "." not in key}
-    for name in families:
-        if members := row.family(name):
-            made[name] = members
-    return made
 
 
 def _prefixes(where: str) -> Iterable[str]:

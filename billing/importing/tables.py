@@ -45,13 +45,16 @@ class Row:
         cell = self.table.sheet.rows[self.number].get(self.table.positions.get(key, 0))
         return "" if cell is None else cell.text[:MOST_SHOWN]
 
-    def family(self, key: str) -> dict[str, Any]:
-        """Return the values of a family's columns by their names."""
-        return {
-            name.partition(".")[2]: value
-            for name, value in self.values.items()
-            if name.startswith(f"{key}.")
-        }
+    def document(self) -> dict[str, Any]:
+        """Return the values by column, those of a family by their names in a table of their own."""
+        made: dict[str, Any] = {}
+        for key, value in self.values.items():
+            name, is_family, member = key.partition(".")
+            if is_family:
+                made.setdefault(name, {})[member] = value
+            else:
+                made[name] = value
+        return made
 
 
 @dataclass(slots=True)
@@ -246,7 +249,7 @@ def _assert_complete(
 ) -> None:
     """Report what the row must have and has not; what a merge hides is a problem already."""
     for column, keys in required:
-        if any(key in row.values for key in keys):
+        if not row.values.keys().isdisjoint(keys):
             continue
         row.wrong = True
         if not keys or any((row.number, row.table.positions[key]) in hidden for key in keys):
@@ -254,7 +257,8 @@ def _assert_complete(
         named = column.heading() if column.family else ""
         what = f"is empty; give at least one {named}" if named else "is empty; it must be given"
         report.problem(row.place(keys[0]), what)
-    row.values = {key: value for key, value in row.values.items() if value is not None}
+    if None in row.values.values():
+        row.values = {key: value for key, value in row.values.items() if value is not None}
 
 
 def _hidden_by_merges(table: Table, report: Report) -> frozenset[tuple[int, int]]:
