@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from billing.bundle import read_bundle
 from billing.bundled_pools import issued, pool_differences
 from billing.canonical import evidence_json
+from billing.correction import taking_back
 from billing.difference import Difference, differing, differing_money, differing_quantity
 from billing.pools.policy import Payer
 from billing.pools.pool import Example, Pool
@@ -328,8 +329,8 @@ def _reversal(line: BundledLine, earlier: Iterable[EarlierLine]) -> Iterator[obj
             "share",
         ):
             yield from differing(name, getattr(line, name), getattr(of, name))
-        reference = {"reverses": {"bill": each.bill, "line": of.position}}
-        yield from differing("evidence", line.evidence, reference)
+        meant = taking_back(of.evidence, bill=each.bill, line=of.position)
+        yield from differing("evidence", line.evidence, meant)
 
 
 def _interval(usage: BundledUsage) -> Interval:

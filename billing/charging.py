@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 ZERO = Decimal(0)
 
 
+class VanishedLineError(RuntimeError):
+    """A unit's use is not known and no problem says so: a defect, so nothing may be issued."""
+
+
 @dataclass(frozen=True, slots=True)
 class Charged:
     """The lines of each unit's holder in the order of its tariffs, and what is missing."""
@@ -59,6 +63,8 @@ class _Subject(NamedTuple):
         return Debtor(self.unit.code, self.rated.span.account)
 
 
+_Place: TypeAlias = "tuple[int, str, datetime]"
+"""Where the lines of a rated span stand on its bill."""
 _Carried: TypeAlias = dict[tuple[Debtor, str], dict[str, Carried]]
 """What each charge came to in the spans before, by who owes it and tariff id."""
 
@@ -71,23 +77,24 @@ def charge_units(registry: Registry, measured: Measured) -> Charged:
     """
     problems = [_not_in_force(registry, name) for name in not_in_force(registry)]
     seen = _Seen(registry, measured)
-    groups: dict[tuple[Interval, int], list[_Subject]] = defaultdict(list)
+    groups: dict[tuple[Interval, str, int], list[_Subject]] = defaultdict(list)
     for unit in registry.units:
         for rated in rated_spans(registry, unit):
             subject = seen.subject(unit, rated)
             if isinstance(subject, Problem):
                 problems.append(subject)
             elif subject is not None:
-                groups[rated.span.interval, rated.version.id].append(subject)
+                tariff = rated.version.tariff
+                groups[rated.span.interval, tariff.id, tariff.version].append(subject)
     carried: _Carried = {}
-    made: dict[Debtor, list[tuple[tuple[int, datetime], list[Line]]]] = defaultdict(list)
-    for (interval, _), subjects in sorted(groups.items(), key=itemgetter(0)):
+    made: dict[Debtor, list[tuple[_Place, list[Line]]]] = defaultdict(list)
+    for _, subjects in sorted(groups.items(), key=itemgetter(0)):
         for subject, lines in _with_result(seen, subjects, carried, problems):
-            made[subject.debtor].append(((subject.rated.order, interval.start), lines))
+            made[subject.debtor].append((subject.rated.place, lines))
     return Charged({debtor: _in_order(found) for debtor, found in made.items()}, problems)
 
 
-def _in_order(found: list[tuple[tuple[int, datetime], list[Line]]]) -> list[Line]:
+def _in_order(found: list[tuple[_Place, list[Line]]]) -> list[Line]:
     return [line for _, lines in sorted(found, key=itemgetter(0)) for line in lines]
 
 
@@ -137,6 +144,7 @@ class _Seen:
             (each.unit, each.medium): each for each in registry.points if each.unit
         }
         self._needs: dict[int, Needs] = {}
+        self._named = {problem.subject for problem in measured.problems}
 
     def needs(self, version: TariffVersion) -> Needs:
         found = self._needs.get(version.id)
@@ -176,11 +184,19 @@ class _Seen:
         return max((peak for month, peak in by_month.items() if month in months), default=0)
 
     def _usages(self, point: Point, needs: Needs, span: Span) -> dict[str, Usage] | None:
-        """Return the usage of each register; None where a finding blocks one."""
+        """Return the usage of each register; None where one is blocked, as a problem says.
+
+        Raises `VanishedLineError` where none does.
+        """
         usages = {}
         for name in needs.registers:
             usage = self._measured.usages.get((point.code, name, span.interval.start))
             if usage is None or usage.quantity is None:
+                if point.code not in self._named:
+                    raise VanishedLineError(
+                        f"{point.code}, {name}: its use from {span.interval.start} on is not "
+                        "known, and no problem says why"
+                    )
                 return None
             usages[name] = usage
         return usages

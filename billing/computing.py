@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from billing.charging import VanishedLineError
 from billing.database import Database
 from billing.money import OverflowInMoneyError
 from billing.pools.apportionment import ConservationError
@@ -59,6 +60,7 @@ _VIOLATIONS = (
     OverflowInMoneyError,
     SubjectsError,
     UnbalancedError,
+    VanishedLineError,
 )
 """What the core raises rather than make a wrong bill."""
 

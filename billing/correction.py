@@ -3,21 +3,28 @@
 An issued bill never changes (I5). A month that is computed again, with what is known today, is held
 against the lines that count of it: those of its issued bills that nothing has reversed. A line that
 comes out again as it was stays. Every other one is reversed, by a line that takes back exactly its
-quantity and amount and refers to it; what is owed in its place is a new line that refers to it too.
-So what counts of a month afterwards is what a world would have billed that knew from the start.
+quantity, its amount and the tax that it stated, and refers to it; what is owed in its place is a
+new line that refers to it too. So what counts of a month afterwards is what a world would have
+billed that knew from the start.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from billing.canonical import evidence_json, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     from billing.bill import Bill, Line
     from billing.registry import Account, Unit
+
+    Evidence: TypeAlias = Mapping[str, Any]
 
 Entry = TypeVar("Entry")
 
@@ -26,7 +33,7 @@ Entry = TypeVar("Entry")
 class BilledLine:
     """A line of an issued bill that counts. `quantity`: 10⁻⁴ of `unit_of`; `amount`: fen.
 
-    What it rests on goes by ids: its reversal rests on the same.
+    What it rests on goes by ids: its reversal rests on the same. `evidence`: as canonical JSON.
     """
 
     bill_id: int
@@ -43,6 +50,7 @@ class BilledLine:
     usage_id: int | None
     statement_id: int | None
     share: int | None
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,26 @@ class Correction:
         )
 
 
+def taking_back(evidence: Evidence, *, bill: str, line: int) -> Evidence:
+    """Return the evidence of the line that takes back a line of `evidence`, which is of a bill.
+
+    It states the tax that was stated with its sign reversed, so that sums of tax come out right.
+    """
+    tax = evidence.get("tax")
+    reference = {"reverses": {"bill": bill, "line": line}}
+    if tax is None:
+        return reference
+    return {**reference, "tax": {**tax, "amount": str(-Decimal(tax["amount"]))}}
+
+
+def _tax_stated(evidence: str) -> str:
+    """Return the tax that a line states, as canonical JSON; an empty text for none."""
+    if '"tax":' not in evidence:
+        return ""
+    tax = read_json(evidence).get("tax")
+    return "" if tax is None else evidence_json(tax)
+
+
 class _Said(NamedTuple):
     """What a line says to the one who pays: two that say the same are the same."""
 
@@ -81,6 +109,7 @@ class _Said(NamedTuple):
     quantity: int
     unit_of: str
     amount: int
+    tax: str
 
 
 def corrections(
@@ -138,6 +167,7 @@ def _said_then(line: BilledLine) -> _Said:
         line.quantity,
         line.unit_of,
         line.amount,
+        _tax_stated(line.evidence),
     )
 
 
@@ -150,6 +180,7 @@ def _said_now(bill: Bill, line: Line) -> _Said:
         line.quantity,
         line.unit,
         line.amount,
+        _tax_stated(line.evidence),
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from billing.registry import Span
@@ -166,6 +167,11 @@ class RatedSpan(NamedTuple):
     order: int
     days_before: int = 0
 
+    @property
+    def place(self) -> tuple[int, str, datetime]:
+        """Where its lines stand on the bill: tariffs of one order go by their names."""
+        return self.order, self.version.tariff.id, self.span.interval.start
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -208,7 +214,7 @@ def rated_spans(registry: Registry, unit: Unit) -> tuple[RatedSpan, ...]:
     What no version of a tariff is in force for is left out; see `not_in_force`.
     """
     if len(unit.spans) > 1 or _changes(registry, unit):
-        return tuple(sorted(_rated(registry, unit), key=_place))
+        return tuple(sorted(_rated(registry, unit), key=attrgetter("place")))
     (span,) = unit.spans
     found = []
     for order, name in enumerate(span.tariffs):
@@ -248,10 +254,6 @@ def _changes(registry: Registry, unit: Unit) -> bool:
             if len(registry.tariffs.get(name, ())) > 1:
                 return True
     return False
-
-
-def _place(rated: RatedSpan) -> tuple[int, str, datetime]:
-    return rated.order, rated.version.tariff.id, rated.span.interval.start
 
 
 def _rated(registry: Registry, unit: Unit) -> Iterator[RatedSpan]:
@@ -304,12 +306,15 @@ def _atoms(registry: Registry, unit: Unit) -> list[Span]:
 
 
 def _by_medium(registry: Registry, atoms: Sequence[Span]) -> dict[str, list[str]]:
-    """Return the tariffs whose cuts are the same: those of a medium, each other one by itself."""
+    """Return the tariffs whose cuts are the same: those of a medium, each other one by itself.
+
+    A tariff is of the medium that its earliest version meters.
+    """
     groups: dict[str, list[str]] = defaultdict(list)
     for name in sorted({name for atom in atoms for name in atom.tariffs}):
         versions = registry.tariffs.get(name, ())
-        media = {each.tariff.medium for each in versions if each.tariff.needs.metered}
-        groups[next(iter(media), None) or f"tariff {name}"].append(name)
+        media = [each.tariff.medium for each in versions if each.tariff.needs.metered]
+        groups[media[0] if media and media[0] else f"tariff {name}"].append(name)
     return groups
 
 

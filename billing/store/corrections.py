@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
 from billing import tables
-from billing.canonical import evidence_json
-from billing.correction import BilledLine
+from billing.canonical import evidence_json, read_json
+from billing.correction import BilledLine, taking_back
 from billing.registry import Account
 from billing.store.bulk import insert_rows
 from billing.store.records import PLACES
@@ -139,12 +139,12 @@ def _values(
     A reversal rests on what the line rests on that it reverses.
     """
     for each in correction.reversed:
-        reference = {"reverses": {"bill": each.number, "line": each.position}}
+        evidence = taking_back(read_json(each.evidence), bill=each.number, line=each.position)
         yield (
             (
                 *(each.charge, each.revenue, -each.quantity, each.unit_of, -each.amount),
                 *(each.tariff_version_id, each.usage_id, each.statement_id, each.share),
-                evidence_json(reference),
+                evidence_json(evidence),
             ),
             each,
             True,
@@ -171,7 +171,7 @@ def _lines(community_id: int) -> Select[Any]:
             *(line.c.bill_id, bill.c.number, line.c.position, unit.c.code.label("unit")),
             *(line.c.charge, line.c.revenue, line.c.quantity, line.c.unit.label("unit_of")),
             *(line.c.amount, line.c.tariff_version_id, line.c.usage_id, line.c.statement_id),
-            line.c.share,
+            *(line.c.share, line.c.evidence),
             account.c.id.label("held_id"),
             account.c.code.label("held_code"),
             account.c.holder.label("held_holder"),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from billing import tables
 from billing.canonical import read_json
+from billing.correction import taking_back
 from billing.difference import Difference
 from billing.digest import run_digest
 from billing.pools.policy import Payer
@@ -252,7 +253,7 @@ def _verify_lines(
         verified.lines += 1
         sums[row.number] = sums.get(row.number, 0) + row.amount
         if row.reversal:
-            verified.say(_place(row), _reversal_differences(row))
+            verified.say(_place(row), _found(partial(_reversal_differences, row)))
         elif row.statement_id is not None:
             verified.say(_place(row), _stored_share_differences(row))
         else:
@@ -309,6 +310,7 @@ def _lines() -> Select[Any]:
     bill, line = tables.bill, tables.bill_line
     usage, statement, share = tables.usage, tables.statement, tables.share
     correction, of = tables.correction, tables.bill_line.alias("of_line")
+    of_bill = tables.bill.alias("of_bill")
     return (
         select(
             line,
@@ -321,6 +323,9 @@ def _lines() -> Select[Any]:
             of.c.quantity.label("of_quantity"),
             of.c.unit.label("of_unit"),
             of.c.amount.label("of_amount"),
+            of.c.evidence.label("of_evidence"),
+            of_bill.c.number.label("of_number"),
+            of.c.position.label("of_position"),
             usage.c.evidence.label("usage_evidence"),
             statement.c.evidence.label("statement_evidence"),
             statement.c.pool_version_id,
@@ -344,6 +349,7 @@ def _lines() -> Select[Any]:
             of,
             (of.c.bill_id == correction.c.of_bill_id) & (of.c.position == correction.c.of_position),
         )
+        .outerjoin(of_bill, of_bill.c.id == of.c.bill_id)
         .order_by(bill.c.id, line.c.position)
     )
 
@@ -375,7 +381,12 @@ def _reversal_differences(row: Row[Any]) -> list[Difference]:
     """Hold a reversal against the line that it takes back: exactly that, and no more (I5)."""
     claimed = (row.charge, row.revenue, row.quantity, row.unit, row.amount)
     taken = (row.of_charge, row.of_revenue, -row.of_quantity, row.of_unit, -row.of_amount)
-    return [] if claimed == taken else [Difference("reversal", str(claimed), str(taken))]
+    found = [] if claimed == taken else [Difference("reversal", str(claimed), str(taken))]
+    stated = read_json(row.evidence)
+    meant = taking_back(read_json(row.of_evidence), bill=row.of_number, line=row.of_position)
+    if stated != meant:
+        found.append(Difference("what it takes back", str(stated), str(meant)))
+    return found
 
 
 def _stored_share_differences(row: Row[Any]) -> list[Difference]:

@@ -293,6 +293,21 @@ def test_a_first_reading_never_bills_the_whole_register(sqlite_books: Books) -> 
     assert Decimal(quantity).scaleb(-4) == USED  # not 1250.5
 
 
+def test_a_back_filled_reading_is_not_billed_twice(sqlite_books: Books) -> None:
+    """A gateway that was offline sends readings of October after October was billed."""
+    sqlite_books.bill("2026-10")
+    read_at(sqlite_books, 15, E_101=str(AT_15))
+    read_at(sqlite_books, 20, E_101=str(AT_20))
+    sqlite_books.bill("2026-11")
+
+    rows = sqlite_books.rows(
+        "SELECT quantity FROM usage JOIN point ON point.id = point_id"
+        " WHERE code = 'E-101' ORDER BY start"
+    )
+    november = Decimal("1441.25") - 1000 - USED
+    assert [Decimal(each).scaleb(-4) for (each,) in rows] == [USED, november]
+
+
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Europe/Berlin", "America/New_York"])
 def test_months_from_the_31st_on_end_with_every_month(zone: str, blank_books: Books) -> None:
     """Who moves in on the 31st is billed a day of October, and all of November."""
