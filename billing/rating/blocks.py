@@ -14,11 +14,13 @@ import numpy as np
 from pydantic import AfterValidator, model_serializer, model_validator
 
 from billing.fields import NotEmpty, NotNegative, Quantity, UnitPrice
-from billing.money import add
+from billing.money import add, to_price
+from billing.rating.charge import Label
 from meters.definition import Definition
+from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from decimal import Decimal
 
     import numpy.typing as npt
@@ -92,6 +94,21 @@ StepList = Annotated[
     AfterValidator(rising_and_open),
 ]
 """Steps at prices, as a charge holds them."""
+
+
+def ends(blocks: Iterable[Block]) -> list[int]:
+    """Return where blocks end, 10⁻⁴ of the unit; the open one has no end."""
+    return [to_scaled(block.until) for block in blocks if block.until is not None]
+
+
+def prices(steps: Iterable[Step]) -> list[int]:
+    """Return the price of each step, 10⁻⁶ of the currency."""
+    return [to_price(step.price) for step in steps]
+
+
+def labels(steps: Iterable[Step]) -> tuple[Label, ...]:
+    """Return what the part of each step is."""
+    return tuple(Label(place, step.until) for place, step in enumerate(steps, start=1))
 
 
 def step_quantities(

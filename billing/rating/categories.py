@@ -8,18 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from billing.fields import Name, NotEmpty, Quantity
-from billing.money import to_price
-from billing.rating.blocks import StepList, reached, rising_and_open, step_quantities
-from billing.rating.charge import Charge, Label, Parts
+from billing.rating.blocks import (
+    StepList,
+    ends,
+    labels,
+    prices,
+    reached,
+    rising_and_open,
+    step_quantities,
+)
+from billing.rating.charge import Charge, Parts
 from billing.rating.subjects import Needs
 from billing.rating.widths import Widths, varying
 from meters.definition import Definition
-from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from decimal import Decimal
+    from collections.abc import Sequence
 
-    from billing.rating.charge import Inputs, Units
+    from billing.rating.blocks import Block
+    from billing.rating.charge import Inputs, Label, Units
     from billing.rating.widths import Bound
 
 
@@ -53,28 +60,23 @@ class Categories(Charge, Widths):
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        return tuple(
-            Label(place, step.until)
-            for category in self.categories
-            for place, step in enumerate(category.steps, start=1)
-        )
+        return tuple(label for category in self.categories for label in labels(category.steps))
 
     def unit(self, units: Units) -> str:
         return units.use
 
     def parts(self, inputs: Inputs) -> Parts:
         use = inputs.subjects.use_of(self.register_name)
-        chosen = reached(use, self._bounds([each.until for each in self.categories], inputs))
-        quantities, prices, until = [], [], []
+        chosen = reached(use, self._bounds(self.categories, inputs))
+        quantities, priced, until = [], [], []
         for category, rows in zip(self.categories, chosen, strict=True):
-            bounds = self._bounds([step.until for step in category.steps], inputs)
+            bounds = self._bounds(category.steps, inputs)
             quantities += step_quantities(None, use * rows, bounds)
-            prices += [to_price(step.price) for step in category.steps]
+            priced += prices(category.steps)
             until += [*(varying(bounds) or [None] * len(category.steps))]
         return Parts.of(
-            quantities, prices, until=until if any(each is not None for each in until) else None
+            quantities, priced, until=until if any(each is not None for each in until) else None
         )
 
-    def _bounds(self, untils: list[Decimal | None], inputs: Inputs) -> list[Bound]:
-        bounds = [to_scaled(until) for until in untils if until is not None]
-        return self.widened(bounds, inputs.subjects, by_days=True)
+    def _bounds(self, blocks: Sequence[Block], inputs: Inputs) -> list[Bound]:
+        return self.widened(ends(blocks), inputs.subjects, by_days=True)

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from billing.fields import Name  # noqa: TC001 - pydantic reads it at run time
-from billing.money import to_price
-from billing.rating.blocks import StepList, step_quantities
-from billing.rating.charge import Charge, Label, Parts
+from billing.rating.blocks import StepList, ends, labels, prices, step_quantities
+from billing.rating.charge import Charge, Parts
 from billing.rating.subjects import Needs
 from billing.rating.widths import Widths, varying
-from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from billing.money import Column
-    from billing.rating.charge import Inputs, Units
+    from billing.rating.charge import Inputs, Label, Units
     from billing.rating.subjects import Subjects
 
 Cycle = Literal["month", "quarter", "year"]
@@ -65,7 +63,7 @@ class Steps(Charge, Widths):
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        return tuple(Label(place, each.until) for place, each in enumerate(self.steps, start=1))
+        return labels(self.steps)
 
     def unit(self, units: Units) -> str:
         return units.use
@@ -74,10 +72,6 @@ class Steps(Charge, Widths):
         subjects = inputs.subjects
         use = subjects.use_of(self.register_name)
         start = used_before(self.per, self.register_name, subjects)
-        bounds = self.widened(
-            [to_scaled(step.until) for step in self.steps if step.until is not None],
-            subjects,
-            by_days=self.per == "month",
-        )
-        prices = [to_price(step.price) for step in self.steps]
-        return Parts.of(step_quantities(start, use, bounds), prices, until=varying(bounds))
+        bounds = self.widened(ends(self.steps), subjects, by_days=self.per == "month")
+        quantities = step_quantities(start, use, bounds)
+        return Parts.of(quantities, prices(self.steps), until=varying(bounds))

@@ -11,14 +11,13 @@ from pydantic import AfterValidator, model_serializer, model_validator
 from billing.fields import NotEmpty, Quantity
 from billing.money import add, to_price
 from billing.rating.bands import Banded
-from billing.rating.blocks import rising_and_open
+from billing.rating.blocks import ends, rising_and_open
 from billing.rating.charge import Charge, Label, Parts
 from billing.rating.filling import chronologically, proportionally
 from billing.rating.steps import Cycle, cycle_needs, used_before
 from billing.rating.time_of_use import Prices, assert_same_bands
 from billing.rating.widths import Widths, varying
 from meters.definition import Definition
-from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from billing.money import Column
@@ -96,11 +95,7 @@ class TimeOfUseSteps(Charge, Banded, Widths):
 
     def parts(self, inputs: Inputs) -> Parts:
         subjects = inputs.subjects
-        bounds = self.widened(
-            [to_scaled(step.until) for step in self.steps if step.until is not None],
-            subjects,
-            by_days=self.per == "month",
-        )
+        bounds = self.widened(ends(self.steps), subjects, by_days=self.per == "month")
         fill = chronologically if self.fill == "chronological" else proportionally
         cells = fill(self.runs(subjects), self._start(subjects), bounds, self.bands)
         prices = [to_price(step.prices[band]) for step in self.steps for band in self.bands]

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from billing.fields import Name  # noqa: TC001 - pydantic reads it at run time
-from billing.money import to_price
-from billing.rating.blocks import StepList, reached
-from billing.rating.charge import Charge, Label, Parts
+from billing.rating.blocks import StepList, ends, labels, prices, reached
+from billing.rating.charge import Charge, Parts
 from billing.rating.subjects import Needs
 from billing.rating.widths import Widths, varying
-from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from billing.rating.charge import Inputs, Units
+    from billing.rating.charge import Inputs, Label, Units
 
 
 class Volume(Charge, Widths):
@@ -36,19 +34,13 @@ class Volume(Charge, Widths):
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        return tuple(Label(place, each.until) for place, each in enumerate(self.steps, start=1))
+        return labels(self.steps)
 
     def unit(self, units: Units) -> str:
         return units.use
 
     def parts(self, inputs: Inputs) -> Parts:
         use = inputs.subjects.use_of(self.register_name)
-        bounds = self.widened(
-            [to_scaled(step.until) for step in self.steps if step.until is not None],
-            inputs.subjects,
-            by_days=True,
-        )
+        bounds = self.widened(ends(self.steps), inputs.subjects, by_days=True)
         quantities = [use * rows for rows in reached(use, bounds)]
-        return Parts.of(
-            quantities, [to_price(step.price) for step in self.steps], until=varying(bounds)
-        )
+        return Parts.of(quantities, prices(self.steps), until=varying(bounds))
