@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api import explanation, terms, wording
+from api import explanation, findings, terms, wording
 from api.formats import Formats
 from api.language import languages
 from api.schemas.bills import Bill, LineExplained
@@ -108,7 +108,7 @@ def _arithmetic(found: BillView, line: LineView, language: Language) -> Iterator
         return
     words = Formats(language)
     yield from _registers(line, found.head.period.zone, language)
-    yield from _parts(line, words)
+    yield from _parts(line, language)
     yield from _share(line.share, words)
 
 
@@ -133,17 +133,18 @@ def _registers(line: LineView, zone: ZoneInfo, language: Language) -> Iterator[s
             f"{words.number(times)} = {counted}"
         )
     for finding in line.usage.evidence["findings"]:
-        yield finding["text"]
+        yield findings.sentence(finding, line.usage.unit, zone, language)
 
 
-def _parts(line: LineView, words: Formats) -> Iterator[str]:
+def _parts(line: LineView, language: Language) -> Iterator[str]:
     """Yield the quantities at prices, and how their sum was rounded."""
+    words = Formats(language)
     if line.tariff is None:
         return
     found = [part for part in explanation.parts(line) if part.quantity]
     for part in found:
         divided = "" if part.divisor == 1 else f" ÷ {part.divisor}"
-        band = "" if part.band is None else f"{part.band}: "
+        band = "" if part.band is None else language(terms.term(terms.BANDS, part.band)) + ": "
         yield (
             f"{band}{words.number(part.quantity)} × {words.exact_money(part.price)}{divided} = "
             f"{words.exact_money(part.amount)}"

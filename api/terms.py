@@ -270,40 +270,78 @@ PROBLEMS: Mapping[str, str] = {
 
 FINDINGS: Mapping[str, str] = {
     "Interpolated": _(
-        "No reading stood close to the boundary, so the register was interpolated between the"
-        " readings before and after it."
+        "Meter {meter} was not read at {at:moment}; the register was interpolated between"
+        " {before:moment} and {after:moment}."
     ),
-    "Exchanged": _("The meter was exchanged in this period; both parts are added up."),
-    "RolledOver": _("The counter wrapped after its last digit; that is taken into account."),
+    "Exchanged": _(
+        "Meter {removed} was exchanged for {installed} at {at:moment}; both parts are added up."
+    ),
+    "RolledOver": _(
+        "Meter {meter} passed its last digit and started again at zero; that is taken into account."
+    ),
     "RatioChanged": _(
-        "The transformers in front of the meter were changed in this period; each part is"
-        " multiplied by its own ratio."
+        "The multiplier of meter {meter} changed from {before:number} to {after:number} at"
+        " {at:moment}; each part is multiplied by its own."
     ),
     "VerificationExpired": _(
-        "The meter's verification has expired. Have it verified, or exchange it."
+        "The verification of meter {meter} expired at {expired:moment}. Have it verified, or"
+        " exchange it."
     ),
     "CoarseRegister": _(
-        "One step of the meter's display is a large part of this use; over a longer time it is"
-        " right."
+        "Meter {meter} counts in steps of {step:number}, a large part of {quantity:number};"
+        " over a longer time it is right."
     ),
     "Estimated": _(
-        "The register was estimated, for want of a reading; the next reading corrects it."
+        "Meter {meter} was not read at {at:moment}; {value:number} is an estimate"
+        " ({method:METHODS}), which its next reading corrects."
     ),
-    "TruedUp": _("The period opens with an estimate; what was counted since corrects it."),
-    "Reviewed": _("A clerk has looked at this usage and decided."),
+    "TruedUp": _(
+        "Meter {meter} opens with {opening:number}, an estimate; what was counted since"
+        " corrects it."
+    ),
+    "Reviewed": _("A clerk decided on {made_at:day}: {decision:DECISIONS}. Reason: {reason}"),
     "SplitByDays": _(
-        "The meter was not read when the month is divided, so its use is divided by days."
+        "Meter {meter} was not read on {day:day}, when the month is divided, so its use is"
+        " divided by days."
     ),
-    "UnknownDemand": _("Some times are missing; the highest average may have been in one of them."),
-    "HighUse": _("Far more was used a day than in the months before."),
-    "LowUse": _("Far less was used a day than in the months before."),
-    "Spike": _("One day's use stands out."),
-    "ZeroTooLong": _("Nothing was used for many days on end."),
-    "Stuck": _("A counter that moved every day stands still."),
-    "SumMismatch": _("The parts do not come to the total."),
+    "UnknownDemand": _(
+        "{known} of {windows} windows of {minutes} minutes are known; the highest average may"
+        " have been in another."
+    ),
+    "HighUse": _("{daily:use} a day, {average:use} in the months before: far more was used."),
+    "LowUse": _("{daily:use} a day, {average:use} in the months before: far less was used."),
+    "Spike": _(
+        "{quantity:use} on {day:day} stands out; the third highest day came to {third:use}."
+    ),
+    "ZeroTooLong": _("Nothing was used for {days} days from {first:day} on."),
+    "Stuck": _(
+        "The counter moved every day and has stood still for {days} days from {first:day} on."
+    ),
+    "SumMismatch": _("{parts:PARTS} come to {quantity:use}, the register counted {total:use}."),
     "MasterMismatch": _(
-        "The master meter and those behind it differ by more than a loss explains."
+        "The master counted {master:use}, the meters behind it {subs:use}: more than a loss"
+        " explains."
     ),
+}
+"""Each with the values of its kind; `api.findings` says how they are shown."""
+
+METHODS: Mapping[str, str] = {
+    "interpolate": _("interpolated between two readings"),
+    "like-day": _("by the same weekdays before"),
+    "previous-average": _("by the daily average of the last bill"),
+    "by-days": _("by days"),
+    "stated": _("by a use that was stated"),
+}
+
+DECISIONS: Mapping[str, str] = {
+    "accept": _("what was found is billed as it is"),
+    "estimate": _("an estimate is billed"),
+    "override": _("a stated value is billed"),
+    "withdraw": _("earlier decisions no longer count"),
+}
+
+PARTS: Mapping[str, str] = {
+    "its days": _("Its days"),
 }
 
 

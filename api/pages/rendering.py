@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api import language, terms
+from api import findings, language, terms
 from api.formats import Formats
 from api.language import COOKIE, PARAMETER, Language
 from api.permission import Permission
@@ -54,6 +54,7 @@ def environment(tag: str) -> Environment:
     )
     made.filters["term"] = lambda key, name: reader(terms.term(getattr(terms, name), key))
     made.filters["titled"] = reader.titled
+    made.filters["found"] = partial(findings.sentence, language=reader)
     return made
 
 

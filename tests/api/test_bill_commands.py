@@ -74,6 +74,8 @@ def test_a_counter_that_passed_its_last_digit_is_shown_so(books: Books) -> None:
 def test_it_speaks_the_language_that_is_asked_for(books: Books) -> None:
     said = run(books, "yard-2026-10-0002", "--language", "zh-CN").output
     assert "用量 14.999 m³" in said
+    said = run(books, "yard-2026-10-0004", "--language", "zh-CN").output
+    assert "        表 E-301 计满后从零重新开始，已计入。\n" in said
 
 
 def test_json_is_what_the_api_answers_of_each_line(books: Books) -> None:

@@ -67,7 +67,7 @@ def test_every_text_is_translated_and_no_translation_is_stale() -> None:
 
 
 def test_translations_name_the_same_values() -> None:
-    value = re.compile(r"%\(\w+\)s|\{\w+\}")
+    value = re.compile(r"%\(\w+\)s|\{\w+(?::\w+)?\}")
     for text, translation in catalogue().items():
         if isinstance(text, tuple):
             continue
