@@ -52,7 +52,7 @@ async def _zero(request: Any, wire: Any) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.02)
 
