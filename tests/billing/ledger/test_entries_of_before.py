@@ -19,8 +19,8 @@ MADE_THEN = (
     VALUES (1, 'x', '{}', 'Asia/Shanghai', 'CNY', 1, '{}')""",
     "INSERT INTO journal_entry (reference, community_id, posted_at) VALUES ('bill:1', 1, :late)",
     "INSERT INTO journal_entry (reference, community_id, posted_at) VALUES ('bill:2', 1, :early)",
-    "INSERT INTO posting (reference, position, ledger_account, amount)"
-    " VALUES ('bill:1', 1, 'a', 5)",
+    """INSERT INTO posting (reference, position, ledger_account, amount)
+    VALUES ('bill:1', 1, 'a', 5)""",
 )
 EARLY = datetime(2026, 11, 2, 15, 59, 59, tzinfo=UTC)
 LATE = datetime(2026, 11, 2, 16, tzinfo=UTC)  # midnight in Shanghai
