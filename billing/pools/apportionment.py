@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from billing.evidence import quantity_text
 from billing.money import MONEY_SCALE
@@ -48,8 +49,7 @@ class ConservationError(RuntimeError):
     """Shares do not sum to what was to be shared: a defect, so the statement must not exist."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(NamedTuple):
     """What one unit's holder, or the company by agreement (`unit` None), bears of a supply.
 
     `key` and, of a hybrid, `rest_key`: 10⁻⁴ of the statement's key units, None for the company's
@@ -217,17 +217,11 @@ def apportion(
     outside the scope are left out, units excluded by a rule are listed. `carried`: what rounding
     has owed each unit, and the company (None), so far, 10⁻⁶ fen, as issued statements say.
     """
-    units = sorted(participants, key=lambda each: (each.unit, each.first_day))
-    obstacles = list(scope_obstacles(pool.scope, units))
-    sharing: list[Participant] = []
-    excluded: dict[Excluded, None] = {}
-    for unit in units:
-        if unit in pool.scope:
-            reason = exclusion(pool.scope, unit)
-            if reason is None:
-                sharing.append(unit)
-            else:
-                excluded[Excluded(unit.unit, reason)] = None
+    units = sorted(participants, key=attrgetter("unit", "first_day"))
+    scope = pool.scope
+    inside = units if scope.everybody else [unit for unit in units if unit in scope]
+    obstacles = list(scope_obstacles(scope, units, inside))
+    sharing, excluded = _taking_part(pool, inside)
     keys = keys_of(pool, sharing)
     if not isinstance(keys, Keys):
         obstacles += keys
@@ -250,6 +244,23 @@ def apportion(
     )
 
 
+def _taking_part(
+    pool: Pool, inside: list[Participant]
+) -> tuple[list[Participant], dict[Excluded, None]]:
+    """Return who shares of those in scope, and who is excluded, in order."""
+    if pool.scope.exclude.nobody:
+        return inside, {}
+    sharing: list[Participant] = []
+    excluded: dict[Excluded, None] = {}
+    for unit in inside:
+        reason = exclusion(pool.scope, unit)
+        if reason is None:
+            sharing.append(unit)
+        else:
+            excluded[Excluded(unit.unit, reason)] = None
+    return sharing, excluded
+
+
 def _key_sums(pool: Pool, keys: Keys) -> tuple[KeySum, ...]:
     rows = zip(pool.keys, pool.parts, keys.units, keys.totals, strict=True)
     return tuple(KeySum(key.basis, unit, part, total) for key, part, unit, total in rows)
@@ -268,10 +279,10 @@ def _weights(pool: Pool, keys: Keys) -> tuple[int, ...]:
     ]
     whole = math.lcm(*(factor.denominator for factor in each))
     factors = [factor.numerator * (whole // factor.denominator) for factor in each]
-    weights = [
-        sum(key * factor for key, factor in zip(row.keys, factors, strict=True))
-        for row in keys.rows
+    columns = [
+        [row.keys[place] * factor for row in keys.rows] for place, factor in enumerate(factors)
     ]
+    weights = list(map(sum, zip(*columns, strict=True))) if len(columns) > 1 else columns[0]
     company = whole - sum(weights)
     return (*weights, company) if company else tuple(weights)
 
@@ -283,32 +294,35 @@ def _shares(
     carried: Mapping[str | None, int],
     turn: Turn,
 ) -> Iterator[Share]:
-    """Yield the shares by unit, and the company's own after them where there is one.
+    """Return the shares by unit, and the company's own after them where there is one.
 
     What a unit carries goes on with the last of its holders.
     """
     names: list[str | None] = [row.unit for row in rows]
     if len(weights) > len(rows):
         names.append(None)
-    last = {name: place for place, name in enumerate(names)}
-    debts = [carried.get(name, 0) if last[name] == place else 0 for place, name in enumerate(names)]
+    debts = [0] * len(names)
+    last = {name: place for place, name in enumerate(names)} if carried else {}
+    for name, place in last.items():
+        debts[place] = carried.get(name, 0)
     amounts = split(supply.amount, weights, carried=debts, tie_key=lambda place: turn(names[place]))
     quantities = _in_units(supply, weights, names, amounts, turn)
-    for place, name in enumerate(names):
-        row = rows[place] if place < len(rows) else None
-        yield Share(
-            unit=name,
-            account=row.account if row else None,
-            payer=row.payer if row else Payer.COMPANY,
-            vacant=row is not None and row.vacant,
-            key=row.keys[0] if row else None,
-            rest_key=row.keys[1] if row and len(row.keys) > 1 else None,
-            quantity=quantities.parts[place],
-            amount=amounts.parts[place],
-            odd_quantity=quantities.odd[place],
-            odd_amount=amounts.odd[place],
-            carried=amounts.carried[place],
-        )
+    company = [None] * (len(names) - len(rows))
+    second = len(rows[0].keys) > 1 if rows else False
+    return map(
+        Share,
+        names,
+        [*(row.account for row in rows), *company],
+        [*(row.payer for row in rows), *(Payer.COMPANY for _ in company)],
+        [*(row.vacant for row in rows), *(False for _ in company)],
+        [*(row.keys[0] for row in rows), *company],
+        [*(row.keys[1] if second else None for row in rows), *company],
+        quantities.parts,
+        amounts.parts,
+        quantities.odd,
+        amounts.odd,
+        amounts.carried,
+    )
 
 
 def _in_units(

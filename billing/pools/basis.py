@@ -13,7 +13,7 @@ from meters.definition import Definition, Exact
 from meters.quantity import PER_UNIT, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from billing.pools.participant import Participant
 
@@ -121,22 +121,31 @@ class Key(Definition):
 
         Raises `InexactKeyError` where a factor makes it finer than that.
         """
+        return self.column([unit])[0]
+
+    def column(self, units: Sequence[Participant]) -> list[int | None]:
+        """Return the key of each of `units`, as `of` does."""
         match self.basis:
-            case Basis.USE:
-                return unit.use.get(self.use.name) if self.use else None
+            case Basis.USE if self.use is not None:
+                name = self.use.name
+                return [unit.use.get(name) for unit in units]
             case Basis.WEIGHTS:
-                weight = (self.weights or {}).get(unit.unit)
-                return None if weight is None else to_scaled(weight)
+                weights = self.weights or {}
+                found = (weights.get(unit.unit) for unit in units)
+                return [None if weight is None else to_scaled(weight) for weight in found]
             case Basis.COEFFICIENT:
-                return self._multiplied(unit)
+                plain = zip(self._plain(units), units, strict=True)
+                return [self._multiplied(value, unit) for value, unit in plain]
             case _:
-                return self._plain(unit)
+                return self._plain(units)
 
-    def _plain(self, unit: Participant) -> int | None:
-        return PER_UNIT if self.reads is None else unit.attributes.get(self.reads)
+    def _plain(self, units: Sequence[Participant]) -> list[int | None]:
+        name = self.reads
+        if name is None:
+            return [PER_UNIT] * len(units)
+        return [unit.attributes.get(name) for unit in units]
 
-    def _multiplied(self, unit: Participant) -> int | None:
-        plain = self._plain(unit)
+    def _multiplied(self, plain: int | None, unit: Participant) -> int | None:
         factor = None if self.coefficient is None else self.coefficient.factor(unit)
         if plain is None or factor is None:
             return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple
 
 from billing.pools.basis import Basis, InexactKeyError
 from billing.pools.obstacle import Obstacle, ObstacleKind
@@ -12,7 +13,7 @@ from billing.pools.policy import AllZero, OwnerChange, Payer, Vacancy
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from billing.pools.basis import Key
     from billing.pools.participant import Participant
@@ -22,8 +23,7 @@ DAYS = "·d"
 """What the unit of a key ends with that counts by the day."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRow:
+class KeyRow(NamedTuple):
     """What one holder of a unit counts by: `keys`, 10⁻⁴ of each key's unit, over `days`.
 
     `assumed`: a key is not the unit's own, but what the pool says that it counts by instead.
@@ -57,7 +57,9 @@ def keys_of(pool: Pool, sharing: Sequence[Participant]) -> Keys | list[Obstacle]
     `sharing` are sorted by unit and day.
     """
     obstacles: list[Obstacle] = []
-    rows = [_row(pool, unit, obstacles) for unit in sharing]
+    rows = _plain_rows(pool, sharing)
+    if rows is None:
+        rows = [_row(pool, unit, obstacles) for unit in sharing]
     obstacles = list(dict.fromkeys(obstacles))
     rows = list(_held(pool, rows, obstacles))
     if obstacles:
@@ -65,6 +67,34 @@ def keys_of(pool: Pool, sharing: Sequence[Participant]) -> Keys | list[Obstacle]
     keys = _added_up(pool, rows)
     obstacles += _all_zero(pool, keys)
     return obstacles or keys
+
+
+def _plain_rows(pool: Pool, sharing: Sequence[Participant]) -> list[KeyRow] | None:
+    """Return the rows of all units at once; None where one of them needs to be looked at."""
+    try:
+        columns = [key.column(sharing) for key in pool.keys]
+    except InexactKeyError:
+        return None
+    for key, column in zip(pool.keys, columns, strict=True):
+        known = [value for value in column if value is not None]
+        if len(known) < len(column) or min(known, default=0) < (key.basis is Basis.AREA):
+            return None
+    vacant = [unit.vacant for unit in sharing]
+    if pool.vacant is Vacancy.BLOCK and any(vacant):
+        return None
+    of_vacant = Payer.COMPANY if pool.vacant is Vacancy.COMPANY_PAYS else Payer.OWNER
+    return list(
+        map(
+            KeyRow,
+            [unit.unit for unit in sharing],
+            [unit.account for unit in sharing],
+            [of_vacant if empty else Payer.OWNER for empty in vacant],
+            vacant,
+            zip(*columns, strict=True),
+            [unit.days for unit in sharing],
+            repeat(False),  # noqa: FBT003  no key of theirs is assumed
+        )
+    )
 
 
 def _row(pool: Pool, unit: Participant, obstacles: list[Obstacle]) -> KeyRow:
@@ -114,8 +144,15 @@ def _value(key: Key, unit: Participant) -> tuple[int, Obstacle | None]:
     return value, None
 
 
-def _held(pool: Pool, rows: Iterable[KeyRow], obstacles: list[Obstacle]) -> Iterator[KeyRow]:
+def _once_each(rows: Sequence[KeyRow]) -> bool:
+    return len({row.unit for row in rows}) == len(rows)
+
+
+def _held(pool: Pool, rows: Sequence[KeyRow], obstacles: list[Obstacle]) -> Iterator[KeyRow]:
     """Yield `rows` as their holders bear them; what nobody decided is added to `obstacles`."""
+    if _once_each(rows):
+        yield from rows
+        return
     by_unit: dict[str, list[KeyRow]] = defaultdict(list)
     for row in rows:
         by_unit[row.unit].append(row)
@@ -127,7 +164,7 @@ def _held(pool: Pool, rows: Iterable[KeyRow], obstacles: list[Obstacle]) -> Iter
             case OwnerChange.BY_DAYS:
                 yield from held
             case OwnerChange.HOLDER_AT_THE_END:
-                yield from (replace(row, account=held[-1].account) for row in held)
+                yield from (row._replace(account=held[-1].account) for row in held)
             case OwnerChange.BLOCK | None:
                 what = (
                     "changes hands within the period; say in the pool who pays: "
@@ -143,8 +180,8 @@ def _added_up(pool: Pool, rows: Sequence[KeyRow]) -> Keys:
     days_differ = len({row.days for row in rows}) > 1
     daily = [each and days_differ for each in by_day]
     if any(daily):
-        rows = [replace(row, keys=_times(row.keys, row.days, daily)) for row in rows]
-    if len({row.unit for row in rows}) < len(rows):
+        rows = [row._replace(keys=_times(row.keys, row.days, daily)) for row in rows]
+    if not _once_each(rows):
         rows = _joined(rows, [True] * len(by_day))
     units = [
         f"{key.unit}{DAYS}" if counts else key.unit
@@ -157,11 +194,13 @@ def _times(keys: Sequence[int], days: int, daily: Sequence[bool]) -> tuple[int, 
     return tuple(key * days if by_day else key for key, by_day in zip(keys, daily, strict=True))
 
 
-def _joined(rows: Iterable[KeyRow], added: Sequence[bool]) -> list[KeyRow]:
+def _joined(rows: Sequence[KeyRow], added: Sequence[bool]) -> list[KeyRow]:
     """Return `rows` with those of one holder of a unit joined, keys added up where `added` says so.
 
     Where it does not, only rows of equal keys are joined. Days are added up.
     """
+    if _once_each(rows):
+        return [row._replace(account=None) if row.payer is Payer.COMPANY else row for row in rows]
     found: dict[tuple[object, ...], KeyRow] = {}
     for row in rows:
         account = None if row.payer is Payer.COMPANY else row.account
@@ -169,10 +208,9 @@ def _joined(rows: Iterable[KeyRow], added: Sequence[bool]) -> list[KeyRow]:
         same = (row.unit, account, row.payer, *fixed)
         first = found.get(same)
         if first is None:
-            found[same] = row if row.account == account else replace(row, account=account)
+            found[same] = row if row.account == account else row._replace(account=account)
             continue
-        found[same] = replace(
-            first,
+        found[same] = first._replace(
             vacant=first.vacant and row.vacant,
             keys=tuple(
                 one + other if adds else one

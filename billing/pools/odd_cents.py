@@ -12,10 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from billing.money import NothingToSplitByError
+from meters.quantity import INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from billing.money import Column
 
 CARRIED_PER_UNIT = 10**6
 """What is carried is stated in millionths of a fen."""
@@ -54,38 +59,50 @@ def split(
             f"cannot split {total}: a weight is negative or all weights are zero"
         )
     size, sign = abs(total), -1 if total < 0 else 1
-    shares = [divmod(size * weight, weight_sum) for weight in weights]
-    left_over = size - sum(floor for floor, _ in shares)
-    owed = [
-        remainder * CARRIED_PER_UNIT + sign * debt * weight_sum
-        for (_, remainder), debt in zip(shares, carried, strict=True)
-    ]
-    candidates = [place for place, (_, remainder) in enumerate(shares) if remainder]
-    winners = set(_most_owed(candidates, owed, left_over, tie_key))
-    odd = [sign if place in winners else 0 for place in range(len(shares))]
+    owing, by = _columns(size, weights, weight_sum, carried)
+    shares = size * by
+    floors = shares // weight_sum
+    remainders = shares - floors * weight_sum
+    owed = remainders * CARRIED_PER_UNIT + sign * owing * weight_sum
+    left_over = size - int(floors.sum())
+    odd = np.zeros_like(by)
+    odd[_most_owed(np.flatnonzero(remainders), owed, left_over, tie_key)] = sign
+    given = remainders * CARRIED_PER_UNIT // weight_sum
     return FairSplit(
-        parts=tuple(sign * floor + extra for (floor, _), extra in zip(shares, odd, strict=True)),
-        odd=tuple(odd),
-        carried=tuple(
-            debt + sign * (remainder * CARRIED_PER_UNIT // weight_sum) - extra * CARRIED_PER_UNIT
-            for debt, (_, remainder), extra in zip(carried, shares, odd, strict=True)
-        ),
+        parts=tuple((sign * floors + odd).tolist()),
+        odd=tuple(odd.tolist()),
+        carried=tuple((owing + sign * given - odd * CARRIED_PER_UNIT).tolist()),
     )
 
 
+def _columns(
+    size: int, weights: Sequence[int], weight_sum: int, carried: Sequence[int]
+) -> tuple[Column, Column]:
+    """Return what is carried and the weights, as columns in which all that is made of them fits.
+
+    They are int64 where it does, else whole numbers of any size: slower, and as exact.
+    """
+    largest_debt = max(map(abs, carried), default=0)
+    owed = weight_sum * (CARRIED_PER_UNIT + largest_debt)
+    fits = max(size * max(weights), owed, size + largest_debt + CARRIED_PER_UNIT) <= INT64_MAX
+    kind = np.int64 if fits else object
+    return np.array(carried, dtype=kind), np.array(weights, dtype=kind)
+
+
 def _most_owed(
-    candidates: list[int], owed: Sequence[int], wanted: int, tie_key: Callable[[int], bytes]
-) -> list[int]:
-    """Return the `wanted` candidates that are owed most."""
+    candidates: Column, owed: Column, wanted: int, tie_key: Callable[[int], bytes]
+) -> Column:
+    """Return the places of the `wanted` candidates that are owed most."""
     if wanted == 0:
-        return []
-    least = sorted((owed[place] for place in candidates), reverse=True)[wanted - 1]
-    above = [place for place in candidates if owed[place] > least]
-    tied = [place for place in candidates if owed[place] == least]
+        return candidates[:0]
+    sizes = owed[candidates]
+    least = np.sort(sizes)[len(sizes) - wanted]
+    above, tied = candidates[sizes > least], candidates[sizes == least]
     missing = wanted - len(above)
     if missing < len(tied):
-        tied = sorted(tied, key=lambda place: (tie_key(place), place))[:missing]
-    return above + tied
+        in_turn = sorted(tied.tolist(), key=lambda place: (tie_key(place), place))
+        tied = np.array(in_turn[:missing], dtype=candidates.dtype)
+    return np.concatenate([above, tied])
 
 
 def spread(

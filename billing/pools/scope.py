@@ -59,6 +59,11 @@ class Exclusion(Definition):
     def by_floor(self) -> bool:
         return bool(self.floors or self.ground_floor)
 
+    @property
+    def nobody(self) -> bool:
+        """Whether no rule excludes anybody."""
+        return not (self.units or self.by_floor or self.entrances or self.customer_classes)
+
 
 class Scope(Definition):
     """Among whom: all units of the community, or those of a branch of its tree.
@@ -77,6 +82,12 @@ class Scope(Definition):
         if self.building is None and (self.entrance or self.exclude.entrances):
             raise ValueError("names an entrance but no building; name the building too")
         return self
+
+    @property
+    def everybody(self) -> bool:
+        """Whether all units of the community are in it."""
+        named = (self.building, self.entrance, self.floors, self.units)
+        return all(each is None for each in named)
 
     def __contains__(self, unit: Participant) -> bool:
         return (
@@ -122,15 +133,21 @@ def exclusion(scope: Scope, unit: Participant) -> ExclusionReason | None:
     return None
 
 
-def scope_obstacles(scope: Scope, participants: Sequence[Participant]) -> Iterator[Obstacle]:
-    """Yield what keeps `scope` from being told apart among `participants`, sorted by unit."""
+def scope_obstacles(
+    scope: Scope, participants: Sequence[Participant], inside: Sequence[Participant]
+) -> Iterator[Obstacle]:
+    """Yield what keeps `scope` from being told apart among `participants`, sorted by unit.
+
+    `inside` are those of them that are in scope.
+    """
     yield from _listed_twice(participants)
-    known = {each.unit for each in participants if each in scope}
+    known = {each.unit for each in inside} if scope.exclude.units else set()
     for name in sorted(set(scope.exclude.units) - known):
         yield Obstacle(
             ObstacleKind.UNKNOWN_UNIT, name, "is excluded but not in the pool's scope; correct it"
         )
-    for name in sorted(set(scope.units or ()) - {each.unit for each in participants}):
+    there = {each.unit for each in participants} if scope.units else set()
+    for name in sorted(set(scope.units or ()) - there):
         yield Obstacle(
             ObstacleKind.UNKNOWN_UNIT, name, "is named by the pool but not there; correct it"
         )
@@ -154,6 +171,8 @@ def _untold(scope: Scope, participants: Sequence[Participant]) -> Iterator[Obsta
     """Yield each unit whose entrance or floor is not known although the pool tells by it."""
     by_floor = scope.exclude.by_floor or scope.floors is not None
     by_entrance = scope.entrance is not None or bool(scope.exclude.entrances)
+    if not (by_floor or by_entrance):
+        return
     said = set()
     for each in participants:
         named = each.unit in scope.exclude.units
