@@ -17,8 +17,7 @@ class Debtor(NamedTuple):
     account: Account | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """One line: what it charges, how much of what, and what it rests on.
 
     `quantity`: 10⁻⁴ of `unit`; `amount`: fen. A rated line names its tariff version and, if it
@@ -48,4 +47,4 @@ class Bill:
 
     @property
     def total(self) -> int:
-        return sum(line.amount for line in self.lines)
+        return sum([line.amount for line in self.lines])

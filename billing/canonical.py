@@ -16,11 +16,16 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+import orjson
+
 from meters.definition import Definition
 from meters.quantity import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from billing.money import Column
 
 Model = TypeVar("Model", bound=Definition)
 
@@ -62,7 +67,7 @@ def evidence_json(document: Mapping[str, Any] | list[dict[str, Any]]) -> str:
 
     It is the same text as `canonical_json` gives, written in one go.
     """
-    return _WRITER.encode(document)
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def text_json(text: str) -> str:
@@ -70,9 +75,9 @@ def text_json(text: str) -> str:
     return encode_basestring(text)
 
 
-def numbers_json(numbers: list[int]) -> str:
-    """Return a list of whole numbers as canonical JSON."""
-    return str(numbers).replace(" ", "")
+def numbers_json(numbers: Column) -> str:
+    """Return int64[n] as canonical JSON."""
+    return orjson.dumps(np.ascontiguousarray(numbers), option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def read_json(text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -137,6 +138,7 @@ class _Seen:
 
     def __init__(self, registry: Registry, measured: Measured) -> None:
         self.period = registry.period
+        self._start = registry.period.interval.start
         self._issued = registry.issued
         self._peaks = registry.peaks
         self._measured = measured
@@ -168,8 +170,8 @@ class _Seen:
         """Return the use in `months`, which are billed, and in earlier spans of the period."""
         issued = self._issued.get((point.id, name))
         by_month = {} if issued is None else issued.by_month
-        whole = sum(use for month, use in by_month.items() if month in months)
-        if span.interval.start > self.period.interval.start:
+        whole = sum([use for month, use in by_month.items() if month in months])
+        if span.interval.start > self._start:
             whole += sum(
                 to_scaled(usage.quantity)
                 for usage in self._measured.of(point.code, name)
@@ -304,28 +306,26 @@ def _lines(
     """Yield the line of every subject under one charge, None where it does not apply."""
     register = _register_of(version, charge.charge)
     start = subjects[0].rated.span.interval.start
-    applies = None if charge.applies is None else charge.applies.tolist()
     rows = zip(
-        subjects,
+        repeat(charge.charge),
+        repeat(charge.revenue),
         charge.quantity.tolist(),
+        repeat(charge.unit),
         charge.amount.tolist(),
+        repeat(version.id),
+        [(each.point.code, register, start) if each.point else None for each in subjects]
+        if register
+        else repeat(None),
+        repeat(None),
         line_texts(given, charge),
-        strict=True,
     )
-    for row, (subject, quantity, amount, evidence) in enumerate(rows):
-        if applies is not None and not applies[row]:
-            yield None
-            continue
-        yield Line(
-            charge=charge.charge,
-            revenue=charge.revenue,
-            quantity=quantity,
-            unit=charge.unit,
-            amount=amount,
-            tariff_version_id=version.id,
-            usage=(subject.point.code, register, start) if subject.point and register else None,
-            evidence=evidence,
-        )
+    lines = map(Line._make, rows)
+    if charge.applies is None:
+        return lines
+    return (
+        line if applies else None
+        for line, applies in zip(lines, charge.applies.tolist(), strict=True)
+    )
 
 
 def _register_of(version: TariffVersion, charge: str) -> str | None:

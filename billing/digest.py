@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+BLOCK = 1024
+"""Records that are encoded in one piece."""
+
+
 def records_digest(records: Iterable[str]) -> str:
-    """Return the SHA-256 over records of one kind, in their order, as hex."""
-    return hashlib.sha256("\n".join(records).encode()).hexdigest()
+    """Return the SHA-256 over records of one kind, one a line, in their order, as hex."""
+    digest, between = hashlib.sha256(), ""
+    every = iter(records)
+    while block := list(islice(every, BLOCK)):
+        digest.update((between + "\n".join(block)).encode())
+        between = "\n"
+    return digest.hexdigest()
 
 
 def community_digest(kinds: Mapping[str, str]) -> str:

@@ -15,7 +15,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from billing.canonical import evidence_json, numbers_json, read_json, text_json
 from meters.estimate import Estimate, Method, Sample
@@ -25,17 +28,31 @@ from meters.reading import Reading, Reason, Series, Verdict
 from meters.register_at import RegisterAt, Source
 
 if TYPE_CHECKING:
+    from billing.money import Column
     from meters.demand import Peak
     from meters.finding import Finding
     from meters.stepwise import Steps
     from meters.usage import Segment, Usage
 
 
+_DECIMALS = ("", *(f".{rest:04}".rstrip("0") for rest in range(1, PER_UNIT)))
+
+
 def quantity_text(scaled: int) -> str:
     """Return a quantity of 10⁻⁴ units in plain notation: `12.5`, as `plain` writes a Decimal."""
-    whole, rest = divmod(abs(scaled), PER_UNIT)
-    sign = "-" if scaled < 0 else ""
-    return f"{sign}{whole}.{rest:04}".rstrip("0") if rest else f"{sign}{whole}"
+    if scaled < 0:
+        return f"-{quantity_text(-scaled)}"
+    return f"{scaled // PER_UNIT}{_DECIMALS[scaled % PER_UNIT]}"
+
+
+def quantity_texts(column: Column) -> list[str]:
+    """Return the quantities of int64[n] as `quantity_text` does."""
+    return [
+        quantity_text(scaled)
+        if scaled < 0
+        else f"{scaled // PER_UNIT}{_DECIMALS[scaled % PER_UNIT]}"
+        for scaled in column.tolist()
+    ]
 
 
 def usage_text(usage: Usage) -> str:
@@ -61,15 +78,20 @@ def register_text(register: RegisterAt) -> str:
 
     A photo or an estimate stands only in what has one, so that evidence of all ages has one form.
     """
+    value = plain(register.value)
     estimate = ""
     if register.estimate is not None:
         estimate = f',"estimate":{evidence_json(_estimate(register.estimate))}'
     photo = "" if register.photo is None else f',"photo":{text_json(register.photo)}'
-    readings = ",".join(map(_reading, register.readings))
+    readings = ",".join(
+        [
+            _reading(each, value if each.value is register.value else None)
+            for each in register.readings
+        ]
+    )
     return (
-        f'{{"at":"{_instant(register.at)}"{estimate},"meter":{text_json(register.meter)}{photo},'
-        f'"readings":[{readings}],"source":"{register.source.value}",'
-        f'"value":"{plain(register.value)}"}}'
+        f'{{"at":"{_repeated_instant(register.at)}"{estimate},"meter":{text_json(register.meter)}'
+        f'{photo},"readings":[{readings}],"source":"{register.source}","value":"{value}"}}'
     )
 
 
@@ -149,35 +171,48 @@ def _steps(steps: Steps) -> str:
     interpolated between readings nearby, 3 in proportion to time.
     """
     pieces = ",".join(
-        f'{{"at":{numbers_json(piece.at_s.tolist())},'
-        f'"known":"{"".join(map(str, piece.sources.tolist()))}",'
-        f'"values":{numbers_json(piece.values.tolist())}}}'
-        for piece in steps.pieces
+        [
+            f'{{"at":{numbers_json(piece.at_s)},"known":"{_known(piece.sources)}",'
+            f'"values":{numbers_json(piece.values)}}}'
+            for piece in steps.pieces
+        ]
     )
-    edges, quantities = steps.edges_s.tolist(), steps.quantities.tolist()
     return (
-        f'{{"edges":{numbers_json(edges)},"pieces":[{pieces}],'
-        f'"quantities":{numbers_json(quantities)}}}'
+        f'{{"edges":{_repeated_numbers(steps.edges_s.tobytes())},"pieces":[{pieces}],'
+        f'"quantities":{numbers_json(steps.quantities)}}}'
     )
+
+
+def _known(sources: Column) -> str:
+    """Return a digit for each of int64[n]."""
+    return (sources + ord("0")).astype(np.uint8).tobytes().decode("ascii")
 
 
 def _segment(segment: Segment) -> str:
-    modulus = "null" if segment.modulus is None else f'"{plain(segment.modulus)}"'
+    growth, multiplier = plain(segment.growth), _repeated(segment.multiplier)
+    quantity = growth if multiplier == "1" else plain(segment.quantity)
+    modulus = "null" if segment.modulus is None else f'"{_repeated(segment.modulus)}"'
     return (
-        f'{{"closing":{register_text(segment.closing)},"growth":"{plain(segment.growth)}",'
-        f'"modulus":{modulus},"multiplier":"{plain(segment.multiplier)}",'
-        f'"opening":{register_text(segment.opening)},"quantity":"{plain(segment.quantity)}"}}'
+        f'{{"closing":{register_text(segment.closing)},"growth":"{growth}",'
+        f'"modulus":{modulus},"multiplier":"{multiplier}",'
+        f'"opening":{register_text(segment.opening)},"quantity":"{quantity}"}}'
     )
 
 
-def _reading(reading: Reading) -> str:
-    value = "null" if reading.value is None else f'"{plain(reading.value)}"'
-    reasons = ",".join(f'"{reason.value}"' for reason in reading.reasons)
+def _reading(reading: Reading, value: str | None) -> str:
+    """Return `reading` as JSON; `value` in plain notation, where it is known."""
+    if value is None and reading.value is not None:
+        value = plain(reading.value)
+    shown = "null" if value is None or reading.value is None else f'"{value}"'
+    reasons = ",".join([f'"{reason}"' for reason in reading.reasons])
     return (
         f'{{"raw":{text_json(reading.raw)},"reasons":[{reasons}],'
         f'"register":{text_json(reading.series.register)},"time":"{_instant(reading.time)}",'
-        f'"value":{value},"verdict":"{reading.verdict.name.lower()}"}}'
+        f'"value":{shown},"verdict":"{_VERDICTS[reading.verdict]}"}}'
     )
+
+
+_VERDICTS = tuple(verdict.name.lower() for verdict in sorted(Verdict))
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -212,3 +247,14 @@ def _plain(value: object) -> object:
 
 def _instant(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
+
+
+_repeated = lru_cache(maxsize=1024)(plain)
+_repeated_instant = lru_cache(maxsize=1024)(_instant)
+"""What is the same in very many usages: moduli and ratios, and where periods begin and end."""
+
+
+@lru_cache(maxsize=1024)
+def _repeated_numbers(column: bytes) -> str:
+    """Return int64[n] by its bytes: the edges of a calendar are those of all meters."""
+    return numbers_json(np.frombuffer(column, dtype=np.int64))

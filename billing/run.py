@@ -139,6 +139,7 @@ def _bills(
     """Put the lines of each unit and holder on one bill, numbered in the order of the units."""
     bills: list[Bill] = []
     homeless: list[Problem] = []
+    named = f"{registry.code}-{registry.period.key}"
     for unit in registry.units:
         if unit.code in held:
             continue
@@ -148,7 +149,7 @@ def _bills(
             if lines and account is None:
                 homeless.append(_homeless(registry, unit))
             elif lines and account is not None:
-                number = f"{registry.code}-{registry.period.key}-{len(bills) + 1:04d}"
+                number = f"{named}-{len(bills) + 1:04d}"
                 bills.append(Bill(number=number, unit=unit, account=account, lines=lines))
     return tuple(bills), homeless
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -11,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from billing.canonical import evidence_json, read_json, text_json
-from billing.evidence import quantity_text
+from billing.evidence import quantity_text, quantity_texts
 from billing.money import from_fen, from_price, to_fen
 from billing.rating.exact import NOTHING, Carried
 from billing.rating.subjects import BandUse, Classes, DemandNeed, Subjects
 from meters.quantity import plain, to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from billing.money import Column
-    from billing.rating.charge import Parts
     from billing.rating.rate import ChargeColumns
 
 _TABLES = ("use", "before_year", "before_quarter", "attributes", "demand", "peak_before")
@@ -114,20 +112,19 @@ def part_texts(line: ChargeColumns) -> list[str]:
     count, width = line.parts.quantity.shape
     if not width:
         return ["[]"] * count
-    divided = [""] * count
-    if line.parts.divisor is not None:
-        divided = [f'"divisor":{divisor},' for divisor in line.parts.divisor.tolist()]
-    priced = [f'"price":"{plain(from_price(each))}"' for each in line.parts.price.tolist()]
-    columns = [
-        [
-            f'{{{divisor}{price},"quantity":"{quantity_text(quantity)}"{until}}}'
-            for divisor, quantity, until in zip(divided, quantities, bounds, strict=True)
-        ]
-        for price, quantities, bounds in zip(
-            priced, line.parts.quantity.T.tolist(), _bounds(line.parts), strict=True
-        )
-    ]
-    return [f"[{','.join(row)}]" for row in zip(*columns, strict=True)]
+    written: list[list[str]] = []
+    priced = []
+    divided = "" if line.parts.divisor is None else '"divisor":%s,'
+    for place, price in enumerate(line.parts.price.tolist()):
+        until = None if line.parts.until is None else line.parts.until[place]
+        if line.parts.divisor is not None:
+            written.append(list(map(str, line.parts.divisor.tolist())))
+        written.append(quantity_texts(line.parts.quantity[:, place]))
+        if until is not None:
+            written.append(quantity_texts(np.broadcast_to(until, count)))
+        bound = "" if until is None else ',"until":"%s"'
+        priced.append(f'{{{divided}"price":"{plain(from_price(price))}","quantity":"%s"{bound}}}')
+    return _filled(f"[{','.join(priced)}]", written)
 
 
 def parts(line: ChargeColumns) -> Iterator[list[dict[str, Any]]]:
@@ -144,17 +141,6 @@ def line_texts(given: Sequence[str], line: ChargeColumns) -> list[str]:
     ]
 
 
-def _bounds(parts: Parts) -> Iterator[Iterable[str]]:
-    """Yield for each part what it says of its bound, row by row."""
-    count, width = parts.quantity.shape
-    for bound in parts.until or itertools.repeat(None, width):
-        if bound is None:
-            yield itertools.repeat("", count)
-        else:
-            rows = np.broadcast_to(bound, count).tolist()
-            yield [f',"until":"{quantity_text(row)}"' for row in rows]
-
-
 def tax_stated(line: ChargeColumns) -> Iterator[dict[str, Any]]:
     """Yield the tax that each row of a line states: `{"tax": {…}}`, or nothing where none is."""
     if line.tax is None:
@@ -167,19 +153,24 @@ def tax_stated(line: ChargeColumns) -> Iterator[dict[str, Any]]:
 
 def _tables(columns: Mapping[str, Column]) -> list[str]:
     """Return quantities by name, a table each row; nothing where there are no columns."""
-    return _joined(
-        {
-            key: [f'"{quantity_text(each)}"' for each in column.tolist()]
-            for key, column in columns.items()
-        }
-    )
+    texts = {key: quantity_texts(column) for key, column in columns.items()}
+    return _joined(texts, value='"%s"')
 
 
-def _joined(columns: Mapping[str, list[str]]) -> list[str]:
-    """Return JSON texts by name as a JSON table each row."""
-    heads = [f"{text_json(key)}:" for key in sorted(columns)]
-    rows = zip(*(columns[key] for key in sorted(columns)), strict=True)
-    return [f"{{{','.join(map(operator.add, heads, row))}}}" for row in rows]
+def _joined(columns: Mapping[str, list[str]], *, value: str = "%s") -> list[str]:
+    """Return JSON texts by name as a JSON table each row; `value` is the form of each."""
+    form = ",".join(f"{_literally(text_json(key))}:{value}" for key in sorted(columns))
+    return _filled(f"{{{form}}}", [columns[key] for key in sorted(columns)])
+
+
+def _filled(form: str, columns: Sequence[Sequence[str]]) -> list[str]:
+    """Return `form` with the texts of each row in its places."""
+    return [form % row for row in zip(*columns, strict=True)]
+
+
+def _literally(text: str) -> str:
+    """Return `text` as a form holds it."""
+    return text.replace("%", "%%")
 
 
 def _by_row(carried: Mapping[str, Sequence[Carried]]) -> Iterator[dict[str, Carried]]:
@@ -216,13 +207,10 @@ def _need(text: str) -> DemandNeed:
 
 def _runs(bands: BandUse) -> list[str]:
     """Return the use by band of each row, as a JSON list of names with quantities."""
-    heads = [f'[{text_json(name)},"' for name in bands.names]
-    return [
-        "["
-        + ",".join([f'{head}{quantity_text(use)}"]' for head, use in zip(heads, row, strict=True)])
-        + "]"
-        for row in bands.quantity.tolist()
-    ]
+    form = ",".join([f'[{_literally(text_json(name))},"%s"]' for name in bands.names])
+    texts = {each: quantity_text(each) for each in set(bands.quantity.ravel().tolist())}
+    columns = [[texts[each] for each in column] for column in bands.quantity.T.tolist()]
+    return _filled(f"[{form}]", columns)
 
 
 def _band_use(rows: Sequence[list[list[str]]]) -> BandUse:

@@ -1,22 +1,28 @@
-"""Write many rows at once, in columns, past what SQLAlchemy does for each of them.
+"""Write and read many rows at once, in columns, past what SQLAlchemy does for each of them.
 
 SQLite takes them by one `executemany`, PostgreSQL by COPY, whose text is made a column at a time:
-what a value looks like is asked of its column, what needs escaping is looked for once.
+what a value looks like is asked of its column, what needs escaping is looked for once. What is read
+comes as the driver of SQLite gives it, and from PostgreSQL as one JSON list a column, because its
+driver, which is Python, would take each value by itself.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
+from sqlalchemy import Boolean, Date, Text, cast, func, insert, select
 from sqlalchemy.exc import DBAPIError
+
+from billing.canonical import read_json
+from billing.columns import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Column, Connection, Table
+    from sqlalchemy import Column, Connection, Select, Table
+    from sqlalchemy.types import TypeEngine
 
 BLOCK = 2048
 """Rows that are sent to PostgreSQL in one piece."""
@@ -49,18 +55,56 @@ def insert_columns(
         _execute_many(connection, table, columns)
 
 
+def select_rows(connection: Connection, query: Select[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of `query`, in its order: times in UTC, dates, truth, numbers and texts."""
+    types = [column.type for column in query.selected_columns]
+    columns = _json_columns if connection.dialect.name == "postgresql" else _raw_columns
+    found = columns(connection, query)
+    return zip(*map(_values, types, found), strict=True)
+
+
+def _raw_columns(connection: Connection, query: Select[Any]) -> Iterable[Sequence[Any]]:
+    with connection.execute(query) as result:
+        cursor: Any = result.cursor
+        return list(zip(*cursor.fetchall(), strict=True))
+
+
+def _json_columns(connection: Connection, query: Select[Any]) -> Iterable[Sequence[Any]]:
+    rows = query.subquery()
+    lists = select(*(cast(func.json_agg(column), Text) for column in rows.columns))
+    return [[] if text is None else read_json(text) for text in connection.execute(lists).one()]
+
+
+def _values(kind: TypeEngine[Any], column: Sequence[Any]) -> Sequence[Any]:
+    """Return the values of a column as its table has them; texts of the same one, once."""
+    match kind:
+        case Instant():
+            read: Callable[[Any], Any] = _instant
+        case Date():
+            read = date.fromisoformat
+        case Boolean():
+            read = bool
+        case _:
+            return column
+    made = {value: None if value is None else read(value) for value in set(column)}
+    return [made[value] for value in column]
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def _execute_many(
     connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
 ) -> None:
     dialect = connection.dialect
     statement = insert(table).inline().compile(dialect=dialect, column_keys=list(columns))
-    if list(statement.positiontup or ()) != list(columns):
-        raise RuntimeError(f"{dialect.name} does not take the columns of {table.name} in order")
     bound = [
-        values
+        columns[name]
         if (process := table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) is None
-        else _each(values, process)
-        for name, values in columns.items()
+        else _each(columns[name], process)
+        for name in statement.positiontup or ()
     ]
     connection.exec_driver_sql(str(statement), list(zip(*bound, strict=True)))
 

@@ -13,16 +13,19 @@ from billing.canonical import canonical_json, read_json
 from billing.community import DEFAULT_CLASS
 from billing.registry import Account
 from billing.spans import Facts, Held, Since
-from billing.store.bulk import insert_rows
+from billing.store.bulk import insert_rows, select_rows
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Row, Table
+    from sqlalchemy import Column, Select
+    from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
     from billing.community import Stated, Unit
     from meters.interval import Period
+
+    Named = ReadOnlyColumnCollection[str, Column[Any]]
 
 BEGINNING = date(1900, 1, 1)
 """The day of what a unit's file states without a day: it was so before anything was billed."""
@@ -80,19 +83,28 @@ def _tariffs(stated: Stated) -> str | None:
 def read(connection: Connection, community_id: int, period: Period) -> Mapping[int, Facts]:
     """Return what is dated of every unit of a community and counts in `period`, by unit id."""
     found: dict[int, _Found] = defaultdict(_Found)
-    attribute, customer_class = tables.unit_attribute, tables.unit_class
-    for row in _since(connection, attribute, community_id, period):
-        found[row.unit_id].attributes[row.name].append(Since(row.since, row.value))
-    for row in _since(connection, customer_class, community_id, period):
-        found[row.unit_id].classes.append(Since(row.since, row.customer_class))
-    for row in _since(connection, tables.unit_tariffs, community_id, period):
-        own = None if row.tariffs is None else tuple(read_json(row.tariffs))
-        found[row.unit_id].tariffs.append(Since(row.since, own))
-    for row in _held(connection, tables.vacancy, community_id, period):
-        found[row.unit_id].vacancies.append(Held(row.first_day, row.after_day, None))
-    for row in _held(connection, tables.account, community_id, period):
-        account = Account(row.id, row.code, row.holder)
-        found[row.unit_id].accounts.append(Held(row.first_day, row.after_day, account))
+    attribute, customer_class = tables.unit_attribute.c, tables.unit_class.c
+    own, vacancy, account = tables.unit_tariffs.c, tables.vacancy.c, tables.account.c
+    for unit_id, since, name, value in select_rows(
+        connection, _since(attribute, community_id, period, attribute.name, attribute.value)
+    ):
+        found[unit_id].attributes[name].append(Since(since, value))
+    for unit_id, since, name in select_rows(
+        connection, _since(customer_class, community_id, period, customer_class.customer_class)
+    ):
+        found[unit_id].classes.append(Since(since, name))
+    for unit_id, since, text in select_rows(
+        connection, _since(own, community_id, period, own.tariffs)
+    ):
+        names = None if text is None else tuple(read_json(text))
+        found[unit_id].tariffs.append(Since(since, names))
+    for unit_id, first, after in select_rows(connection, _held(vacancy, community_id, period)):
+        found[unit_id].vacancies.append(Held(first, after, None))
+    for unit_id, first, after, *holder in select_rows(
+        connection,
+        _held(account, community_id, period, account.id, account.code, account.holder),
+    ):
+        found[unit_id].accounts.append(Held(first, after, Account(*holder)))
     return {unit_id: each.facts() for unit_id, each in found.items()}
 
 
@@ -118,31 +130,27 @@ class _Found:
         )
 
 
-def _since(
-    connection: Connection, table: Table, community_id: int, period: Period
-) -> Iterable[Row[Any]]:
-    unit = tables.unit
-    return connection.execute(
-        select(table)
-        .join(unit, unit.c.id == table.c.unit_id)
-        .where(unit.c.community_id == community_id, table.c.since < period.after)
-        .order_by(table.c.since)
+def _since(dated: Named, community_id: int, period: Period, *what: Column[Any]) -> Select[Any]:
+    """Select unit, first day and `what` of a table's rows that have begun, in order of the day."""
+    unit = tables.unit.c
+    return (
+        select(dated.unit_id, dated.since, *what)
+        .join(tables.unit, unit.id == dated.unit_id)
+        .where(unit.community_id == community_id, dated.since < period.after)
+        .order_by(dated.since)
     )
 
 
-def _held(
-    connection: Connection, table: Table, community_id: int, period: Period
-) -> Iterable[Row[Any]]:
-    unit = tables.unit
-    return connection.execute(
-        select(table)
-        .join(unit, unit.c.id == table.c.unit_id)
-        .where(unit.c.community_id == community_id, _concerns(table, period))
-        .order_by(table.c.first_day)
+def _held(held: Named, community_id: int, period: Period, *what: Column[Any]) -> Select[Any]:
+    """Select unit, days and `what` of a table's rows that hold on a day of `period`, in order."""
+    unit = tables.unit.c
+    return (
+        select(held.unit_id, held.first_day, held.after_day, *what)
+        .join(tables.unit, unit.id == held.unit_id)
+        .where(
+            unit.community_id == community_id,
+            held.first_day < period.after,
+            held.after_day.is_(None) | (held.after_day > period.first),
+        )
+        .order_by(held.first_day)
     )
-
-
-def _concerns(table: Table, period: Period) -> ColumnElement[bool]:
-    """Return the condition that what a row tells holds on a day of `period`."""
-    begins = table.c.first_day < period.after
-    return begins & (table.c.after_day.is_(None) | (table.c.after_day > period.first))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -12,6 +14,7 @@ from sqlalchemy import Connection, select
 from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.registry import Recorded
+from billing.store.bulk import select_rows
 from meters.installation import Installation, Ratio
 from meters.interval import local_midnight
 from meters.quantity import plain
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
     from zoneinfo import ZoneInfo
-
-    from sqlalchemy import Row
 
     from billing.community import MeterAt, RatioFrom
 
@@ -64,14 +65,15 @@ def read(
     """Return the installations of a community in `zone` by the id of their point, oldest first."""
     point, installation = tables.point, tables.installation
     found: defaultdict[int, list[Installation]] = defaultdict(list)
-    rows = connection.execute(
-        select(installation, point.c.code)
+    rows = select_rows(
+        connection,
+        select(point.c.code, *(installation.c[name] for name in COLUMNS))
         .join(point, point.c.id == installation.c.point_id)
         .where(point.c.community_id == community_id)
-        .order_by(installation.c.start)
+        .order_by(installation.c.start),
     )
-    for each in rows:
-        found[each.point_id].append(_installation(each, zone))
+    for row in rows:
+        found[row[1]].append(_installation(row, zone))
     return found
 
 
@@ -86,7 +88,7 @@ def recorded(connection: Connection, community_id: int) -> defaultdict[int, list
         .order_by(table.c.at, table.c.meter)
     )
     for each in rows:
-        registers = _registers(read_json(each.registers))
+        registers = _registers(each.registers)
         found[each.point_id].append(Recorded(each.meter, each.at, registers, each.photo))
     return found
 
@@ -101,20 +103,22 @@ def register_texts(registers: Mapping[str, Decimal]) -> dict[str, str]:
     return {name: plain(value) for name, value in registers.items()}
 
 
-def _installation(row: Row[Any], zone: ZoneInfo) -> Installation:
+def _installation(row: tuple[Any, ...], zone: ZoneInfo) -> Installation:
+    """Return an installation from the code of its point and what `COLUMNS` hold."""
+    point, _, meter, meter_type, start, end, multiplier, first, last, ratios, *photos, until = row
     return Installation(
-        point=row.code,
-        meter=row.meter,
-        meter_type=row.meter_type,
-        start=row.start,
-        end=row.end,
-        multiplier=Decimal(row.multiplier),
-        first=_registers(read_json(row.first)),
-        last=_registers(read_json(row.last)),
-        ratios=() if row.ratios is None else tuple(_ratios(read_json(row.ratios))),
-        verified_until=_end_of(row.verified_until, zone),
-        first_photo=row.first_photo,
-        last_photo=row.last_photo,
+        point,
+        meter,
+        meter_type,
+        start,
+        end,
+        _number(multiplier),
+        first=_registers(first),
+        last=_registers(last),
+        ratios=() if ratios is None else tuple(_ratios(read_json(ratios))),
+        verified_until=_end_of(until, zone),
+        first_photo=photos[0],
+        last_photo=photos[1],
     )
 
 
@@ -141,12 +145,21 @@ def _ratios(document: list[dict[str, Any]]) -> list[Ratio]:
         Ratio(
             datetime.fromisoformat(each["since"]),
             Decimal(each["multiplier"]),
-            _registers(each["shown"]),
+            _values(each["shown"]),
             each["photo"],
         )
         for each in document
     ]
 
 
-def _registers(document: Mapping[str, str]) -> dict[str, Decimal]:
+_number = lru_cache(maxsize=1024)(Decimal)
+
+
+@lru_cache(maxsize=4096)
+def _registers(text: str) -> Mapping[str, Decimal]:
+    """Return what `registers_json` wrote; meters of a kind begin alike."""
+    return MappingProxyType(_values(read_json(text)))
+
+
+def _values(document: Mapping[str, str]) -> dict[str, Decimal]:
     return {name: Decimal(value) for name, value in document.items()}

@@ -20,8 +20,6 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from billing import digest, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy import ColumnElement
 
 Columns = Mapping[str, Sequence[Any]]
@@ -122,13 +120,13 @@ def community_digest(connection: Connection, community_run_id: int) -> str:
 
 
 def _digest(*fields: Sequence[Any]) -> str:
-    return digest.records_digest(map(FIELD.join, zip(*map(_texts, fields), strict=True)))
+    form = FIELD.join(["%s"] * len(fields))
+    return digest.records_digest(map(form.__mod__, zip(*map(_texts, fields), strict=True)))
 
 
-def _texts(values: Sequence[Any]) -> Iterable[str]:
-    if None in values:
-        return ["" if value is None else str(value) for value in values]
-    return map(str, values)
+def _texts(values: Sequence[Any]) -> Sequence[Any]:
+    """Return `values` with what is written for them as text: nothing where there is none."""
+    return ["" if value is None else value for value in values] if None in values else values
 
 
 def _times(values: Sequence[datetime]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,14 +22,14 @@ from billing.store import (
     reviews,
     usages,
 )
-from billing.store.bulk import insert_rows
+from billing.store.bulk import insert_rows, select_rows
 from billing.store.ids import insert
 from meters.interval import Period
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import Table
 
     from billing import community as definition
 
@@ -244,49 +245,53 @@ def _units(
 ) -> tuple[Unit, ...]:
     unit, building = tables.unit, tables.building
     known = facts.read(connection, community_id, period)
-    rows = connection.execute(
-        select(unit, building.c.code.label("building"))
+    rows = select_rows(
+        connection,
+        select(unit.c.code, unit.c.id, building.c.code, unit.c.entrance, unit.c.floor)
         .join(building, building.c.id == unit.c.building_id)
-        .where(unit.c.community_id == community_id)
+        .where(unit.c.community_id == community_id),
     )
     return tuple(
         Unit(
-            id=row.id,
-            code=row.code,
-            building=row.building,
-            entrance=row.entrance,
-            floor=row.floor,
-            spans=spans_of(period, known[row.id], classes),
+            id=unit_id,
+            code=code,
+            building=building_code,
+            entrance=entrance,
+            floor=floor,
+            spans=spans_of(period, known[unit_id], classes),
         )
-        for row in _by_code(rows)
+        for code, unit_id, building_code, entrance, floor in _by_code(rows)
     )
 
 
-def _by_code(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
-    """Return `rows` by code, in the same order on every database: their collations differ."""
-    return sorted(rows, key=lambda row: str(row.code))
+def _by_code(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return `rows`, whose first value is their code, in the same order on every database."""
+    return sorted(rows, key=itemgetter(0))
 
 
 def _points(connection: Connection, community_id: int, zone: ZoneInfo) -> tuple[Point, ...]:
     point, unit, building = tables.point, tables.unit, tables.building
     standing = installations.read(connection, community_id, zone)
     recorded = installations.recorded(connection, community_id)
-    rows = connection.execute(
-        select(point, unit.c.code.label("unit"), building.c.code.label("building"))
+    columns = (point.c.code, point.c.id, point.c.medium, point.c.role)
+    rows = select_rows(
+        connection,
+        select(*columns, unit.c.code, building.c.code)
+        .select_from(point)
         .outerjoin(unit, unit.c.id == point.c.unit_id)
         .outerjoin(building, building.c.id == point.c.building_id)
-        .where(point.c.community_id == community_id)
+        .where(point.c.community_id == community_id),
     )
     return tuple(
         Point(
-            id=row.id,
-            code=row.code,
-            medium=row.medium,
-            role=row.role,
-            unit=row.unit,
-            building=row.building,
-            installations=tuple(standing[row.id]),
-            recorded=tuple(recorded[row.id]),
+            id=point_id,
+            code=code,
+            medium=medium,
+            role=role,
+            unit=unit_code,
+            building=building_code,
+            installations=tuple(standing.get(point_id, ())),
+            recorded=tuple(recorded.get(point_id, ())),
         )
-        for row in _by_code(rows)
+        for code, point_id, medium, role, unit_code, building_code in _by_code(rows)
     )

@@ -7,11 +7,13 @@ waits for the database's lock longer than the writing takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, delete, func, select
 
 from billing import tables
+from billing.bill import Line
 from billing.canonical import canonical_json, evidence_json
 from billing.digest import community_digest, records_digest
 from billing.evidence import usage_text
@@ -22,7 +24,7 @@ from billing.store.records import PLACES
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from billing.run import Computed
@@ -230,22 +232,18 @@ def _lines(computed: Computed, base: int) -> Columns:
         each.statement.pool: base + place for place, each in enumerate(computed.statements, start=1)
     }
     lines = [line for bill in computed.bills for line in bill.lines]
-    shares = [line.share for line in lines]
+    fields: Iterable[Sequence[Any]] = zip(*lines, strict=True) if lines else repeat(())
+    made = dict(zip(Line._fields, fields, strict=False))
+    used, shared = made.pop("usage"), made.pop("share")
     return {
+        **made,
         "bill_id": [
             base + place for place, bill in enumerate(computed.bills, start=1) for _ in bill.lines
         ],
         "position": [
             position for bill in computed.bills for position in range(1, len(bill.lines) + 1)
         ],
-        "charge": [each.charge for each in lines],
-        "revenue": [each.revenue for each in lines],
-        "quantity": [each.quantity for each in lines],
-        "unit": [each.unit for each in lines],
-        "amount": [each.amount for each in lines],
-        "tariff_version_id": [each.tariff_version_id for each in lines],
-        "usage_id": [None if each.usage is None else usages[each.usage] for each in lines],
-        "statement_id": [None if share is None else statements[share[0]] for share in shares],
-        "share": [None if share is None else share[1] for share in shares],
-        "evidence": [each.evidence for each in lines],
+        "usage_id": [None if usage is None else usages[usage] for usage in used],
+        "statement_id": [None if share is None else statements[share[0]] for share in shared],
+        "share": [None if share is None else share[1] for share in shared],
     }

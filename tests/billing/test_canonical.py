@@ -6,6 +6,7 @@ import hashlib
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from billing.canonical import (
     canonical,
     canonical_json,
     digest,
+    evidence_json,
     from_canonical,
     numbers_json,
     text_json,
@@ -46,9 +48,16 @@ def test_a_definition_reads_back_equal_and_its_digest_is_that_of_the_text() -> N
     assert digest(rounding) == hashlib.sha256(canonical(rounding).encode()).hexdigest()
 
 
-@given(st.text(), st.lists(st.integers()))
+@given(st.text(), st.lists(st.integers(-(2**63), 2**63 - 1)))
 def test_a_text_and_a_list_of_numbers_are_written_as_in_a_document(
     text: str, numbers: list[int]
 ) -> None:
     assert text_json(text) == canonical_json(text)
-    assert numbers_json(numbers) == canonical_json(numbers)
+    assert numbers_json(np.array(numbers, dtype=np.int64)) == canonical_json(numbers)
+
+
+def test_evidence_escapes_every_character_as_other_canonical_text_does() -> None:
+    surrogates = range(0xD800, 0xE000)
+    every = [chr(code) for code in range(0x110000) if code not in surrogates]
+
+    assert evidence_json({"b": every, "a": None}) == canonical_json({"b": every, "a": None})
