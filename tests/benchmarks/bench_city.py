@@ -18,7 +18,7 @@ import resource
 import sys
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from city import NOW, OCTOBER, City, MadeUpArchive, make_city
 from postgresql_server import empty_database, find_postgresql, postgresql_server
@@ -86,28 +86,83 @@ def floor_s(database: Database) -> tuple[dict[str, int], float]:
     return rows, elapsed_s
 
 
-def measure(server: str, communities: int) -> None:
+class Measured(NamedTuple):
+    """What a city of so many `units` took: to make it, to bill it, and to copy what was billed.
+
+    `cpu_s`: of the processes that computed, without the database's.
+    """
+
+    units: int
+    made_s: float
+    compute_s: float
+    cpu_s: float
+    bare_s: float
+    lines: int
+    rows: int
+    bills: int
+    stored_mib: int
+    process_mib: int
+
+
+def measure(server: str, communities: int) -> Measured:
     with empty_database(server) as url, Database(url) as database:
         database.migrate()
         started = time.perf_counter()
-        codes = make_city(database, communities, UNITS)
+        codes = make_city(database, communities, UNITS, workers=WORKERS)
         with database.engine.connect() as connection:
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("ANALYZE")
         made_s = time.perf_counter() - started
+        used_s = cpu_s()
         run, compute_s = compute(database, codes)
+        used_s = cpu_s() - used_s
+        with database.snapshot() as connection:
+            stored = connection.exec_driver_sql("SELECT pg_database_size(current_database())")
+            stored_mib = int(stored.scalar_one()) >> 20
         rows, bare_s = floor_s(database)
-        units = communities * UNITS
-        children_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        own_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{units:,} units in {communities:,} communities (made in {made_s:.0f} s):")
-        print(f"  computed, committed and digested in {compute_s:.1f} s by {WORKERS} processes")
-        print(f"  = {compute_s / units * 1e6:.0f} µs a unit, {rows['bill_line']:,} lines of")
-        print(
-            f"  {sum(rows.values()):,} rows; {sum(part.bills for part in run.communities):,} bills"
+        return Measured(
+            units=communities * UNITS,
+            made_s=made_s,
+            compute_s=compute_s,
+            cpu_s=used_s,
+            bare_s=bare_s,
+            lines=rows["bill_line"],
+            rows=sum(rows.values()),
+            bills=sum(part.bills for part in run.communities),
+            stored_mib=stored_mib,
+            process_mib=max(_usage(who).ru_maxrss for who in PROCESSES) >> 10,
         )
-        print(f"  bare COPY of the same bytes: {bare_s:.1f} s; ratio {compute_s / bare_s:.1f}")
-        print(f"  largest process: {max(children_mib, own_mib):.0f} MiB", flush=True)
+
+
+PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+
+def _usage(who: int) -> resource.struct_rusage:
+    return resource.getrusage(who)
+
+
+def cpu_s() -> float:
+    """Return the seconds that this process and those of its children that have ended computed."""
+    return sum(_usage(who).ru_utime + _usage(who).ru_stime for who in PROCESSES)
+
+
+def tell(city: Measured) -> None:
+    communities = city.units // UNITS
+    print(f"{city.units:,} units in {communities:,} communities, made in {city.made_s:.0f} s:")
+    print(f"  computed, committed and digested in {city.compute_s:.1f} s by {WORKERS} processes,")
+    print(f"  whose CPUs took {city.cpu_s:.1f} s beside the database's")
+    print(f"  {city.bills:,} bills, {city.lines:,} lines, {city.rows:,} rows")
+    print(f"  bare COPY of the same bytes: {city.bare_s:.1f} s")
+    print(f"  ratio: {city.compute_s / city.bare_s:.1f}")
+    print(f"  database {city.stored_mib:,} MiB, largest process {city.process_mib} MiB", flush=True)
+
+
+def tell_growth(cities: list[Measured]) -> None:
+    print("growth, by units: µs a unit in all, µs of CPU a unit, set-up µs a unit")
+    for city in cities:
+        figures = (city.compute_s, city.cpu_s, city.made_s)
+        told = ", ".join(f"{figure / city.units * 1e6:,.0f}" for figure in figures)
+        print(f"  {city.units:,}: {told}")
 
 
 def main() -> int:
@@ -117,9 +172,12 @@ def main() -> int:
         return 1
     largest = int(os.environ.get("TALLYGATE_CITY", "100"))
     with postgresql_server(programs, fsync=True) as server:
+        cities = []
         for communities in (10, 100, 1000):
             if communities <= largest:
-                measure(server, communities)
+                cities.append(measure(server, communities))
+                tell(cities[-1])
+        tell_growth(cities)
     return 0
 
 

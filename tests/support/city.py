@@ -20,6 +20,7 @@ from small_community import LIFT, LIGHTS, TARIFFS
 from sqlalchemy import text
 
 from billing import tables
+from billing.backend import run_backend
 from billing.community import parse_community
 from billing.computing import Sources
 from billing.database import Database
@@ -50,6 +51,8 @@ LATE_S = 300
 OPENING = 1_000_000
 STRIDE = 10**6
 """How far apart the ids of two communities are."""
+AT_ONCE = 20
+"""Communities that are copied in one transaction."""
 
 
 def code_of(number: int) -> str:
@@ -103,8 +106,11 @@ def _point(code: str, point: str, meter_type: str, **where: str) -> dict[str, An
     }
 
 
-def make_city(database: Database, communities: int, units: int) -> list[str]:
-    """Fill an empty database with communities of `units` each, and return their codes."""
+def make_city(database: Database, communities: int, units: int, *, workers: int = 0) -> list[str]:
+    """Fill an empty database with communities of `units` each, and return their codes.
+
+    It is done by `workers` processes, in line where none are asked for.
+    """
     codes = [code_of(number) for number in range(communities)]
     with database.transaction() as connection:
         document = parse_community(community_document(codes[0], units), "city")
@@ -113,10 +119,28 @@ def make_city(database: Database, communities: int, units: int) -> list[str]:
             definitions.add_tariff(connection, parse_tariff(tariff, tariff["id"]))
         for pool in (LIFT, LIGHTS):
             definitions.add_pool(connection, identity, parse_pool(pool, pool["id"]))
-    for number, code in enumerate(codes[1:], start=1):
-        with database.transaction() as connection:
-            _copy_community(connection, identity, number, code)
+    with run_backend(workers=workers) as backend:
+        copying = [
+            backend.submit(_copy_communities, database.url, identity, numbers)
+            for numbers in _batches(range(1, communities))
+        ]
+        for copied in copying:
+            copied.result()
     return codes
+
+
+def _batches(numbers: range) -> list[range]:
+    """Return `numbers` in parts of what one transaction copies."""
+    return [numbers[at : at + AT_ONCE] for at in range(0, len(numbers), AT_ONCE)]
+
+
+def _copy_communities(url: str, first: int, numbers: Sequence[int]) -> None:
+    """Copy community `first` to each of `numbers`; what refers to what is right as it was there."""
+    with Database(url) as database, database.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for number in numbers:
+            _copy_community(connection, first, number, code_of(number))
 
 
 COPIED: dict[str, dict[str, str]] = {
