@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from billing.difference import Difference
+from meters.archive.rows import EPOCH, SECOND
 from meters.quantity import PER_UNIT, from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
@@ -58,8 +59,12 @@ def peak_differences(evidence: Mapping[str, Any]) -> Iterator[Difference]:
 
 
 def _ends(segment: Mapping[str, Any], piece: Mapping[str, Any]) -> Iterator[Difference]:
-    claimed = piece["values"][0], piece["values"][-1]
-    stated = tuple(to_scaled(Decimal(segment[end]["value"])) for end in ("opening", "closing"))
+    ends = segment["opening"], segment["closing"]
+    claimed = [(piece["at"][place], piece["values"][place]) for place in (0, -1)]
+    stated = [
+        ((datetime.fromisoformat(end["at"]) - EPOCH) // SECOND, to_scaled(Decimal(end["value"])))
+        for end in ends
+    ]
     if claimed != stated:
         yield Difference("ends of the parts", str(claimed), str(stated))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forged_bundle import changed, exported, flipped, found, leaves
 from hypothesis import given
 from hypothesis import strategies as st
 from small_community import LIGHTS, STARTS, after, reading
@@ -18,15 +18,11 @@ from billing.bundle import BundleError, sealed
 from billing.bundle_check import check_bundle
 from billing.masking import pseudonyms
 from billing.pools.apportionment import odd_cent_key
-from billing.store.views.bundles import bundle_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from small_community import Books
 
 NUMBER = "yard-2026-10-0002"
-FRACTION = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 NOT_HELD = {
     r"bill\.number": "only that it is one of its community and month; which one, the company knows",
@@ -48,61 +44,11 @@ Whoever compares the digest finds these too.
 """
 
 
-def exported(books: Books, number: str = NUMBER) -> dict[str, Any]:
-    with books.database.snapshot() as connection:
-        document = bundle_document(connection, number)
-    assert document is not None
-    return document
-
-
 @pytest.fixture
 def bundle(sqlite_books: Books) -> dict[str, Any]:
     """The bundle of a bill, not sealed yet."""
     sqlite_books.bill()
-    return exported(sqlite_books)
-
-
-def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    if isinstance(document, dict | list):
-        entries = document.items() if isinstance(document, dict) else enumerate(document)
-        for key, value in entries:
-            yield from leaves(value, (*path, key))
-    else:
-        yield path, document
-
-
-def flipped(value: Any) -> Any:
-    """Return another value of the same kind, as near as possible."""
-    match value:
-        case bool():
-            return not value
-        case int():
-            return value + 1
-        case None:
-            return "1"
-        case _ if FRACTION.fullmatch(value):
-            return value[:-1] + str((int(value[-1]) + 1) % 10)
-        case _:
-            place = max((at for at, each in enumerate(value) if each.isdigit()), default=0)
-            other = chr(ord(value[place]) ^ 1)
-            return value[:place] + other + value[place + 1 :]
-
-
-def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
-    document = copy.deepcopy(document)
-    inside = document
-    for key in path[:-1]:
-        inside = inside[key]
-    inside[path[-1]] = value
-    return document
-
-
-def found(file: bytes) -> list[str]:
-    """Return what is said about a file that somebody changed."""
-    try:
-        return check_bundle(file).differences
-    except BundleError as error:
-        return [str(error)]
+    return exported(sqlite_books, NUMBER)
 
 
 def test_an_exported_bill_is_recomputed_from_its_file_alone(sqlite_books: Books) -> None:
@@ -126,9 +72,9 @@ def test_an_exported_bill_is_recomputed_from_its_file_alone(sqlite_books: Books)
 def test_the_same_bill_gives_the_same_file_on_every_database(books: Books) -> None:
     books.bill()
 
-    file = sealed(exported(books))
+    file = sealed(exported(books, NUMBER))
 
-    assert sealed(exported(books)) == file
+    assert sealed(exported(books, NUMBER)) == file
     assert check_bundle(file).differences == []
 
 
@@ -225,7 +171,7 @@ def test_pools_that_name_units_are_masked_alike(blank_books: Books) -> None:
     blank_books.define(pools=[pool])
     blank_books.bill()
 
-    bundle = exported(blank_books)
+    bundle = exported(blank_books, NUMBER)
 
     assert check_bundle(sealed(bundle)).differences == []
     (statement,) = bundle["statements"]
