@@ -10,6 +10,7 @@ COMMANDS = {
     "api": "api.commands",
     "apportion": "billing.what_if.commands",
     "archive": "meters.archive.commands",
+    "audit": "billing.commands.audit",
     "bill": "api.bill_commands",
     "billing": "billing.commands.main",
     "check": "deploy.check",

@@ -14,6 +14,8 @@ from api.body_limit import BodyLimit
 from api.deadline import Deadline
 from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
+from api.pages import access as access_pages
+from api.pages import audit as audit_pages
 from api.pages import catalogue as catalogue_pages
 from api.pages import engineering as engineering_pages
 from api.pages import exchange as exchange_pages
@@ -25,6 +27,8 @@ from api.pages import staff as staff_pages
 from api.rate import RateHeaders
 from api.resources import open_resources, read_clock
 from api.routes import (
+    access,
+    audit,
     devices,
     engineering,
     gateways,
@@ -101,6 +105,8 @@ def _include_routes(app: FastAPI) -> None:
         requests,
         gateways,
         sessions,
+        access,
+        audit,
         operations,
     ):
         app.include_router(audience.router)
@@ -113,5 +119,7 @@ def _include_routes(app: FastAPI) -> None:
         gateway_pages,
         question_pages,
         catalogue_pages,
+        access_pages,
+        audit_pages,
     ):
         app.include_router(pages.router)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from api import access
+from api.access import AccessError, UnknownKeyError
 from api.app import create_app
-from api.credentials import Passwords, WeakPasswordError, digest, new_password, new_token
+from api.credentials import Passwords, WeakPasswordError, new_password
 from api.permission import Permission, Role
 from api.resources import read_clock
 from api.serving import BACKLOG, Patience, server
 from api.settings import ApiSettings, load_settings
-from api.store import keys, logins
+from api.store import keys
 from api.store.logins import LoginExistsError, UnknownAccountError
 from billing.database import Database, DatabaseError
 from meters.archive.protocol import ArchiveUrlError
@@ -65,33 +67,29 @@ def user() -> None:
 @user.command("add")
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--account", "accounts", multiple=True, help="Code of an owner's account.")
+@click.option(
+    "--account", "accounts", multiple=True, help="Code of an owner's or tenant's account."
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @SETTINGS
 def add_user(
     name: str, role: str, accounts: tuple[str, ...], password_stdin: bool, settings: Path | None
 ) -> None:
     """Add the login NAME. Its password is made at random and printed once."""
-    if (role == Role.OWNER) != bool(accounts):
-        raise click.ClickException(
-            "an owner needs --account, so that it is known whose bills to show"
-            if role == Role.OWNER
-            else f"a login of role {role} is not bound to accounts; leave --account out"
-        )
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else new_password()
     try:
         password_hash = Passwords().hash(password)
         with _database(_settings(settings)) as database, database.transaction() as connection:
-            ids = [logins.account_id(connection, code) for code in accounts]
-            logins.add_login(
+            access.add_login(
                 connection,
                 name=name,
                 password_hash=password_hash,
                 role=Role(role),
-                accounts=ids,
+                accounts=accounts,
+                actor=access.COMMAND_LINE,
                 now=read_clock(),
             )
-    except (WeakPasswordError, LoginExistsError, UnknownAccountError) as error:
+    except (AccessError, WeakPasswordError, LoginExistsError, UnknownAccountError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"added {name} ({role})")
     if not password_stdin:
@@ -124,22 +122,78 @@ def add_key(
     settings: Path | None,
 ) -> None:
     """Add an API key called NAME and print it once. Two keys may share a name during a change."""
-    permissions = {Permission(scope) for scope in scopes}
-    reports = Permission.GATEWAY_REPORT in permissions
-    if gateway is not None and not reports:
-        raise click.ClickException("--gateway is for keys with --scope gateway:report")
-    token, now = new_token("key"), read_clock()
-    with _database(_settings(settings)) as database, database.transaction() as connection:
-        keys.add_key(
-            connection,
-            name=name,
-            key_digest=digest(token),
-            scopes=permissions,
-            gateway=(gateway or name) if reports else None,
-            now=now,
-            expires_at=None if days is None else now + timedelta(days=days),
-        )
+    try:
+        with _database(_settings(settings)) as database, database.transaction() as connection:
+            token = access.add_key(
+                connection,
+                name=name,
+                scopes={Permission(scope) for scope in scopes},
+                gateway=gateway,
+                days=days,
+                actor=access.COMMAND_LINE,
+                now=read_clock(),
+            )
+    except AccessError as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"key: {token}")
+
+
+@key.command("rotate")
+@click.argument("name")
+@click.option(
+    "--overlap-days",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="How long the key before works too.",
+)
+@click.option("--days", type=click.IntRange(min=1), help="After how many days the new one expires.")
+@SETTINGS
+def rotate_key(name: str, overlap_days: int, days: int | None, settings: Path | None) -> None:
+    """Add a key in place of the newest one called NAME and print it once.
+
+    The one before works for some days more; at most two live.
+    """
+    try:
+        with _database(_settings(settings)) as database, database.transaction() as connection:
+            token = access.rotate_key(
+                connection,
+                name,
+                overlap=timedelta(days=overlap_days),
+                days=days,
+                actor=access.COMMAND_LINE,
+                now=read_clock(),
+            )
+    except UnknownKeyError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"key: {token}")
+
+
+@key.command("list")
+@SETTINGS
+def list_keys(settings: Path | None) -> None:
+    """List the keys, with what they may do, until when, and when they were used last."""
+    now = read_clock()
+    with _database(_settings(settings)) as database, database.snapshot() as connection:
+        found = keys.listed(connection)
+    for each in found:
+        until = "without end" if each.expires_at is None else f"until {each.expires_at:%Y-%m-%d}"
+        used = "never used" if each.last_used_at is None else f"used {each.last_used_at:%Y-%m-%d}"
+        state = until if each.live(now) else "ended"
+        click.echo(f"{each.id}  {each.name}  {' '.join(sorted(each.scopes))}  {state}  {used}")
+
+
+@key.command("revoke")
+@click.argument("name")
+@SETTINGS
+def revoke_key(name: str, settings: Path | None) -> None:
+    """End every key called NAME now."""
+    try:
+        with _database(_settings(settings)) as database, database.transaction() as connection:
+            ended = access.end_keys(connection, name, actor=access.COMMAND_LINE, now=read_clock())
+    except UnknownKeyError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"ended {ended}")
 
 
 def _settings(path: Path | None) -> ApiSettings:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from api import language, problems
+from api.access import AccessError, UnknownKeyError
 from api.asking import CannotAskError
 from api.pages import rendering
 from api.problems import ProblemError, ProblemType
@@ -22,6 +23,7 @@ from api.store.device_lists import (
     UnknownDeviceError,
     UnknownGatewayError,
 )
+from api.store.logins import LoginExistsError, UnknownAccountError
 from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
 from billing.lifecycle import FourEyesError
@@ -49,6 +51,10 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     ArchiveUnavailableError: problems.ARCHIVE_AWAY,
     CannotAskError: problems.CANNOT_ASK,
     DefinitionError: problems.NOT_TAKEN,
+    AccessError: problems.NO_ACCESS,
+    UnknownAccountError: problems.NO_ACCESS,
+    LoginExistsError: problems.LOGIN_EXISTS,
+    UnknownKeyError: problems.NOT_FOUND,
     ExchangeError: problems.NO_EXCHANGE,
     GatewayExistsError: problems.GATEWAY_EXISTS,
     MeterListedError: problems.METER_LISTED,

@@ -25,7 +25,9 @@ TAG_LETTERS = 32
 ANY = "*"
 TAGS_LENGTH = 1000
 
-HELD: dict[int | str, dict[str, Any]] = {304: {"description": "It still is what `If-None-Match` names."}}
+HELD: dict[int | str, dict[str, Any]] = {
+    304: {"description": "It still is what `If-None-Match` names."}
+}
 """The OpenAPI response of a resource that is held already."""
 
 

@@ -24,9 +24,9 @@ class ShownShare:
 
 
 def shown_shares(statement: StatementView, principal: Principal) -> list[ShownShare]:
-    """Return every share, for an owner with other rooms masked and in an order that hides them."""
-    accounts = principal.accounts
-    if accounts is None:
+    """Return every share; for owners and their committee with other rooms masked and mixed up."""
+    accounts = principal.accounts or frozenset()
+    if principal.sees_rooms:
         return [
             ShownShare(share, share.unit, mine=False, vacant=share.vacant, bill=share.bill)
             for share in statement.shares

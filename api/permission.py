@@ -29,6 +29,12 @@ class Permission(StrEnum):
     """Say which gateways there are, what each reads, and by which meter types."""
     QUESTIONS_ANSWER = "questions:answer"
     """Say why a counter fell, and record that a meter was exchanged."""
+    AUDIT_READ = "audit:read"
+    """Who did what when: the audit log."""
+    LOGINS_MANAGE = "logins:manage"
+    """See and add logins."""
+    KEYS_MANAGE = "keys:manage"
+    """See, add and end API keys."""
     GATEWAY_REPORT = "gateway:report"
     """Report as a gateway; only API keys have it."""
 
@@ -37,10 +43,25 @@ class Role(StrEnum):
     """What a person is to the community."""
 
     OWNER = "owner"
+    TENANT = "tenant"
+    """Pays the bills of a unit that is somebody else's; sees what an owner sees."""
+    COMMITTEE = "committee"
+    """The owners' committee: how everything shared was shared, with no room told by its name."""
     CLERK = "clerk"
     APPROVER = "approver"
     ENGINEER = "engineer"
+    AUDITOR = "auditor"
+    """Reads everything, the audit log too, and changes nothing."""
+    ADMIN = "admin"
+    """Manages logins and keys, and sees no bill."""
 
+
+BOUND = frozenset({Role.OWNER, Role.TENANT})
+"""The roles that are bound to accounts: they see the bills of those only."""
+
+_OF_OWN_ACCOUNTS = frozenset(
+    {Permission.BILLS_READ, Permission.USAGE_READ, Permission.STATEMENTS_READ}
+)
 
 _PREPARING = frozenset(
     {
@@ -53,9 +74,9 @@ _PREPARING = frozenset(
 )
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.OWNER: frozenset(
-        {Permission.BILLS_READ, Permission.USAGE_READ, Permission.STATEMENTS_READ}
-    ),
+    Role.OWNER: _OF_OWN_ACCOUNTS,
+    Role.TENANT: _OF_OWN_ACCOUNTS,
+    Role.COMMITTEE: frozenset({Permission.STATEMENTS_READ}),
     Role.CLERK: _PREPARING,
     # An approver may prepare too; then another one approves: four eyes are about persons.
     Role.APPROVER: _PREPARING | {Permission.RUNS_APPROVE, Permission.RUNS_ISSUE},
@@ -68,4 +89,16 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.QUESTIONS_ANSWER,
         }
     ),
+    Role.AUDITOR: frozenset(
+        {
+            Permission.BILLS_READ,
+            Permission.USAGE_READ,
+            Permission.STATEMENTS_READ,
+            Permission.RUNS_READ,
+            Permission.METERS_READ,
+            Permission.QUARANTINE_READ,
+            Permission.AUDIT_READ,
+        }
+    ),
+    Role.ADMIN: frozenset({Permission.LOGINS_MANAGE, Permission.KEYS_MANAGE}),
 }

@@ -34,6 +34,11 @@ class Principal:
         return permission in self.permissions
 
     @property
+    def sees_rooms(self) -> bool:
+        """Whether statements name the rooms of others."""
+        return self.accounts is None and self.role is not Role.COMMITTEE
+
+    @property
     def sees_unissued(self) -> bool:
         """Whether bills that nobody has issued yet are shown."""
         return Permission.RUNS_READ in self.permissions

@@ -210,6 +210,18 @@ NO_COMMUNITY = ProblemType(
     _("No community is chosen"),
     _("Choose at least one community to bill."),
 )
+NO_ACCESS = ProblemType(
+    "access-refused",
+    422,
+    _("Access cannot be given so"),
+    _("Correct what is said; nothing was changed."),
+)
+LOGIN_EXISTS = ProblemType(
+    "login-exists",
+    409,
+    _("There is a login of this name already"),
+    _("Choose another name."),
+)
 WRONG_GATEWAY = ProblemType(
     "wrong-gateway",
     403,

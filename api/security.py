@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Form, Request
+from fastapi import BackgroundTasks, Depends, Form, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -18,11 +18,12 @@ from api.credentials import digest
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
-from api.resources import of
+from api.resources import Resources, of
 from api.store import keys, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from fastapi.dependencies.models import Dependant
     from starlette.routing import BaseRoute
@@ -63,8 +64,12 @@ class Guard:
 class Requires(Guard):
     """A call of `/v1` with a bearer token whose holder has `permission` (None: any token)."""
 
-    async def __call__(self, request: Request, credentials: Credentials) -> Principal:
-        found = None if credentials is None else _bearer(request, credentials.credentials)
+    async def __call__(
+        self, request: Request, credentials: Credentials, afterwards: BackgroundTasks
+    ) -> Principal:
+        found = (
+            None if credentials is None else _bearer(request, credentials.credentials, afterwards)
+        )
         count_call(request, found)
         if found is None:
             raise ProblemError(problems.NOT_SIGNED_IN, headers={"WWW-Authenticate": "Bearer"})
@@ -147,14 +152,23 @@ def page_principal(request: Request) -> Principal | None:
         )
 
 
-def _bearer(request: Request, token: str) -> Principal | None:
+def _bearer(request: Request, token: str, afterwards: BackgroundTasks) -> Principal | None:
     resources = of(request)
+    now = resources.now()
     with resources.database.snapshot() as connection:
         if token.startswith(KEY_PREFIX):
-            return keys.find_principal(connection, digest(token), now=resources.now())
-        return sessions.find_principal(
-            connection, digest(token), sessions.Kind.API, now=resources.now()
-        )
+            key = keys.find(connection, digest(token), now=now)
+            if key is None:
+                return None
+            if key.use_is_news(now):
+                afterwards.add_task(_note_use, resources, key.id, now)
+            return key.principal()
+        return sessions.find_principal(connection, digest(token), sessions.Kind.API, now=now)
+
+
+def _note_use(resources: Resources, number: int, now: datetime) -> None:
+    with resources.database.transaction() as connection:
+        keys.note_use(connection, number, now=now)
 
 
 def assert_guarded(routes: Sequence[BaseRoute]) -> None:

@@ -28,7 +28,11 @@ login = Table(
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
-    CheckConstraint("role IN ('owner', 'clerk', 'approver', 'engineer')", name="known_role"),
+    CheckConstraint(
+        "role IN ('owner', 'tenant', 'committee', 'clerk', 'approver', 'engineer', 'auditor',"
+        " 'admin')",
+        name="known_role",
+    ),
 )
 
 login_account = Table(
@@ -68,6 +72,7 @@ api_key = Table(
     Column("gateway", Text),  # the one gateway that it may report as
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
+    Column("last_used_at", Instant),  # to the minute: a read is not to write each time
 )
 
 idempotency = Table(

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 ROLES: Mapping[str, str] = {
     "owner": _("Owner"),
+    "tenant": _("Tenant"),
+    "committee": _("Owners' committee"),
     "clerk": _("Billing clerk"),
     "approver": _("Approver"),
     "engineer": _("Engineer"),
+    "auditor": _("Auditor"),
+    "admin": _("Administrator"),
 }
 
 RUN_STATES: Mapping[str, str] = {

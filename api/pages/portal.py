@@ -12,7 +12,7 @@ from api.masking import shown_shares
 from api.pages import picture
 from api.pages.rendering import page
 from api.pages.sign_in import HOME
-from api.permission import Permission, Role
+from api.permission import BOUND, Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
@@ -42,11 +42,22 @@ SHOWN = 60
 @router.get("/")
 async def start(request: Request, caller: SignedIn) -> Response:
     """An owner's bills; everybody else is led to where the own work is."""
-    if caller.role is not None and caller.role is not Role.OWNER:
+    if caller.role is not None and caller.role not in BOUND:
         return RedirectResponse(HOME[caller.role], 303)
     with of(request).database.snapshot() as connection:
         found = bills.heads(connection, scope_of(caller), limit=SHOWN)
     return page(request, "bills.html", principal=caller, bills=found)
+
+
+@router.get("/statements")
+async def list_statements(
+    request: Request, caller: StatementReader, before: int | None = None
+) -> Response:
+    """The statements of all pools that the caller may see, the newest first."""
+    with of(request).database.snapshot() as connection:
+        found = statements.heads(connection, scope_of(caller), limit=SHOWN + 1, before_id=before)
+    more = found[SHOWN - 1].id if len(found) > SHOWN else None
+    return page(request, "statements.html", principal=caller, statements=found[:SHOWN], more=more)
 
 
 @router.get("/bills/{number}")
@@ -121,7 +132,7 @@ def statement_page(request: Request, caller: Principal, statement: int) -> Respo
         principal=caller,
         statement=found,
         shares=shown_shares(found, caller),
-        masked=caller.accounts is not None,
+        masked=not caller.sees_rooms,
         by_owners=found.amount_of(Payer.OWNER),
         by_company=found.amount_of(Payer.COMPANY),
         bases=wording.BASES,

@@ -21,9 +21,13 @@ router = APIRouter(include_in_schema=False)
 
 HOME = {
     Role.OWNER: "/",
+    Role.TENANT: "/",
+    Role.COMMITTEE: "/statements",
     Role.CLERK: "/staff/runs",
     Role.APPROVER: "/staff/runs",
     Role.ENGINEER: "/engineering/meters",
+    Role.AUDITOR: "/audit",
+    Role.ADMIN: "/access",
 }
 """Where the work of a role is."""
 

@@ -17,7 +17,7 @@ from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing, held, scope_of
 from api.schemas.runs import NewRun, Run, RunSummary, Seen
-from api.schemas.statements import Statement
+from api.schemas.statements import Statement, StatementSummary
 from api.security import Requires
 from billing import lifecycle
 from billing.store import runs as run_store
@@ -190,6 +190,22 @@ async def issue_run(
 
 
 @router.get(
+    "/statements",
+    operation_id="listStatements",
+    summary="List the statements of pools, the newest first",
+    responses=failing(problems.INVALID_CURSOR),
+)
+async def list_statements(
+    request: Request, caller: StatementReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[StatementSummary]:
+    """Every pool's for staff and the owners' committee; for an owner those of own bills."""
+    before_id = read_number_cursor(cursor)
+    with of(request).database.snapshot() as connection:
+        rows = statements.heads(connection, scope_of(caller), limit=limit + 1, before_id=before_id)
+    return paged(rows, limit, key=lambda row: (str(row.id),), shown=StatementSummary.of)
+
+
+@router.get(
     "/statements/{statement}",
     operation_id="getStatement",
     summary="Get the statement of a pool",
@@ -205,7 +221,7 @@ async def get_statement(
         if found is None:
             raise ProblemError(problems.NOT_FOUND)
         shown = shown_shares(found, caller)
-        whole = Statement.whole(found, shown, masked=caller.accounts is not None)
+        whole = Statement.whole(found, shown, masked=not caller.sees_rooms)
         return etag.answer(whole, known)
 
 

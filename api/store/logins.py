@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
@@ -13,7 +14,6 @@ from billing.tables import account, community
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
 
 class LoginExistsError(ValueError):
@@ -32,6 +32,33 @@ class Login:
     name: str
     password_hash: str
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class LoginHead:
+    """What a list shows of a login. `accounts`: the codes of those that it is bound to."""
+
+    name: str
+    role: Role
+    created_at: datetime
+    accounts: tuple[str, ...]
+
+
+def heads(connection: Connection) -> list[LoginHead]:
+    """Return every login by name."""
+    table, linked = tables.login, tables.login_account
+    held: dict[int, list[str]] = {}
+    bound = (
+        select(linked.c.login_id, account.c.code)
+        .join(account, account.c.id == linked.c.account_id)
+        .order_by(account.c.code)
+    )
+    for row in connection.execute(bound):
+        held.setdefault(row.login_id, []).append(row.code)
+    return [
+        LoginHead(row.name, Role(row.role), row.created_at, tuple(held.get(row.id, ())))
+        for row in connection.execute(select(table).order_by(table.c.name))
+    ]
 
 
 def add_login(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, delete, insert, select
 
 from api import tables
-from api.permission import ROLE_PERMISSIONS, Role
+from api.permission import BOUND, ROLE_PERMISSIONS, Role
 from api.principal import Principal, Session
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def find_principal(
         return None
     role = Role(row.role)
     accounts = None
-    if role is Role.OWNER:
+    if role in BOUND:
         held = select(linked.c.account_id).where(linked.c.login_id == row.id)
         accounts = frozenset(connection.scalars(held))
     return Principal(

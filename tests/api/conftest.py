@@ -39,6 +39,10 @@ PEOPLE = {
     "approver": (Role.APPROVER, ()),
     "second-approver": (Role.APPROVER, ()),
     "engineer": (Role.ENGINEER, ()),
+    "tenant": (Role.TENANT, ("A-1-201",)),
+    "committee": (Role.COMMITTEE, ()),
+    "auditor": (Role.AUDITOR, ()),
+    "admin": (Role.ADMIN, ()),
 }
 
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 OWN, FOREIGN = "osmanthus-2026-10-0002", "osmanthus-2026-10-0001"
 PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
 LIFT, LIGHTS = 2_000_001, 2_000_002
-CALLERS = ("nobody", "li", "clerk", "approver", "engineer", "payments", "gw-1")
+CALLERS = (
+    *("nobody", "li", "tenant", "committee", "clerk", "approver", "engineer", "auditor", "admin"),
+    *("payments", "gw-1"),
+)
 
 REPORT: dict[str, Any] = {
     "gateway": "gw-1",
@@ -24,59 +27,194 @@ REPORT: dict[str, Any] = {
 }
 
 # Operation → method, address, and the status for each of CALLERS in order.
-#                                             nobody li   clerk appr engi paym gw-1
+#                           nobody li  tena comm cler appr engi audi admi paym gw-1
 EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
-    "listBills": ("GET", "/v1/bills", (401, 200, 200, 200, 403, 200, 403)),
-    "getBill": ("GET", f"/v1/bills/{OWN}", (401, 200, 200, 200, 403, 200, 403)),
-    "getBill foreign": ("GET", f"/v1/bills/{FOREIGN}", (401, 404, 200, 200, 403, 200, 403)),
-    "explainLine": ("GET", f"/v1/bills/{OWN}/lines/1", (401, 200, 200, 200, 403, 200, 403)),
+    "listBills": ("GET", "/v1/bills", (401, 200, 200, 403, 200, 200, 403, 200, 403, 200, 403)),
+    "getBill": ("GET", f"/v1/bills/{OWN}", (401, 200, 200, 403, 200, 200, 403, 200, 403, 200, 403)),
+    "getBill foreign": (
+        "GET",
+        f"/v1/bills/{FOREIGN}",
+        (401, 404, 404, 403, 200, 200, 403, 200, 403, 200, 403),
+    ),
+    "explainLine": (
+        "GET",
+        f"/v1/bills/{OWN}/lines/1",
+        (401, 200, 200, 403, 200, 200, 403, 200, 403, 200, 403),
+    ),
     "explainLine foreign": (
         "GET",
         f"/v1/bills/{FOREIGN}/lines/1",
-        (401, 404, 200, 200, 403, 200, 403),
+        (401, 404, 404, 403, 200, 200, 403, 200, 403, 200, 403),
     ),
-    "listUsage": ("GET", "/v1/usage", (401, 200, 200, 200, 403, 403, 403)),
-    "getStatement": ("GET", f"/v1/statements/{LIFT}", (401, 200, 200, 200, 403, 403, 403)),
-    "listRuns": ("GET", "/v1/runs", (401, 403, 200, 200, 403, 403, 403)),
-    "getRun": ("GET", "/v1/runs/2", (401, 403, 200, 200, 403, 403, 403)),
-    "createRun": ("POST", "/v1/runs", (401, 403, 409, 409, 403, 403, 403)),
-    "computeRun": ("POST", "/v1/runs/2/compute", (401, 403, 409, 409, 403, 403, 403)),
-    "reviewRun": ("POST", "/v1/runs/2/review", (401, 403, 409, 409, 403, 403, 403)),
-    "approveRun": ("POST", "/v1/runs/2/approve", (401, 403, 403, 409, 403, 403, 403)),
-    "issueRun": ("POST", "/v1/runs/2/issue", (401, 403, 403, 409, 403, 403, 403)),
-    "listMeters": ("GET", "/v1/meters", (401, 403, 403, 403, 200, 403, 403)),
-    "listReadings": ("GET", "/v1/meters/E-1-201/readings", (401, 403, 403, 403, 200, 403, 403)),
-    "listGateways": ("GET", "/v1/gateways", (401, 403, 403, 403, 200, 403, 403)),
-    "listQuarantine": ("GET", "/v1/quarantine", (401, 403, 403, 403, 200, 403, 403)),
-    "reportGateway": ("POST", "/v1/gateway/report", (401, 403, 403, 403, 403, 403, 200)),
-    "getDeviceList": ("GET", "/v1/gateway/devices", (401, 403, 403, 403, 403, 403, 200)),
-    "listGatewayRequests": ("GET", "/v1/gateway/requests", (401, 403, 403, 403, 403, 403, 200)),
+    "listUsage": ("GET", "/v1/usage", (401, 200, 200, 403, 200, 200, 403, 200, 403, 403, 403)),
+    "getStatement": (
+        "GET",
+        f"/v1/statements/{LIFT}",
+        (401, 200, 200, 200, 200, 200, 403, 200, 403, 403, 403),
+    ),
+    "listRuns": ("GET", "/v1/runs", (401, 403, 403, 403, 200, 200, 403, 200, 403, 403, 403)),
+    "getRun": ("GET", "/v1/runs/2", (401, 403, 403, 403, 200, 200, 403, 200, 403, 403, 403)),
+    "createRun": ("POST", "/v1/runs", (401, 403, 403, 403, 409, 409, 403, 403, 403, 403, 403)),
+    "computeRun": (
+        "POST",
+        "/v1/runs/2/compute",
+        (401, 403, 403, 403, 409, 409, 403, 403, 403, 403, 403),
+    ),
+    "reviewRun": (
+        "POST",
+        "/v1/runs/2/review",
+        (401, 403, 403, 403, 409, 409, 403, 403, 403, 403, 403),
+    ),
+    "approveRun": (
+        "POST",
+        "/v1/runs/2/approve",
+        (401, 403, 403, 403, 403, 409, 403, 403, 403, 403, 403),
+    ),
+    "issueRun": (
+        "POST",
+        "/v1/runs/2/issue",
+        (401, 403, 403, 403, 403, 409, 403, 403, 403, 403, 403),
+    ),
+    "listMeters": ("GET", "/v1/meters", (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403)),
+    "listReadings": (
+        "GET",
+        "/v1/meters/E-1-201/readings",
+        (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403),
+    ),
+    "listGateways": (
+        "GET",
+        "/v1/gateways",
+        (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403),
+    ),
+    "listQuarantine": (
+        "GET",
+        "/v1/quarantine",
+        (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403),
+    ),
+    "reportGateway": (
+        "POST",
+        "/v1/gateway/report",
+        (401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 200),
+    ),
+    "getDeviceList": (
+        "GET",
+        "/v1/gateway/devices",
+        (401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 200),
+    ),
+    "listGatewayRequests": (
+        "GET",
+        "/v1/gateway/requests",
+        (401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 200),
+    ),
     "answerGatewayRequest": (
         "POST",
         "/v1/gateway/requests/9/answer",
-        (401, 403, 403, 403, 403, 403, 404),
+        (401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 404),
     ),
-    "enrolGateway": ("POST", "/v1/gateway/enrolment", (403, 403, 403, 403, 403, 403, 403)),
-    "addGateway": ("POST", "/v1/gateways", (401, 403, 403, 403, 201, 403, 403)),
-    "offerEnrolment": ("POST", "/v1/gateways/x/enrolments", (401, 403, 403, 403, 404, 403, 403)),
-    "showDeviceList": ("GET", "/v1/gateways/x/devices", (401, 403, 403, 403, 404, 403, 403)),
-    "putBus": ("PUT", "/v1/gateways/x/buses/b1", (401, 403, 403, 403, 404, 403, 403)),
-    "dropBus": ("DELETE", "/v1/gateways/x/buses/b1", (401, 403, 403, 403, 404, 403, 403)),
-    "putMeter": ("PUT", "/v1/gateways/x/meters/m", (401, 403, 403, 403, 404, 403, 403)),
-    "dropMeter": ("DELETE", "/v1/gateways/x/meters/m", (401, 403, 403, 403, 404, 403, 403)),
-    "listUnknownMeters": ("GET", "/v1/unknown-meters", (401, 403, 403, 403, 200, 403, 403)),
-    "adoptMeter": ("POST", "/v1/unknown-meters/adoptions", (401, 403, 403, 403, 404, 403, 403)),
-    "listMeterTypes": ("GET", "/v1/meter-types", (401, 403, 403, 403, 200, 403, 403)),
-    "putMeterType": ("POST", "/v1/meter-types", (401, 403, 403, 403, 422, 403, 403)),
-    "readMeterNow": ("POST", "/v1/meters/m/read-requests", (401, 403, 403, 403, 409, 403, 403)),
-    "getReadRequest": ("GET", "/v1/read-requests/9", (401, 403, 403, 403, 404, 403, 403)),
-    "recordExchange": ("POST", "/v1/meters/m/exchange", (401, 403, 403, 403, 422, 403, 403)),
-    "listQuestions": ("GET", "/v1/questions", (401, 403, 403, 403, 200, 403, 403)),
-    "answerQuestion": ("POST", "/v1/questions/answers", (401, 403, 403, 403, 409, 403, 403)),
-    "openSession": ("POST", "/v1/sessions", (201, 201, 201, 201, 201, 201, 201)),
-    "closeSession": ("DELETE", "/v1/sessions/current", (401, 204, 204, 204, 204, 204, 204)),
-    "getHealth": ("GET", "/health", (200, 200, 200, 200, 200, 200, 200)),
-    "getMetrics": ("GET", "/metrics", (200, 200, 200, 200, 200, 200, 200)),
+    "enrolGateway": (
+        "POST",
+        "/v1/gateway/enrolment",
+        (403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
+    ),
+    "addGateway": ("POST", "/v1/gateways", (401, 403, 403, 403, 403, 403, 201, 403, 403, 403, 403)),
+    "offerEnrolment": (
+        "POST",
+        "/v1/gateways/x/enrolments",
+        (401, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403),
+    ),
+    "showDeviceList": (
+        "GET",
+        "/v1/gateways/x/devices",
+        (401, 403, 403, 403, 403, 403, 404, 404, 403, 403, 403),
+    ),
+    "putBus": (
+        "PUT",
+        "/v1/gateways/x/buses/b1",
+        (401, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403),
+    ),
+    "dropBus": (
+        "DELETE",
+        "/v1/gateways/x/buses/b1",
+        (401, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403),
+    ),
+    "putMeter": (
+        "PUT",
+        "/v1/gateways/x/meters/m",
+        (401, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403),
+    ),
+    "dropMeter": (
+        "DELETE",
+        "/v1/gateways/x/meters/m",
+        (401, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403),
+    ),
+    "listUnknownMeters": (
+        "GET",
+        "/v1/unknown-meters",
+        (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403),
+    ),
+    "adoptMeter": (
+        "POST",
+        "/v1/unknown-meters/adoptions",
+        (401, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403),
+    ),
+    "listMeterTypes": (
+        "GET",
+        "/v1/meter-types",
+        (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403),
+    ),
+    "putMeterType": (
+        "POST",
+        "/v1/meter-types",
+        (401, 403, 403, 403, 403, 403, 422, 403, 403, 403, 403),
+    ),
+    "readMeterNow": (
+        "POST",
+        "/v1/meters/m/read-requests",
+        (401, 403, 403, 403, 403, 403, 409, 403, 403, 403, 403),
+    ),
+    "getReadRequest": (
+        "GET",
+        "/v1/read-requests/9",
+        (401, 403, 403, 403, 403, 403, 404, 404, 403, 403, 403),
+    ),
+    "recordExchange": (
+        "POST",
+        "/v1/meters/m/exchange",
+        (401, 403, 403, 403, 403, 403, 422, 403, 403, 403, 403),
+    ),
+    "listQuestions": (
+        "GET",
+        "/v1/questions",
+        (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403),
+    ),
+    "answerQuestion": (
+        "POST",
+        "/v1/questions/answers",
+        (401, 403, 403, 403, 403, 403, 409, 403, 403, 403, 403),
+    ),
+    "listStatements": (
+        "GET",
+        "/v1/statements",
+        (401, 200, 200, 200, 200, 200, 403, 200, 403, 403, 403),
+    ),
+    "listAudit": ("GET", "/v1/audit", (401, 403, 403, 403, 403, 403, 403, 200, 403, 403, 403)),
+    "listLogins": ("GET", "/v1/logins", (401, 403, 403, 403, 403, 403, 403, 403, 200, 403, 403)),
+    "addLogin": ("POST", "/v1/logins", (401, 403, 403, 403, 403, 403, 403, 403, 409, 403, 403)),
+    "listKeys": ("GET", "/v1/keys", (401, 403, 403, 403, 403, 403, 403, 403, 200, 403, 403)),
+    "addKey": ("POST", "/v1/keys", (401, 403, 403, 403, 403, 403, 403, 403, 201, 403, 403)),
+    "endKey": ("DELETE", "/v1/keys/999", (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403)),
+    "openSession": (
+        "POST",
+        "/v1/sessions",
+        (201, 201, 201, 201, 201, 201, 201, 201, 201, 201, 201),
+    ),
+    "closeSession": (
+        "DELETE",
+        "/v1/sessions/current",
+        (401, 204, 204, 204, 204, 204, 204, 204, 204, 204, 204),
+    ),
+    "getHealth": ("GET", "/health", (200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200)),
+    "getMetrics": ("GET", "/metrics", (200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200)),
 }
 BODIES: dict[str, Any] = {
     "createRun": {"period": "2026-10", "communities": ["osmanthus"]},
@@ -102,33 +240,38 @@ BODIES: dict[str, Any] = {
         "cause": "reset",
         "reason": "I looked",
     },
+    "addLogin": {"name": "clerk", "role": "clerk"},
+    "addKey": {"name": "reports", "scopes": ["bills:read"]},
     "openSession": {"name": "li", "password": PASSWORD},
 }
 
 # Page → the status for each of PAGE_READERS in order; 303 leads to the login.
-PAGE_READERS = ("nobody", "li", "clerk", "approver", "engineer")
+PAGE_READERS = CALLERS[:9]
 PAGES: dict[str, tuple[int, ...]] = {
-    "/": (303, 200, 303, 303, 303),
-    f"/bills/{OWN}": (303, 200, 200, 200, 403),
-    f"/bills/{FOREIGN}": (303, 404, 200, 200, 403),
-    f"/bills/{OWN}/lines/1": (303, 200, 200, 200, 403),
-    f"/bills/{FOREIGN}/lines/1": (303, 404, 200, 200, 403),
-    f"/statements/{LIFT}": (303, 200, 200, 200, 403),
-    "/staff/runs": (303, 403, 200, 200, 403),
-    "/staff/runs/2": (303, 403, 200, 200, 403),
-    f"/staff/statements/{LIFT}": (303, 403, 200, 200, 403),
-    "/engineering/meters": (303, 403, 403, 403, 200),
-    "/engineering/meters/E-1-201": (303, 403, 403, 403, 200),
-    "/engineering/quarantine": (303, 403, 403, 403, 200),
-    "/engineering/meters/E-1-201/exchange": (303, 403, 403, 403, 200),
-    "/engineering/gateways": (303, 403, 403, 403, 200),
-    "/engineering/gateways/nobody": (303, 403, 403, 403, 404),
-    "/engineering/unknown": (303, 403, 403, 403, 200),
-    "/engineering/questions": (303, 403, 403, 403, 200),
-    "/engineering/types": (303, 403, 403, 403, 200),
-    "/engineering/types/eastron-sdm120": (303, 403, 403, 403, 200),
-    "/login": (200, 303, 303, 303, 303),
-    "/problems/four-eyes": (200, 200, 200, 200, 200),
+    "/": (303, 200, 200, 303, 303, 303, 303, 303, 303),
+    f"/bills/{OWN}": (303, 200, 200, 403, 200, 200, 403, 200, 403),
+    f"/bills/{FOREIGN}": (303, 404, 404, 403, 200, 200, 403, 200, 403),
+    f"/bills/{OWN}/lines/1": (303, 200, 200, 403, 200, 200, 403, 200, 403),
+    f"/bills/{FOREIGN}/lines/1": (303, 404, 404, 403, 200, 200, 403, 200, 403),
+    f"/statements/{LIFT}": (303, 200, 200, 200, 200, 200, 403, 200, 403),
+    "/statements": (303, 200, 200, 200, 200, 200, 403, 200, 403),
+    "/audit": (303, 403, 403, 403, 403, 403, 403, 200, 403),
+    "/access": (303, 403, 403, 403, 403, 403, 403, 403, 200),
+    "/staff/runs": (303, 403, 403, 403, 200, 200, 403, 200, 403),
+    "/staff/runs/2": (303, 403, 403, 403, 200, 200, 403, 200, 403),
+    f"/staff/statements/{LIFT}": (303, 403, 403, 403, 200, 200, 403, 200, 403),
+    "/engineering/meters": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/meters/E-1-201": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/quarantine": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/meters/E-1-201/exchange": (303, 403, 403, 403, 403, 403, 200, 403, 403),
+    "/engineering/gateways": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/gateways/nobody": (303, 403, 403, 403, 403, 403, 404, 404, 403),
+    "/engineering/unknown": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/questions": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/types": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/types/eastron-sdm120": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/login": (200, 303, 303, 303, 303, 303, 303, 303, 303),
+    "/problems/four-eyes": (200, 200, 200, 200, 200, 200, 200, 200, 200),
 }
 
 
@@ -185,6 +328,43 @@ def test_an_owner_sees_usage_of_own_bills_only(billed: House) -> None:
     items = billed.caller("li").get("/v1/usage").json()["items"]
     assert {item["unit"] for item in items} == {"1-201"}
     assert {item["usage"]["point"] for item in items} == {"1-201-e", "1-201-w"}
+
+
+def test_a_tenant_sees_the_own_accounts_only(billed: House) -> None:
+    items = billed.caller("tenant").get("/v1/bills").json()["items"]
+    assert {item["unit"] for item in items} == {"1-201"}
+
+
+def test_lists_of_statements_hold_what_their_reader_may_open(billed: House) -> None:
+    found = {
+        name: {item["id"] for item in billed.caller(name).get("/v1/statements").json()["items"]}
+        for name in ("newcomer", "committee", "clerk")
+    }
+    assert found["committee"] == found["clerk"]
+    assert LIFT in found["committee"] - found["newcomer"]
+    assert LIGHTS in found["newcomer"]
+
+
+def test_the_committee_sees_all_shares_and_no_room_by_its_name(billed: House) -> None:
+    named = billed.caller("clerk").get(f"/v1/statements/{LIFT}").json()
+    masked = billed.caller("committee").get(f"/v1/statements/{LIFT}").json()
+    assert masked["amount"] == named["amount"]
+    assert len(masked["share_list"]) == len(named["share_list"])
+    rooms = {share["unit"] for share in named["share_list"]} - {None}
+    assert rooms
+    assert not rooms & {share["unit"] for share in masked["share_list"]}
+    assert not any(share["mine"] for share in masked["share_list"])
+    page = billed.reader("committee").get(f"/statements/{LIFT}").text
+    assert not any(room in page for room in rooms)
+
+
+def test_an_auditor_may_change_nothing() -> None:
+    changing = {
+        permission
+        for permission in ROLE_PERMISSIONS[Role.AUDITOR]
+        if not permission.value.endswith(":read")
+    }
+    assert changing == set()
 
 
 def test_bills_before_issue_are_for_staff_only(house: House) -> None:

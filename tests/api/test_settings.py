@@ -148,8 +148,8 @@ def test_a_password_may_come_from_standard_input(house: House) -> None:
     [
         (["add", "li", "--role", "owner", "--account", "A-1-101"], "exists already"),
         (["add", "x", "--role", "owner", "--account", "A-9"], "no account has the code 'A-9'"),
-        (["add", "x", "--role", "owner"], "an owner needs --account"),
-        (["add", "x", "--role", "clerk", "--account", "A-1-101"], "leave --account out"),
+        (["add", "x", "--role", "owner"], "role owner needs an account"),
+        (["add", "x", "--role", "clerk", "--account", "A-1-101"], "leave them out"),
     ],
 )
 def test_a_login_that_makes_no_sense_is_refused(

@@ -128,13 +128,20 @@ def test_over_https_the_cookie_is_bound_to_the_host(secure_house: House) -> None
     assert "max-age" in answer.headers["Strict-Transport-Security"]
 
 
+ROLES = ("li", "clerk", "approver", "engineer", "tenant", "committee", "auditor", "admin")
+
+
 def test_each_role_lands_where_its_work_is(house: House) -> None:
-    landed = {name: house.reader(name).landed for name in ("li", "clerk", "approver", "engineer")}
+    landed = {name: house.reader(name).landed for name in ROLES}
     assert landed == {
         "li": "/",
         "clerk": "/staff/runs",
         "approver": "/staff/runs",
         "engineer": "/engineering/meters",
+        "tenant": "/",
+        "committee": "/statements",
+        "auditor": "/audit",
+        "admin": "/access",
     }
 
 

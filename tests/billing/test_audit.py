@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import LargeBinary, cast, create_engine, make_url, select, text
 
+from billing import tables
 from billing.database import Database
 from billing.store import audit
 
@@ -127,3 +128,108 @@ def test_every_change_is_found_where_it_is(change: str, position: int, written: 
 
     with pytest.raises(audit.AuditBrokenError, match=f"audit entry {position} is not what was"):
         verify(written)
+
+
+def test_a_change_of_any_byte_of_any_entry_is_found(written: Database) -> None:
+    columns = ("at", "actor", "action", "subject", "detail", "previous", "digest")
+    stored_as_bytes = [cast(tables.audit.c[each], LargeBinary).label(each) for each in columns]
+    with written.snapshot() as connection:
+        rows = connection.execute(select(tables.audit.c.position, *stored_as_bytes)).all()
+    kept = [(row.position, each, getattr(row, each)) for row in rows for each in columns]
+    missed, tried = [], 0
+    for position, column, stored in kept:
+        for place in range(len(stored)):
+            changed = bytearray(stored)
+            changed[place] ^= 1 + place % 255  # also bytes that are no UTF-8, and NUL
+            tried += 1
+            with pytest.raises(ZeroDivisionError), written.transaction() as connection:  # noqa: PT012  undone again
+                connection.exec_driver_sql(
+                    f"UPDATE audit SET {column} = CAST(? AS TEXT)"  # noqa: S608  names of columns
+                    " WHERE position = ?",
+                    (bytes(changed), position),
+                )
+                try:
+                    audit.verify(connection)
+                    missed.append((position, column, place))
+                except audit.AuditBrokenError:
+                    pass
+                raise ZeroDivisionError
+    assert missed == []
+    assert tried > 900
+
+
+def test_another_way_to_write_a_time_is_a_change(written: Database) -> None:
+    with written.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE audit SET at = '2026-11-03T08:30:00.123456' WHERE position = 2"
+        )
+    with pytest.raises(audit.AuditBrokenError, match=r"entry 2 is not .* cannot be read"):
+        verify(written)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("UPDATE audit SET actor = 'x' WHERE position = 2", "its content is not that of its dig"),
+        ("DELETE FROM audit WHERE position = 3", "it is missing, and entry 4 follows"),
+    ],
+)
+def test_it_is_said_what_is_wrong(change: str, what: str, written: Database) -> None:
+    with written.transaction() as connection:
+        connection.exec_driver_sql(change)
+    with pytest.raises(audit.AuditBrokenError, match=what):
+        verify(written)
+
+
+def test_an_entry_that_was_forged_whole_does_not_fit_the_next(written: Database) -> None:
+    with written.transaction() as connection:
+        row = connection.execute(tables.audit.select().where(tables.audit.c.position == 2)).one()
+        entry = {**row._mapping, "actor": "x"}
+        del entry["digest"]
+        connection.execute(
+            tables.audit.update()
+            .where(tables.audit.c.position == 2)
+            .values(actor="x", digest=audit._digest(entry))
+        )
+    with pytest.raises(audit.AuditBrokenError, match=r"entry 3 is not .* does not follow entry 2"):
+        verify(written)
+
+
+def test_a_cut_at_the_end_shows_by_the_last_entry_kept_elsewhere(written: Database) -> None:
+    with written.snapshot() as connection:
+        head = audit.last(connection)
+    assert head.position == 5
+    append(written, "later")
+    with written.snapshot() as connection:
+        assert audit.verify(connection, head=head) == 6
+    with written.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM audit WHERE position > 4")
+    assert verify(written) == 4
+    with (
+        written.snapshot() as connection,
+        pytest.raises(audit.AuditBrokenError, match="ends with entry 4, but it held 5 before"),
+    ):
+        audit.verify(connection, head=head)
+    append(written, "in its place")
+    with (
+        written.snapshot() as connection,
+        pytest.raises(audit.AuditBrokenError, match=r"entry 5 is not .* another one before"),
+    ):
+        audit.verify(connection, head=head)
+
+
+def test_entries_are_found_by_who_what_and_when(database: Database) -> None:
+    for number, actor in enumerate(("a", "b", "a")):
+        append(database, actor, NOW + timedelta(hours=number))
+
+    def found(wanted: audit.Wanted, before: int | None = None) -> list[int]:
+        with database.snapshot() as connection:
+            rows = audit.entries(connection, wanted, limit=2, before=before)
+        return [row.position for row in rows]
+
+    assert found(audit.Wanted()) == [3, 2]
+    assert found(audit.Wanted(), before=2) == [1]
+    assert found(audit.Wanted(actor="a")) == [3, 1]
+    assert found(audit.Wanted(subject="x:1", action="other")) == []
+    hour = timedelta(hours=1)
+    assert found(audit.Wanted(since=NOW + hour, until=NOW + 2 * hour)) == [2]

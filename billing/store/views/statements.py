@@ -204,6 +204,26 @@ def heads_of_run(connection: Connection, run_id: int) -> list[StatementHead]:
     return [_head(row) for row in rows]
 
 
+def heads(
+    connection: Connection, scope: Scope, *, limit: int, before_id: int | None = None
+) -> list[StatementHead]:
+    """Return at most `limit` statements in `scope` before `before_id`, the newest first."""
+    query = _heads().order_by(tables.statement.c.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(tables.statement.c.id < before_id)
+    if not scope.unissued:
+        query = query.where(tables.bill_run.c.state == "issued")
+    if scope.accounts is not None:
+        line, bill = tables.bill_line, tables.bill
+        mine = (
+            select(line.c.statement_id)
+            .join(bill, bill.c.id == line.c.bill_id)
+            .where(bill.c.account_id.in_(scope.accounts), line.c.statement_id.is_not(None))
+        )
+        query = query.where(tables.statement.c.id.in_(mine))
+    return [_head(row) for row in connection.execute(query)]
+
+
 def statement(connection: Connection, scope: Scope, statement_id: int) -> StatementView | None:
     """Return a statement; None if there is none, or no bill in `scope` rests on it."""
     query = _heads().where(tables.statement.c.id == statement_id)
