@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from api import errors
 from api.body_limit import BodyLimit
 from api.deadline import Deadline
+from api.document import tell_problems_as_problems
 from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
 from api.pages import access as access_pages
@@ -84,6 +85,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
     errors.install(app)
     _include_routes(app)
     assert_guarded(app.routes)
+    tell_problems_as_problems(app)
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.add_middleware(RateHeaders)

@@ -23,7 +23,10 @@ GatewayName = Annotated[str, Field(pattern=rf"^{GATEWAY_NAME.pattern}$")]
 class NewGateway(BaseModel):
     """A gateway to be."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"gateway": "gw-1"}]},
+    )
 
     gateway: GatewayName
 
@@ -38,6 +41,8 @@ class Enrolment(Answer):
 
 class EnrolmentToken(BaseModel):
     """What a gateway shows to get its key."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "tg_enrol_1hU7…kQ"}]})
 
     token: Annotated[str, Field(min_length=20, max_length=200)]
 
@@ -130,7 +135,19 @@ class UnknownMeter(Answer):
 class Adoption(BaseModel):
     """An unknown meter gets a name and a type."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "gateway": "gw-1",
+                    "topic": "wmbusmeters/kitchen",
+                    "meter": "W-1-201",
+                    "type": "wmbusmeters-water",
+                }
+            ]
+        },
+    )
 
     gateway: GatewayName
     topic: Code
@@ -142,7 +159,10 @@ class Adoption(BaseModel):
 class MeterTypeFile(BaseModel):
     """A meter type's TOML file."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"document": 'kind = "meter-type"\nid = "our-meter"\n…'}]},
+    )
 
     document: Annotated[str, Field(min_length=1, max_length=200_000)]
 

@@ -47,7 +47,10 @@ class RegisterRead(BaseModel):
 class GatewayAnswer(BaseModel):
     """What came of a request: registers, or the reason why there is nothing."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={"examples": [{"done": False, "error": "no answer within 1.5 s"}]},
+    )
 
     done: bool
     error: Text | None = None
@@ -124,7 +127,19 @@ class QuestionShown(Answer):
 class QuestionAnswer(BaseModel):
     """Why a counter fell."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "meter": "W-1-201",
+                    "register": "volume",
+                    "cause": "reset",
+                    "reason": "The fitter set it to zero on 3 November; note 17.",
+                }
+            ]
+        },
+    )
 
     meter: Code
     register_name: Code = Field(alias="register")

@@ -13,7 +13,10 @@ from api.schemas.values import Answer
 class SignIn(BaseModel):
     """Name and password of a login."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "li", "password": "kx4ma-…"}]},
+    )
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     password: Annotated[str, Field(min_length=1, max_length=1000)]
