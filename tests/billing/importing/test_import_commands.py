@@ -121,7 +121,7 @@ def test_accounts_open_with_what_somebody_says_they_owe(url: str, tmp_path: Path
     ) == [
         ("opening:lane/A-101", "receivable", 12_340),
         ("opening:lane/A-101", "opening", -12_340),
-        ("opening:lane/A-201", "receivable", -5),
+        ("opening:lane/A-201", "credit", -5),
         ("opening:lane/A-201", "opening", 5),
     ]
     assert rows(url, "SELECT actor, action, subject, detail FROM audit") == [
