@@ -118,14 +118,20 @@ def _print_welcome(stage: Stage, console: Console) -> None:
 
 def _what_to_see(role: Role, unit: str | None) -> str:
     match role:
-        case Role.OWNER:
+        case Role.OWNER | Role.TENANT:
             return f"the bill of flat {unit}: open a line and check it"
+        case Role.COMMITTEE:
+            return "what all pools came to, and how they were shared"
         case Role.CLERK:
             return "the bill run, and why each pool's shares are what they are"
         case Role.APPROVER:
             return "the same run with the second pair of eyes"
         case Role.ENGINEER:
             return "every meter's last readings with raw words, and the quarantine"
+        case Role.AUDITOR:
+            return "all of it and the audit log, to read only"
+        case Role.ADMIN:
+            return "who may log in, and the keys of programs"
 
 
 def _print_summary(summary: Summary, console: Console) -> None:
