@@ -86,8 +86,10 @@ class Gathered:
         """
         if not len(times) or not len(self.instants_s):
             return
-        breaks = [0, *(np.flatnonzero(np.diff(owners) <= 0) + 1).tolist(), len(owners)]
-        for first, after in pairwise(breaks):  # each series once in a run
+        breaks = [0, len(owners)]
+        if len(np.unique(owners)) < len(owners):  # in a run each series comes once
+            breaks[1:1] = (np.flatnonzero(np.diff(owners) <= 0) + 1).tolist()
+        for first, after in pairwise(breaks):
             self._offer(owners[first:after], starts[first : after + 1], times, values, unconfirmed)
 
     def offer_reading(self, owner: int, reading: Reading) -> None:
@@ -157,14 +159,29 @@ def _following(
 ) -> Int64s:
     """Return int64[b, e]: the place of the first reading of each block after each instant.
 
-    `times` are those of the blocks alone. Blocks are laid one behind the other on one axis of time,
-    so that a single search answers for all of them.
+    `times` are those of the blocks alone. Most meters are read at a steady pace, which tells the
+    place; where it does not, blocks are laid one behind the other on one axis of time, so that a
+    single search answers for all of them.
     """
+    heads, ends = starts[:-1, np.newaxis] - starts[0], starts[1:, np.newaxis] - starts[0]
+    first_s = times[heads]
+    steps = ends - heads - 1
+    pace_s = np.maximum((times[ends - 1] - first_s) // np.maximum(steps, 1), 1)
+    found = heads + np.clip((instants - first_s) // pace_s + 1, 0, ends - heads)
+    early = (found == heads) | (times[np.maximum(found - 1, 0)] <= instants)
+    late = (found == ends) | (times[np.minimum(found, len(times) - 1)] > instants)
+    if not (early & late).all():
+        found = _sought(starts - starts[0], times, instants, earliest, latest)
+    places: Int64s = found + starts[0]
+    return places
+
+
+def _sought(starts: Int64s, times: Int64s, instants: Int64s, earliest: int, latest: int) -> Int64s:
     span = latest - earliest + 2
     counts = np.diff(starts)
     blocks = np.arange(len(counts), dtype=np.int64)
     laid = np.repeat(blocks * span, counts) + (times - earliest + 1)
     sought = np.clip(instants - earliest + 1, 0, span - 1)
     wanted = (blocks * span)[:, np.newaxis] + sought[np.newaxis, :]
-    found: Int64s = np.searchsorted(laid, wanted.ravel(), side="right") + starts[0]
+    found: Int64s = np.searchsorted(laid, wanted.ravel(), side="right")
     return found.reshape(wanted.shape)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from meters.edges import Edges, Flags, Int64s
+    from meters.edges import Edges, Int64s
     from meters.history import History
     from meters.meter_type import Register
     from meters.usage import Segment, Usage
@@ -110,17 +110,18 @@ def shown(edges: Edges, row: int, register: Register, *, tolerance: timedelta = 
 
     As at any boundary: the nearest reading within `tolerance`, else between those on both sides.
     """
-    values, sources = _nearest(edges, np.array([row]), [register], tolerance)
+    every = np.arange(len(edges.instants_s))
+    values, sources = nearest(edges, np.array([row]), every, [register], tolerance)
     return Shown(edges.instants_s, values[0], sources[0])
 
 
-def _nearest(
-    edges: Edges, rows: Int64s, registers: Sequence[Register], tolerance: timedelta
+def nearest(
+    edges: Edges, rows: Int64s, asked: Int64s, registers: Sequence[Register], tolerance: timedelta
 ) -> tuple[Int64s, Int64s]:
-    """Return int64[n, e] twice: what the series in `rows` showed at each edge, and how known."""
-    at_s = edges.instants_s
-    before_s, after_s = edges.before_s[rows], edges.after_s[rows]
-    before, after = edges.before[rows], edges.after[rows]
+    """Return int64[n, a] twice: what the series in `rows` showed at `asked` edges, how known."""
+    at_s, cells = edges.instants_s[asked], np.ix_(rows, asked)
+    before_s, after_s = edges.before_s[cells], edges.after_s[cells]
+    before, after = edges.before[cells], edges.after[cells]
     since = np.where(before_s == NEVER_S, OVER_INT64, at_s - before_s)
     until = np.where(after_s == NEVER_AGAIN_S, OVER_INT64, after_s - at_s)
     values = np.where(since <= until, before, after)
@@ -193,49 +194,6 @@ def step(
     return Steps(edges_s, quantities, tuple(pieces))
 
 
-def step_plain(
-    usages: Sequence[Usage],
-    edges_s: Int64s,
-    edges: Edges,
-    rows: Int64s,
-    registers: Sequence[Register],
-) -> list[Steps | None]:
-    """Return what `step` does for many usages of one interval at once, where all of it is plain.
-
-    `rows`: int64[n], the row in `edges` of each; `edges` may hold more instants. Plain is a single
-    segment with a whole multiplier and nothing estimated, of which every edge is known and nothing
-    contradicts; None stands for all else, and `step` tells what is the matter.
-    """
-    asked = np.searchsorted(edges.instants_s, edges_s)
-    values, sources = _nearest(edges, rows, registers, TOLERANCE)
-    plain = np.array([_is_plain(usage) for usage in usages]) & ~edges.unconfirmed[rows]
-    plain &= (sources[:, asked] != MISSING).all(axis=1)
-    opening, closing, growth, modulus, multiplier = _ends_of(usages, plain)
-    read = np.full((len(usages), 1), READ)
-    shows = np.column_stack([opening, values[:, asked], closing])
-    known = np.hstack([read, sources[:, asked], read])
-    interval = usages[0].interval
-    at_s = np.concatenate([[_seconds(interval.start)], edges_s, [_seconds(interval.end)]])
-    grown = np.diff(shows, axis=1)
-    grown += np.where(grown < 0, modulus[:, np.newaxis], 0)
-    most = {register: _most(register, at_s) for register in registers}
-    plain &= (grown >= 0).all(axis=1) & (grown.sum(axis=1) == growth)
-    plain &= (grown <= np.array([most[register] for register in registers])).all(axis=1)
-    quantities = grown * multiplier[:, np.newaxis]
-    return [
-        Steps(edges_s, quantities[n], (Shown(at_s, shows[n], known[n]),)) if fit else None
-        for n, fit in enumerate(plain.tolist())
-    ]
-
-
-def _is_plain(usage: Usage) -> bool:
-    if len(usage.segments) != 1:
-        return False
-    (segment,) = usage.segments
-    estimated = segment.opening.estimate or segment.closing.estimate
-    return estimated is None and segment.multiplier == int(segment.multiplier)
-
-
 def by_day(usage: Usage, midnights_s: Int64s, shown_by: Sequence[Shown]) -> list[int | None]:
     """Return the use of each part between midnights inside the interval, 10⁻⁴; None if not known.
 
@@ -259,45 +217,10 @@ def by_day(usage: Usage, midnights_s: Int64s, shown_by: Sequence[Shown]) -> list
     return [use if sure else None for use, sure in zip(uses.tolist(), known.tolist(), strict=True)]
 
 
-def by_day_plain(
-    usages: Sequence[Usage], edges: Edges, rows: Int64s, registers: Sequence[Register]
-) -> tuple[Int64s, Flags, Flags]:
-    """Return what `by_day` does for many usages of one interval at once, where all of it is plain.
-
-    `edges`: the midnights inside the interval; `rows`: int64[n], the row in `edges` of each usage.
-    Returns int64[n, e + 1], 10⁻⁴, and bool[n, e + 1], the use of each day and whether it is known;
-    bool[n], whether the usage is plain, as in `step_plain`, and none of its days contradicts it: of
-    another the days mean nothing.
-    """
-    values, sources = _nearest(edges, rows, registers, TOLERANCE)
-    plain = np.array([_is_plain(usage) for usage in usages], np.bool_) & ~edges.unconfirmed[rows]
-    opening, closing, growth, modulus, multiplier = _ends_of(usages, plain)
-    grown = np.diff(np.column_stack([opening, values, closing]), axis=1)
-    grown += np.where(grown < 0, modulus[:, np.newaxis], 0)
-    sure = np.ones((len(usages), len(edges.instants_s) + 2), np.bool_)
-    sure[:, 1:-1] = sources != MISSING
-    known = sure[:, :-1] & sure[:, 1:]
-    plain &= ((grown >= 0) | ~known).all(axis=1)
-    plain &= (grown.sum(axis=1) == growth) | ~known.all(axis=1)
-    return grown * multiplier[:, np.newaxis], known, plain
-
-
-def _ends_of(usages: Sequence[Usage], plain: Flags) -> Int64s:
-    """Return int64[5, n], opening, closing, growth and modulus of the plain ones and multiplier."""
-    ends = np.zeros((5, len(usages)), np.int64)
-    for n in np.flatnonzero(plain).tolist():
-        (segment,) = usages[n].segments
-        modulus = 0 if segment.modulus is None else to_scaled(segment.modulus)
-        opening, closing = to_scaled(segment.opening.value), to_scaled(segment.closing.value)
-        growth = to_scaled(segment.growth)
-        ends[:, n] = opening, closing, growth, modulus, int(segment.multiplier)
-    return ends
-
-
 def _piece(segment: Segment, edges_s: Int64s, seen: Shown) -> Shown:
     """Return the edges inside `segment` between its own registers."""
     opening, closing = segment.opening, segment.closing
-    ends = np.array([_seconds(opening.at), _seconds(closing.at)])
+    ends = np.array([seconds_of(opening.at), seconds_of(closing.at)])
     first, after = np.searchsorted(edges_s, ends[0], "right"), np.searchsorted(edges_s, ends[1])
     inside = edges_s[first:after]
     places = np.searchsorted(seen.at_s, inside)
@@ -343,7 +266,7 @@ def _first_wrong(piece: Shown, grown: Int64s, segment: Segment, register: Regist
     """Return the place of the first edge that the counter cannot have shown, None if none."""
     wrong = grown < 0
     if len(grown) > 1:
-        too_fast = grown > _most(register, piece.at_s)
+        too_fast = grown > most_between(register, piece.at_s)
         too_fast[0] &= segment.opening.estimate is None
         too_fast[-1] &= segment.closing.estimate is None
         wrong |= too_fast
@@ -352,7 +275,7 @@ def _first_wrong(piece: Shown, grown: Int64s, segment: Segment, register: Regist
     return None if grown.sum() == to_scaled(segment.growth) else len(grown)
 
 
-def _most(register: Register, at_s: Int64s) -> Int64s:
+def most_between(register: Register, at_s: Int64s) -> Int64s:
     """Return the most that the counter can grow by from each instant to the next, 10⁻⁴.
 
     Between edges that stand for readings some minutes beside them, it may seem faster than it is;
@@ -388,7 +311,7 @@ def _share(grown: Int64s, part: Int64s, whole: Int64s, unit: Int64s | int) -> In
     return nearest
 
 
-def _seconds(moment: datetime) -> int:
+def seconds_of(moment: datetime) -> int:
     return (moment - EPOCH) // SECOND
 
 

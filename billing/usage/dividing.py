@@ -19,6 +19,7 @@ from billing.vee.reviews import NOTHING, Overlay, Reviewed
 from meters.archive.rows import EPOCH, SECOND
 from meters.demand import BESIDE, NoDemand, UnknownDemand, peak, window_edges
 from meters.interval import local_midnight
+from meters.plain_steps import by_day_plain, step_plain
 from meters.quantity import to_scaled
 from meters.reading import Series
 from meters.register_at import TOLERANCE
@@ -28,11 +29,9 @@ from meters.stepwise import (
     Shown,
     Steps,
     by_day,
-    by_day_plain,
     shown,
     shown_in_history,
     step,
-    step_plain,
 )
 
 if TYPE_CHECKING:

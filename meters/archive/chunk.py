@@ -14,6 +14,8 @@ from __future__ import annotations
 import struct
 import zlib
 from functools import cached_property
+from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -114,7 +116,7 @@ class Chunks:
 
     def __init__(self, series: Sequence[int], bodies: Sequence[bytes]) -> None:
         self.series = series
-        blocks = list(map(_inflated, series, bodies))
+        blocks = _inflated(series, bodies)
         self._content = b"".join(blocks)
         ends = starts_of(map(len, blocks))
         self._bytes = np.frombuffer(self._content, np.uint8)
@@ -245,18 +247,28 @@ class Chunks:
             )
 
 
-def _inflated(series: int, body: bytes) -> bytes:
-    try:
-        content = zlib.decompress(body, -zlib.MAX_WBITS, _INFLATED_TO)
+def _inflated(series: Sequence[int], bodies: Sequence[bytes]) -> list[bytes]:
+    blocks: list[bytes] = []
+    try:  # by `map`: there are hundreds of thousands in a month
+        blocks.extend(map(zlib.decompress, bodies, repeat(-zlib.MAX_WBITS), repeat(_INFLATED_TO)))
     except zlib.error as error:
-        raise CorruptChunkError(f"a chunk of series {series} is damaged: {error}") from error
-    if len(content) < _HEAD.size:
-        raise CorruptChunkError(f"a chunk of series {series} is damaged: it has no head")
-    if content[0] != _FORMAT:
-        raise CorruptChunkError(
-            f"a chunk of series {series} has format {content[0]}, this software knows {_FORMAT}"
+        bad = series[len(blocks)]
+        raise CorruptChunkError(f"a chunk of series {bad} is damaged: {error}") from error
+    if min(map(len, blocks)) < _HEAD.size:
+        bad = next(
+            one for one, block in zip(series, blocks, strict=True) if len(block) < _HEAD.size
         )
-    return content
+        raise CorruptChunkError(f"a chunk of series {bad} is damaged: it has no head")
+    if set(map(itemgetter(0), blocks)) != {_FORMAT}:
+        bad, wrong = next(
+            (one, block[0])
+            for one, block in zip(series, blocks, strict=True)
+            if block[0] != _FORMAT
+        )
+        raise CorruptChunkError(
+            f"a chunk of series {bad} has format {wrong}, this software knows {_FORMAT}"
+        )
+    return blocks
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> _Columns:

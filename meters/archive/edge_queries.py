@@ -8,16 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import select
 
 from meters.archive import chunk_queries, queries
+from meters.archive.row_columns import good_rows
 from meters.archive.rows import DAY_S, HOUR_S
-from meters.archive.tables import READING
-from meters.edges import NEVER_AGAIN_S, NEVER_S
-from meters.reading import Reason, Verdict
+from meters.reading import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -27,7 +25,9 @@ if TYPE_CHECKING:
 
 # Meters that report each quarter of an hour are all found at the first look.
 _FIRST_LOOK_S = 900
-_ROWS_AT_ONCE = 100_000
+_WIDE_LOOKS_AT_ONCE = 16
+"""Instants that are looked at together where something is missing, for any of its series."""
+_NOBODY = -1
 
 
 def gather(connection: Connection, gathered: Gathered, ids: Mapping[Series, int]) -> None:
@@ -46,63 +46,71 @@ def _gather_rows(connection: Connection, gathered: Gathered, owners: Mapping[int
     first_s, last_s = ends[0] * HOUR_S, (ends[1] + 1) * HOUR_S - 1
     near = gathered.instants_s
     near = near[(near >= first_s - gathered.window_s) & (near <= last_s + gathered.window_s)]
+    rows = _Rows(connection, gathered, owners, first_s, last_s)
     narrow_s = min(_FIRST_LOOK_S, gathered.window_s)
-    for begin_s, end_s in _spans(near, narrow_s):
-        _offer_rows(connection, gathered, owners, max(begin_s, first_s), min(end_s, last_s))
-    if narrow_s == gathered.window_s:
-        return
-    for at_s in near.tolist():
-        missing = _missing(gathered, at_s, owners)
-        for begin_s, end_s in (
-            (at_s - gathered.window_s, at_s - narrow_s - 1),
-            (at_s + narrow_s + 1, at_s + gathered.window_s),
+    rows.offer(list(owners), _spans(near, -narrow_s, narrow_s))
+    if narrow_s < gathered.window_s:
+        rows.look_wider(near, narrow_s)
+
+
+class _Rows:
+    """The rows of an archive between two instants, offered for some of its series."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        gathered: Gathered,
+        owners: Mapping[int, int],
+        first_s: int,
+        last_s: int,
+    ) -> None:
+        self._connection = connection
+        self._gathered = gathered
+        self._first_s, self._last_s = first_s, last_s
+        self._ids = np.array(list(owners), np.int64)
+        self._owners = np.array(list(owners.values()), np.int64)
+        self._known = queries.greatest_series_id(connection)
+        self._owner_of = np.full(self._known + 1, _NOBODY)
+        self._owner_of[self._ids] = self._owners
+
+    def offer(self, ids: Sequence[int], spans: Iterable[tuple[int, int]]) -> None:
+        """Offer the rows of the series `ids` in spans of seconds, as far as there are rows."""
+        within = [
+            (max(begin_s, self._first_s), min(end_s, self._last_s))
+            for begin_s, end_s in spans
+            if begin_s <= self._last_s and end_s >= self._first_s
+        ]
+        for found in good_rows(self._connection, within, ids, known=self._known):
+            own = self._owner_of[found.series]
+            order = np.lexsort((found.times, own))
+            order = order[np.searchsorted(own[order], 0) :]  # of nobody are those before
+            own = own[order]
+            if not len(own):
+                continue
+            heads = np.flatnonzero(np.diff(own, prepend=_NOBODY))
+            self._gathered.offer(
+                own[heads],
+                np.append(heads, len(own)),
+                found.times[order],
+                found.values[order],
+                found.unconfirmed[order] if found.unconfirmed.any() else None,
+            )
+
+    def look_wider(self, near: Int64s, narrow_s: int) -> None:
+        """Offer what lies further than `narrow_s` from an instant, where nothing lies nearer."""
+        edges, window_s = self._gathered.edges(), self._gathered.window_s
+        places = np.searchsorted(edges.instants_s, near)
+        early = edges.before_s[np.ix_(self._owners, places)] < near - narrow_s
+        late = edges.after_s[np.ix_(self._owners, places)] > near + narrow_s
+        for missing, first_s, last_s in (
+            (early, -window_s, -narrow_s - 1),
+            (late, narrow_s + 1, window_s),
         ):
-            if missing:
-                _offer_rows(
-                    connection, gathered, missing, max(begin_s, first_s), min(end_s, last_s)
-                )
-
-
-def _missing(gathered: Gathered, at_s: int, owners: Mapping[int, int]) -> dict[int, int]:
-    """Return the series of which a reading on one side of `at_s` was not found yet."""
-    edges = gathered.edges()
-    place = int(np.searchsorted(edges.instants_s, at_s))
-    incomplete = (edges.before_s[:, place] == NEVER_S) | (edges.after_s[:, place] == NEVER_AGAIN_S)
-    return {number: owner for number, owner in owners.items() if incomplete[owner]}
-
-
-def _offer_rows(
-    connection: Connection,
-    gathered: Gathered,
-    owners: Mapping[int, int],
-    first_s: int,
-    last_s: int,
-) -> None:
-    if first_s > last_s:
-        return
-    question = select(READING.c.series, READING.c.time, READING.c.value, READING.c.reasons).where(
-        *queries.within(connection, first_s, last_s, owners),
-        READING.c.verdict == int(Verdict.GOOD),
-        READING.c.value.is_not(None),
-    )
-    for part in connection.execute(question).partitions(_ROWS_AT_ONCE):
-        rows = [row for row in part if row[0] in owners]
-        if not rows:
-            continue
-        series, seconds, held, reasons = zip(*rows, strict=True)
-        own = np.array([owners[number] for number in series], np.int64)
-        times = np.array(seconds, np.int64)
-        order = np.lexsort((times, own))
-        own = own[order]
-        heads = np.flatnonzero(np.diff(own, prepend=-1))
-        unconfirmed = np.array([Reason.UNCONFIRMED in each for each in reasons])
-        gathered.offer(
-            own[heads],
-            np.append(heads, len(own)),
-            times[order],
-            np.array(held, np.int64)[order],
-            unconfirmed[order],
-        )
+            for begin in range(0, len(near), _WIDE_LOOKS_AT_ONCE):
+                some = missing[:, begin : begin + _WIDE_LOOKS_AT_ONCE]
+                at = near[begin : begin + _WIDE_LOOKS_AT_ONCE][some.any(axis=0)]
+                ids = self._ids[some.any(axis=1)].tolist()
+                self.offer(ids, _spans(at, first_s, last_s))
 
 
 def _gather_chunks(connection: Connection, gathered: Gathered, owners: Mapping[int, int]) -> None:
@@ -110,7 +118,7 @@ def _gather_chunks(connection: Connection, gathered: Gathered, owners: Mapping[i
     if kept is None:
         return
     after = kept[0]
-    for begin_s, end_s in _spans(gathered.instants_s, gathered.window_s):
+    for begin_s, end_s in _spans(gathered.instants_s, -gathered.window_s, gathered.window_s):
         first, last = max(begin_s // DAY_S, after), min(end_s // DAY_S, kept[1])
         if first > last:
             continue
@@ -133,11 +141,11 @@ def _offer_chunks(gathered: Gathered, owners: Mapping[int, int], chunks: Chunks)
     gathered.offer(own, starts, times, values, unconfirmed)
 
 
-def _spans(instants_s: Int64s, beside_s: int) -> Iterator[tuple[int, int]]:
-    """Yield the spans of seconds that lie beside the instants, those that meet as one."""
+def _spans(instants_s: Int64s, first_s: int, last_s: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans from `first_s` to `last_s` beside the instants, those that meet as one."""
     seconds = instants_s.tolist()
     begin = 0
     for n in range(1, len(seconds) + 1):
-        if n == len(seconds) or seconds[n] - seconds[n - 1] > 2 * beside_s + 1:
-            yield seconds[begin] - beside_s, seconds[n - 1] + beside_s
+        if n == len(seconds) or seconds[n] - seconds[n - 1] > last_s - first_s + 1:
+            yield seconds[begin] + first_s, seconds[n - 1] + last_s
             begin = n

@@ -11,9 +11,10 @@ where the last one ends.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _HEAD = struct.Struct("<Bqq")
 _WIDTHS = np.array([1, 2, 4, 8])
+_OF_ONE_BYTE = np.array([(byte >> 1) ^ -(byte & 1) for byte in range(256)], np.int64)
+"""The steps that one byte can stand for."""
 
 
 def starts_of(counts: Iterable[int]) -> Int64s:
@@ -89,19 +92,38 @@ def unpack_columns(
         count, width = shape >> 4, shape & 15
         alike = np.flatnonzero(alike_of == place)
         numbers = np.empty((len(alike), count), np.int64)
-        numbers[:, 1:] = units[alike, np.newaxis]
-        if width:
-            begin = places[picked[alike], np.newaxis] + _HEAD.size
-            planes = content[begin + np.arange(width * (count - 1))]
-            low_bytes_first = np.ascontiguousarray(
-                planes.reshape(-1, width, count - 1).transpose(0, 2, 1)
-            )
-            wide = low_bytes_first.view(f"<u{width}")[:, :, 0].astype(np.int64)
-            numbers[:, 1:] *= ((wide >> 1) & np.int64(2**63 - 1)) ^ -(wide & 1)
         numbers[:, 0] = firsts[alike]
+        steps = numbers[:, 1:]
+        if width:
+            _unzigzag(_planes(content, places[picked[alike]] + _HEAD.size, width, count - 1), steps)
+            steps *= units[alike, np.newaxis]
+        else:
+            steps[:] = units[alike, np.newaxis]
         numbers.cumsum(axis=1, out=numbers)
+        if len(alike) == len(starts) - 1:  # all of one shape, one behind the other
+            return numbers.reshape(-1)
         unpacked[starts[picked[alike], np.newaxis] + np.arange(count)] = numbers
     return unpacked
+
+
+def _planes(content: NDArray[np.uint8], begin: Int64s, width: int, count: int) -> NDArray[Any]:
+    """Return the `count` unsigned integers of `width` bytes that begin at each byte of `begin`."""
+    if not count:
+        return np.empty((len(begin), 0), np.uint8)
+    planes = sliding_window_view(content, width * count)[begin]  # rows are copied, not bytes
+    if width == 1:
+        return planes
+    parted = planes.reshape(-1, width, count).transpose(0, 2, 1)
+    return np.ascontiguousarray(parted).view(f"<u{width}")[:, :, 0]
+
+
+def _unzigzag(numbers: NDArray[Any], steps: Int64s) -> None:
+    """Put the integers of either sign that `zigzagged` made `numbers` of into `steps`."""
+    if numbers.dtype == np.uint8:
+        np.take(_OF_ONE_BYTE, numbers, out=steps, mode="clip")
+        return
+    wide = numbers.astype(np.int64)
+    np.bitwise_xor((wide >> 1) & np.int64(2**63 - 1), -(wide & 1), out=steps)
 
 
 def ends_of_columns(content: NDArray[np.uint8], places: Int64s, counts: Int64s) -> Int64s:

@@ -43,6 +43,11 @@ def all_series_ids(connection: Connection) -> dict[Series, int]:
     }
 
 
+def greatest_series_id(connection: Connection) -> int:
+    """Return the greatest id of a series; ids leave hardly any gap. 0 where there is none."""
+    return connection.execute(select(func.max(SERIES.c.id))).scalar() or 0
+
+
 def add_series(connection: Connection, series: Collection[Series]) -> None:
     """Give an id to those of `series` that have none."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

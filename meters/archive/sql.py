@@ -144,10 +144,16 @@ class SqlArchive:
                 last_s=floor_seconds(instant + window),
             )
         at = utc(instant)
-        return {
-            one: Boundary(at, _reading(before, one, ids), _reading(after, one, ids))
-            for one in series
-        }
+        found = dict.fromkeys(series, Boundary(at, None, None))
+        for one, number in ids.items():
+            early, late = before.get(number), after.get(number)
+            if early is not None or late is not None:
+                found[one] = Boundary(
+                    at,
+                    None if early is None else decode(early, one),
+                    None if late is None else decode(late, one),
+                )
+        return found
 
     def edges(
         self,
@@ -344,8 +350,3 @@ def _array(column: tuple[Any, ...]) -> str:
 
 def _contradict(offered: Row, kept: Row) -> bool:
     return (offered.value, offered.raw) != (kept.value, kept.raw)
-
-
-def _reading(rows: Mapping[int, Row], series: Series, ids: Mapping[Series, int]) -> Reading | None:
-    row = rows.get(ids[series]) if series in ids else None
-    return None if row is None else decode(row, series)

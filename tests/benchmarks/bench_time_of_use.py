@@ -34,10 +34,10 @@ from meters.archive.rows import EPOCH, SECOND
 from meters.archive.sql import SqlArchive
 from meters.catalog import shipped
 from meters.interval import Interval
+from meters.plain_steps import step_plain
 from meters.quantity import to_scaled
 from meters.reading import Series
 from meters.register_at import RegisterAt, Source
-from meters.stepwise import step_plain
 from meters.usage import Segment, Usage
 
 if TYPE_CHECKING:

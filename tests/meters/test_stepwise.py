@@ -22,6 +22,7 @@ from meters.history import History
 from meters.installation import Installation, Ratio
 from meters.interval import Interval
 from meters.meter_type import Register
+from meters.plain_steps import by_day_plain
 from meters.reading import Reading, Reason, Series, Verdict
 from meters.register_at import RegisterAt, Source
 from meters.stepwise import (
@@ -33,7 +34,6 @@ from meters.stepwise import (
     MissingEdges,
     Steps,
     by_day,
-    by_day_plain,
     shown,
     shown_in_history,
     step,

@@ -330,6 +330,16 @@ def test_a_reading_that_no_edge_rests_on_leaves_its_series_confirmed(archive: Ar
     assert not archive.edges([ENERGY], [NOON], window=timedelta(hours=1)).unconfirmed.any()
 
 
+def test_a_reading_beside_one_edge_does_not_hide_one_that_is_nearer_to_the_next(
+    archive: Archive,
+) -> None:
+    archive.append([reading(at, str(at)) for at in (-60, 600, 1800, 2600, 3700)])
+    edges = archive.edges([ENERGY], [NOON, NOON + timedelta(hours=1)])
+    noon = int(NOON.timestamp())
+    assert edges.before_s[0].tolist() == [noon - 60, noon + 2600]
+    assert edges.after_s[0].tolist() == [noon + 600, noon + 3700]
+
+
 @many_examples
 @given(
     times=st.lists(st.integers(-200_000, 200_000), unique=True, max_size=30),
