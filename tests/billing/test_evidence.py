@@ -54,7 +54,7 @@ from meters.interval import Interval
 from meters.quantity import from_scaled, plain
 from meters.reading import Reading, Reason, Series, Verdict
 from meters.register_at import RegisterAt, Source
-from meters.stepwise import Shown, Steps
+from meters.stepwise import BRIDGED, INTERPOLATED, READ, Shown, Steps
 from meters.usage import Segment, Usage
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def test_a_register_is_written_as_canonical_json(register: RegisterAt) -> None:
 
 
 EDGES = st.lists(st.integers(0, 2**40), max_size=4)
+KNOWN = st.lists(st.sampled_from([READ, INTERPOLATED, BRIDGED]), max_size=4)
 
 
 @st.composite
@@ -131,7 +132,9 @@ def usages(draw: st.DrawFn) -> Usage:
             max_size=2,
         )
     )
-    pieces = [Shown(*(np.array(draw(EDGES), np.int64) for _ in range(3))) for _ in segments]
+    pieces = [
+        Shown(*(np.array(draw(each), np.int64) for each in (EDGES, EDGES, KNOWN))) for _ in segments
+    ]
     steps = Steps(*(np.array(draw(EDGES), np.int64) for _ in range(2)), tuple(pieces))
     finding = st.sampled_from([finding for finding, _ in FINDINGS.values()])
     peak = st.just(Peak(15, AT, "电", Decimal(1), Decimal(3), None, Decimal(40), 95, 96))
