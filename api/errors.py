@@ -26,9 +26,10 @@ from api.store.device_lists import (
 from api.store.logins import LoginExistsError, UnknownAccountError
 from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
-from billing.lifecycle import FourEyesError
+from billing.lifecycle import FourEyesError, ReasonError
 from billing.months import PeriodError
 from billing.store.exchange import ExchangeError
+from billing.store.holds import HeldError, UnknownPlaceError
 from billing.store.registry import UnknownCommunityError
 from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
 from meters.archive.protocol import ArchiveUnavailableError
@@ -44,6 +45,9 @@ LOG = logging.getLogger(__name__)
 OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     FourEyesError: problems.FOUR_EYES,
     StateError: problems.WRONG_STATE,
+    ReasonError: problems.REASON_MISSING,
+    HeldError: problems.NOT_HELD_SO,
+    UnknownPlaceError: problems.UNKNOWN_PLACE,
     PeriodError: problems.NOT_BILLABLE,
     PeriodTakenError: problems.RUN_EXISTS,
     UnknownRunError: problems.NOT_FOUND,

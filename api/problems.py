@@ -288,6 +288,27 @@ NO_REASON = ProblemType(
     _("Say what happened, and how you know"),
     _("Choose a cause and write the reason: the bills rest on it, and it is kept."),
 )
+REASON_MISSING = ProblemType(
+    "reason-missing",
+    422,
+    _("There is no reason"),
+    _("Write why: it stands in the audit log."),
+)
+UNKNOWN_PLACE = ProblemType(
+    "unknown-place",
+    422,
+    _("There is no such place in this run"),
+    _("Name a community of the run, and of it one building or one unit by its code."),
+)
+NOT_HELD_SO = ProblemType(
+    "not-held-so",
+    409,
+    _("This cannot be held or released now"),
+    _(
+        "It is held already, or is not held, or nothing else would be left in the run: then"
+        " withdraw the run."
+    ),
+)
 ARCHIVE_AWAY = ProblemType(
     "archive-unavailable",
     503,

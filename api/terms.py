@@ -272,6 +272,15 @@ PROBLEMS: Mapping[str, str] = {
     "zero-key-sum": _("Pool {subject}: no unit used anything to share by. Check the readings."),
 }
 
+ANOMALIES: Mapping[str, str] = {
+    "zero": _("Nothing used or billed"),
+    "high": _("More than three times the usual"),
+    "estimated": _("Estimated, not read"),
+    "missing": _("Billed before, missing now"),
+    "new": _("New since the month before"),
+    "negative": _("Negative"),
+}
+
 FINDINGS: Mapping[str, str] = {
     "Interpolated": _(
         "Meter {meter} was not read at {at:moment}; the register was interpolated between"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
@@ -13,22 +12,28 @@ from fastapi.responses import RedirectResponse, Response
 
 from api import problems
 from api.errors import DOMAIN_ERRORS, as_problem
+from api.pages import anomalies
 from api.pages.portal import statement_page
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
-from api.resources import Resources, of
+from api.resources import of
 from api.security import FormRequires, PageRequires
 from billing import lifecycle
+from billing.anomalies import Kind
+from billing.computing import COMPUTABLE
+from billing.store import holds
 from billing.store import runs as run_store
 from billing.store.views import bills, runs, statements
 from billing.store.views.scope import Scope
 from meters.interval import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
+    from billing.database import Database
     from billing.store.views.runs import CommunityView
 
 router = APIRouter(include_in_schema=False, prefix="/staff")
@@ -37,6 +42,8 @@ RunReader = Annotated[Principal, Depends(PageRequires(Permission.RUNS_READ))]
 Preparing = Annotated[Principal, Depends(FormRequires(Permission.RUNS_PREPARE))]
 Approving = Annotated[Principal, Depends(FormRequires(Permission.RUNS_APPROVE))]
 Issuing = Annotated[Principal, Depends(FormRequires(Permission.RUNS_ISSUE))]
+Reason = Annotated[str, Form(max_length=1000)]
+Code = Annotated[str, Form(max_length=80)]
 
 RUNS_SHOWN = 100
 BILLS_SHOWN = 200
@@ -76,21 +83,29 @@ async def create_run(
 
 
 @router.get("/runs/{run}")
-async def show_run(request: Request, caller: RunReader, run: int, after: int = 0) -> Response:
+async def show_run(
+    request: Request, caller: RunReader, run: int, after: int = 0, kind: Kind | None = None
+) -> Response:
     """A run with everything that it made, and what can be done with it now."""
-    return _run_page(request, caller, run, after=after)
+    return _run_page(request, caller, run, after=after, kind=kind)
 
 
 @router.post("/runs/{run}/compute")
 async def compute(request: Request, caller: Preparing, run: int) -> Response:
     """Compute a run and show what came out."""
-    return await _step(request, caller, run, "compute")
+    resources = of(request)
+
+    def work(database: Database, **given: Any) -> None:
+        types = resources.catalogue.current(database)
+        lifecycle.compute_run(database, resources.archive, types, **given)
+
+    return await _change(request, caller, run, work)
 
 
 @router.post("/runs/{run}/review")
 async def review(request: Request, caller: Preparing, run: int) -> Response:
     """Say that what came out was looked at."""
-    return await _step(request, caller, run, "review")
+    return await _change(request, caller, run, lifecycle.review_run)
 
 
 @router.post("/runs/{run}/approve")
@@ -101,13 +116,14 @@ async def approve(
     digest: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Approve a run, as the page showed it, with a second pair of eyes."""
-    return await _step(request, caller, run, "approve", digest=digest)
+    step = partial(lifecycle.approve_run, digest=digest)
+    return await _change(request, caller, run, step)
 
 
 @router.post("/runs/{run}/issue")
 async def issue(request: Request, caller: Issuing, run: int) -> Response:
     """Issue a run to the owners."""
-    return await _step(request, caller, run, "issue")
+    return await _change(request, caller, run, lifecycle.issue_run)
 
 
 @router.get("/statements/{statement}")
@@ -116,15 +132,64 @@ async def show_statement(request: Request, caller: RunReader, statement: int) ->
     return statement_page(request, caller, statement)
 
 
-Step = Literal["compute", "review", "approve", "issue"]
+@router.post("/runs/{run}/withdraw")
+async def withdraw(request: Request, caller: Preparing, run: int, reason: Reason = "") -> Response:
+    """End a run that is not issued."""
+    step = partial(lifecycle.withdraw_run, reason=reason)
+    return await _change(request, caller, run, step)
 
 
-async def _step(
-    request: Request, caller: Principal, run: int, step: Step, *, digest: str = ""
+@router.post("/runs/{run}/hold")
+async def hold(
+    *,
+    request: Request,
+    caller: Preparing,
+    run: int,
+    community: Code = "",
+    what: Code = "",
+    unit: Code = "",
+    reason: Reason = "",
+) -> Response:
+    """Leave a community, a building or a unit out; `what` says which, `unit` its code."""
+    building, one = _place(what, unit)
+    step = partial(lifecycle.hold, community=community, building=building, unit=one, reason=reason)
+    return await _change(request, caller, run, step)
+
+
+@router.post("/runs/{run}/release")
+async def release(
+    *,
+    request: Request,
+    caller: Preparing,
+    run: int,
+    community: Code = "",
+    what: Code = "",
+    unit: Code = "",
+) -> Response:
+    """Let a run bill a building or a unit that it held."""
+    building, one = _place(what, unit)
+    step = partial(lifecycle.release, community=community, building=building, unit=one)
+    return await _change(request, caller, run, step)
+
+
+def _place(what: str, unit: str) -> tuple[str | None, str | None]:
+    """Return the building or unit that a form names: neither for the whole community."""
+    kind, _, code = what.partition(":")
+    match kind:
+        case "community":
+            return None, None
+        case "building":
+            return code, None
+        case _:
+            return None, unit.strip()
+
+
+async def _change(
+    request: Request, caller: Principal, run: int, step: Callable[..., object]
 ) -> Response:
     resources = of(request)
     now = resources.now()
-    work = partial(_take, resources, step, run, digest=digest, actor=caller.name, now=now)
+    work = partial(step, resources.database, run_id=run, actor=caller.name, now=now)
     try:
         await anyio.to_thread.run_sync(work)
     except run_store.UnknownRunError:
@@ -132,22 +197,6 @@ async def _step(
     except DOMAIN_ERRORS as error:
         return _run_page(request, caller, run, problem=as_problem(error))
     return RedirectResponse(f"/staff/runs/{run}", 303)
-
-
-def _take(
-    resources: Resources, step: Step, run: int, *, digest: str, actor: str, now: datetime
-) -> None:
-    database = resources.database
-    match step:
-        case "compute":
-            archive, types = resources.archive, resources.catalogue.current(database)
-            lifecycle.compute_run(database, archive, types, run_id=run, actor=actor, now=now)
-        case "review":
-            lifecycle.review_run(database, run_id=run, actor=actor, now=now)
-        case "approve":
-            lifecycle.approve_run(database, run_id=run, digest=digest, actor=actor, now=now)
-        case "issue":
-            lifecycle.issue_run(database, run_id=run, actor=actor, now=now)
 
 
 def _runs_page(
@@ -185,6 +234,7 @@ def _run_page(
     run: int,
     *,
     after: int = 0,
+    kind: Kind | None = None,
     problem: ProblemError | None = None,
 ) -> Response:
     with of(request).database.snapshot() as connection:
@@ -196,6 +246,9 @@ def _run_page(
         )
         pools = statements.heads_of_run(connection, run)
         communities = {each.code: each for each in runs.communities(connection)}
+        unusual = anomalies.of_run(connection, found, kind)
+        held = holds.of_run(connection, run)
+        buildings = runs.buildings(connection, {part.community_id for part in found.communities})
     return page(
         request,
         "run.html",
@@ -212,6 +265,14 @@ def _run_page(
         next_after=listed[BILLS_SHOWN - 1].id if len(listed) > BILLS_SHOWN else None,
         after=after,
         statements=pools,
+        unusual=unusual,
+        held=held,
+        billed={
+            part.community: buildings[part.community_id]
+            for part in found.communities
+            if part.state not in run_store.LEFT
+        },
+        changeable=found.state in COMPUTABLE,
         problem=problem,
         made_by_me=caller.name in (found.created_by, found.computed_by),
     )

@@ -16,10 +16,21 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing, held, scope_of
-from api.schemas.runs import NewRun, Run, RunSummary, Seen
+from api.schemas.runs import (
+    AnomalyOfRun,
+    NewHold,
+    NewRun,
+    Place,
+    Run,
+    RunSummary,
+    Seen,
+    Withdrawal,
+)
 from api.schemas.statements import Statement, StatementSummary
 from api.security import Requires
 from billing import lifecycle
+from billing.anomalies import Kind
+from billing.store import holds
 from billing.store import runs as run_store
 from billing.store.views import runs, statements
 
@@ -45,6 +56,7 @@ CHANGING = (
     problems.WRONG_STATE,
     problems.CHANGED_SINCE,
 )
+HOLDING = (problems.NOT_FOUND, problems.UNKNOWN_PLACE, problems.NOT_HELD_SO)
 
 
 @router.get(
@@ -189,6 +201,81 @@ async def issue_run(
     return await _advance(request, caller, run, key, lifecycle.issue_run)
 
 
+@router.post(
+    "/runs/{run}/withdraw",
+    operation_id="withdrawRun",
+    summary="Withdraw a bill run",
+    response_model=Run,
+    dependencies=[etag.EXPECTING],
+    responses=failing(*CHANGING, problems.NOT_FOUND, problems.REASON_MISSING),
+)
+async def withdraw_run(
+    request: Request, caller: Preparer, run: RunId, why: Withdrawal, key: idempotency.Key = None
+) -> Response:
+    """End a run that is not issued. Its bills are gone, its month is free for another run."""
+    step = partial(lifecycle.withdraw_run, reason=why.reason)
+    return await _advance(request, caller, run, key, step)
+
+
+@router.post(
+    "/runs/{run}/hold",
+    operation_id="holdInRun",
+    summary="Leave a unit, a building or a community out of a bill run",
+    response_model=Run,
+    dependencies=[etag.EXPECTING],
+    responses=failing(*CHANGING, *HOLDING, problems.REASON_MISSING),
+)
+async def hold_in_run(
+    request: Request, caller: Preparer, run: RunId, place: NewHold, key: idempotency.Key = None
+) -> Response:
+    """The others go on, after the run is computed again."""
+    step = partial(lifecycle.hold, **place.model_dump())
+    return await _advance(request, caller, run, key, step)
+
+
+@router.post(
+    "/runs/{run}/release",
+    operation_id="releaseInRun",
+    summary="Let a bill run bill a unit or a building that it held",
+    response_model=Run,
+    dependencies=[etag.EXPECTING],
+    responses=failing(*CHANGING, *HOLDING),
+)
+async def release_in_run(
+    request: Request, caller: Preparer, run: RunId, place: Place, key: idempotency.Key = None
+) -> Response:
+    """It is billed when the run is computed again."""
+    step = partial(lifecycle.release, **place.model_dump())
+    return await _advance(request, caller, run, key, step)
+
+
+@router.get(
+    "/runs/{run}/anomalies",
+    operation_id="listAnomalies",
+    summary="List what is unusual in a bill run",
+    responses=failing(problems.INVALID_CURSOR, problems.NOT_FOUND),
+)
+async def list_anomalies(
+    *,
+    request: Request,
+    caller: RunReader,
+    run: RunId,
+    kind: Kind | None = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[AnomalyOfRun]:
+    """By community, month and unit; of one kind, or all of them."""
+    del caller
+    start = read_number_cursor(cursor) or 0
+    with of(request).database.snapshot() as connection:
+        parts = run_store.read(connection, run).communities
+    found = [(part, each) for part in parts for each in part.anomalies if kind in (None, each.kind)]
+    rows = list(enumerate(found, start=1))[start : start + limit + 1]
+    return paged(
+        rows, limit, key=lambda row: (str(row[0]),), shown=lambda row: AnomalyOfRun.of(*row[1])
+    )
+
+
 @router.get(
     "/statements",
     operation_id="listStatements",
@@ -252,4 +339,8 @@ def _demand(request: Request, database: Database, run: int) -> None:
 
 
 def _whole(connection: Connection, run: int) -> Run:
-    return Run.whole(run_store.read(connection, run), statements.heads_of_run(connection, run))
+    return Run.whole(
+        run_store.read(connection, run),
+        statements.heads_of_run(connection, run),
+        holds.of_run(connection, run),
+    )

@@ -13,6 +13,8 @@ from api.schemas.values import Answer, Money, Month, money
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from billing.anomalies import Anomaly
+    from billing.store.holds import Hold
     from billing.store.runs import CommunityRun
     from billing.store.runs import Run as RunRow
     from billing.store.views.runs import RunHead
@@ -37,6 +39,48 @@ class Seen(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"digest": "5f2c…"}]})
 
     digest: Annotated[str, Field(max_length=64, description="The run's digest, as you saw it.")]
+
+
+Reason = Annotated[
+    str, Field(min_length=3, max_length=1000, description="Why; it stands in the audit log.")
+]
+Code = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Place(BaseModel):
+    """A building or a unit of a community: one of both."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"community": "osmanthus", "unit": "1-201"}]},
+    )
+
+    community: Code
+    building: Code | None = None
+    unit: Code | None = None
+
+
+class NewHold(Place):
+    """What to leave out of a run: a building, a unit, or with neither the whole community."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"community": "osmanthus", "building": "b1", "reason": "Leak searched"}]
+        },
+    )
+
+    reason: Reason
+
+
+class Withdrawal(BaseModel):
+    """Why a run ends that is not issued."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "The tariff was wrong"}]}
+    )
+
+    reason: Reason
 
 
 class RunSummary(Answer):
@@ -76,6 +120,53 @@ class ProblemOfRun(Answer):
     kind: str
     subject: str
     text: str
+
+
+class AnomalyOfRun(Answer):
+    """Something unusual that a reviewer should look at; it keeps nothing from being billed."""
+
+    community: str
+    period: Month
+    unit: str
+    kind: str = Field(
+        description="`zero`, `high` (more than three times the median), `estimated`, `missing`, "
+        "`new` or `negative`."
+    )
+    subject: str = Field(description="The charge, the point and register, the bill, or the pool.")
+    text: str
+
+    @classmethod
+    def of(cls, part: CommunityRun, anomaly: Anomaly) -> AnomalyOfRun:
+        return cls(
+            community=part.community,
+            period=part.period,
+            unit=anomaly.unit,
+            kind=str(anomaly.kind),
+            subject=anomaly.subject,
+            text=anomaly.text,
+        )
+
+
+class HoldOfRun(Answer):
+    """A building or a unit that a run leaves out."""
+
+    community: str
+    building: str | None
+    unit: str | None
+    reason: str
+    held_by: str
+    held_at: datetime
+
+    @classmethod
+    def of(cls, hold: Hold) -> HoldOfRun:
+        return cls(
+            community=hold.community,
+            building=hold.building,
+            unit=hold.unit,
+            reason=hold.reason,
+            held_by=hold.held_by,
+            held_at=hold.held_at,
+        )
 
 
 class CommunityOfRun(Answer):
@@ -120,11 +211,15 @@ class Run(Answer):
     approved_at: datetime | None
     issued_by: str | None
     issued_at: datetime | None
+    withdrawn_by: str | None
+    withdrawn_at: datetime | None
+    withdrawn_because: str | None
     communities: list[CommunityOfRun]
+    holds: list[HoldOfRun]
     statements: list[StatementSummary]
 
     @classmethod
-    def whole(cls, run: RunRow, statements: Sequence[StatementHead]) -> Run:
+    def whole(cls, run: RunRow, statements: Sequence[StatementHead], holds: Sequence[Hold]) -> Run:
         return cls(
             id=run.id,
             period=run.period,
@@ -140,6 +235,10 @@ class Run(Answer):
             approved_at=run.approved_at,
             issued_by=run.issued_by,
             issued_at=run.issued_at,
+            withdrawn_by=run.withdrawn_by,
+            withdrawn_at=run.withdrawn_at,
+            withdrawn_because=run.reason,
             communities=[CommunityOfRun.of(part) for part in run.communities],
+            holds=[HoldOfRun.of(each) for each in holds],
             statements=[StatementSummary.of(head) for head in statements],
         )

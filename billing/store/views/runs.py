@@ -14,7 +14,7 @@ from billing.store import corrections
 from meters.interval import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from billing.comparison import Difference
@@ -47,6 +47,14 @@ class CommunityView:
     zone: str
     currency: str
     last_issued: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """A building of a community."""
+
+    code: str
+    title: Mapping[str, str]
 
 
 def heads(connection: Connection, *, limit: int, before_id: int | None = None) -> list[RunHead]:
@@ -104,6 +112,20 @@ def communities(connection: Connection) -> list[CommunityView]:
         )
         for row in connection.execute(query)
     ]
+
+
+def buildings(connection: Connection, community_ids: Collection[int]) -> dict[int, list[Building]]:
+    """Return the buildings of communities, by their ids; each list by code."""
+    table = tables.building
+    found: dict[int, list[Building]] = {each: [] for each in community_ids}
+    query = (
+        select(table.c.community_id, table.c.code, table.c.title)
+        .where(table.c.community_id.in_(sorted(community_ids)))
+        .order_by(table.c.code)
+    )
+    for community_id, code, title in connection.execute(query):
+        found[community_id].append(Building(code, read_json(title)))
+    return found
 
 
 def differences(connection: Connection, part: CommunityRun) -> tuple[Difference, ...]:

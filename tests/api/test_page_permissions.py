@@ -1,0 +1,63 @@
+"""Who may open what: every page × every role × own and foreign, against one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import House
+
+OWN, FOREIGN = "osmanthus-2026-10-0002", "osmanthus-2026-10-0001"
+LIFT = 2_000_001
+
+# Page → the status for each of PAGE_READERS in order; 303 leads to the login.
+PAGE_READERS = (
+    "nobody",
+    "li",
+    "tenant",
+    "committee",
+    "clerk",
+    "approver",
+    "engineer",
+    "auditor",
+    "admin",
+)
+PAGES: dict[str, tuple[int, ...]] = {
+    "/": (303, 200, 200, 303, 303, 303, 303, 303, 303),
+    f"/bills/{OWN}": (303, 200, 200, 403, 200, 200, 403, 200, 403),
+    f"/bills/{FOREIGN}": (303, 404, 404, 403, 200, 200, 403, 200, 403),
+    f"/bills/{OWN}/lines/1": (303, 200, 200, 403, 200, 200, 403, 200, 403),
+    f"/bills/{FOREIGN}/lines/1": (303, 404, 404, 403, 200, 200, 403, 200, 403),
+    f"/statements/{LIFT}": (303, 200, 200, 200, 200, 200, 403, 200, 403),
+    "/statements": (303, 200, 200, 200, 200, 200, 403, 200, 403),
+    "/audit": (303, 403, 403, 403, 403, 403, 403, 200, 403),
+    "/access": (303, 403, 403, 403, 403, 403, 403, 403, 200),
+    "/staff/runs": (303, 403, 403, 403, 200, 200, 403, 200, 403),
+    "/staff/runs/2": (303, 403, 403, 403, 200, 200, 403, 200, 403),
+    f"/staff/statements/{LIFT}": (303, 403, 403, 403, 200, 200, 403, 200, 403),
+    "/engineering/meters": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/meters/E-1-201": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/quarantine": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/meters/E-1-201/exchange": (303, 403, 403, 403, 403, 403, 200, 403, 403),
+    "/engineering/gateways": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/gateways/nobody": (303, 403, 403, 403, 403, 403, 404, 404, 403),
+    "/engineering/unknown": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/questions": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/types": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/engineering/types/eastron-sdm120": (303, 403, 403, 403, 403, 403, 200, 200, 403),
+    "/login": (200, 303, 303, 303, 303, 303, 303, 303, 303),
+    "/problems/four-eyes": (200, 200, 200, 200, 200, 200, 200, 200, 200),
+}
+
+
+def test_every_page_answers_every_reader_as_the_table_says(billed: House) -> None:
+    found = {path: [] for path in PAGES}
+    for name in PAGE_READERS:
+        reader = None if name == "nobody" else billed.reader(name)
+        for path, statuses in found.items():
+            if reader is None:
+                answer = billed.call("GET", path, headers={"Accept": "text/html"})
+            else:
+                answer = reader.get(path)
+            statuses.append(answer.status_code)
+    assert {path: tuple(statuses) for path, statuses in found.items()} == PAGES

@@ -1,0 +1,163 @@
+"""Reviewing a run: what is unusual with the line behind it, holds, and withdrawal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from billing import tables
+
+if TYPE_CHECKING:
+    from conftest import House, Reader
+
+NEW = {"period": "2026-10", "communities": ["osmanthus"]}
+
+
+@pytest.fixture
+def computed(house: House) -> House:
+    """The house with a run of October that is computed and not reviewed."""
+    clerk = house.caller("clerk")
+    assert clerk.post("/v1/runs", key="given-create", json=NEW).status_code == 201
+    assert clerk.post("/v1/runs/2/compute", key="given-compute").status_code == 200
+    return house
+
+
+def test_anomalies_are_listed_by_pages_and_by_kind(computed: House) -> None:
+    clerk = computed.caller("clerk")
+    first = clerk.get("/v1/runs/2/anomalies?limit=3").json()
+    last = clerk.get(f"/v1/runs/2/anomalies?limit=3&cursor={first['next_cursor']}").json()
+    assert [each["unit"] for each in first["items"]] == ["1-101", "1-201", "1-202"]
+    assert last == {
+        "items": [
+            {
+                "community": "osmanthus",
+                "period": "2026-10",
+                "unit": "2-101",
+                "kind": "negative",
+                "subject": "discount",
+                "text": "the line is of -5.76",
+            }
+        ],
+        "next_cursor": None,
+    }
+    assert len(clerk.get("/v1/runs/2/anomalies?kind=negative").json()["items"]) == 4
+    assert clerk.get("/v1/runs/2/anomalies?kind=high").json()["items"] == []
+    assert clerk.get("/v1/runs/2/anomalies?kind=odd").status_code == 422
+
+
+def test_the_page_leads_from_an_anomaly_to_its_line(computed: House) -> None:
+    reader = computed.reader("clerk")
+    text = reader.get("/staff/runs/2").text
+    row = text.partition('id="unusual"')[2].partition("<tbody>")[2].partition("</tr>")[0]
+    address = row.split('href="', 1)[1].split('"', 1)[0]
+    assert address == "/bills/osmanthus-2026-10-0001/lines/6"
+    assert "the line is of -8.15" in row
+    assert "−¥8.15" in reader.get(address).text
+    assert "Nothing" not in reader.get("/staff/runs/2?kind=negative").text.partition("<tbody>")[0]
+    assert "?kind=negative#unusual" in text
+    assert "?kind=high#unusual" not in text
+
+
+def test_a_held_building_is_left_out_until_it_is_released(computed: House) -> None:
+    reader = computed.reader("clerk")
+    hold = {"community": "osmanthus", "what": "building:b1", "reason": "Leak searched"}
+    _send(reader, "hold", **hold)
+    clerk = computed.caller("clerk")
+    run = clerk.get("/v1/runs/2").json()
+    assert run["state"] == "draft"
+    assert [(each["building"], each["reason"], each["held_by"]) for each in run["holds"]] == [
+        ("b1", "Leak searched", "clerk")
+    ]
+    _send(reader, "compute")
+    assert clerk.get("/v1/runs/2").json()["communities"][0]["bills"] == 1
+    assert "Leak searched" in reader.get("/staff/runs/2").text
+    again = reader.post("/staff/runs/2/hold", csrf=reader.csrf("/staff/runs/2"), **hold)
+    assert again.status_code == 409
+    assert "This cannot be held or released now" in again.text
+    _send(reader, "release", community="osmanthus", what="building:b1")
+    _send(reader, "compute")
+    run = clerk.get("/v1/runs/2").json()
+    assert (run["holds"], run["communities"][0]["bills"]) == ([], 4)
+
+
+def test_a_unit_is_held_by_its_code_and_an_unknown_one_is_refused(computed: House) -> None:
+    reader = computed.reader("clerk")
+    unit = {"community": "osmanthus", "what": "unit", "reason": "Moves out"}
+    csrf = reader.csrf("/staff/runs/2")
+    refused = reader.post("/staff/runs/2/hold", csrf=csrf, unit="9-999", **unit)
+    assert refused.status_code == 422
+    assert "There is no such place in this run" in refused.text
+    _send(reader, "hold", unit=" 1-201 ", **unit)
+    (held,) = computed.caller("clerk").get("/v1/runs/2").json()["holds"]
+    assert (held["unit"], held["building"]) == ("1-201", None)
+
+
+def test_the_only_community_is_withdrawn_and_not_held(computed: House) -> None:
+    reader = computed.reader("clerk")
+    refused = reader.post(
+        "/staff/runs/2/hold",
+        csrf=reader.csrf("/staff/runs/2"),
+        community="osmanthus",
+        what="community",
+        reason="Not yet",
+    )
+    assert (refused.status_code, "withdraw the run" in refused.text) == (409, True)
+
+
+def test_a_withdrawn_run_says_why_and_frees_its_month(computed: House) -> None:
+    reader = computed.reader("clerk")
+    csrf = reader.csrf("/staff/runs/2")
+    bare = reader.post("/staff/runs/2/withdraw", csrf=csrf, reason="  ")
+    assert (bare.status_code, "There is no reason" in bare.text) == (422, True)
+    _send(reader, "withdraw", reason="The tariff was wrong")
+    page = reader.get("/staff/runs/2").text
+    assert "Withdrawn by clerk. Reason: The tariff was wrong" in page
+    assert "/staff/runs/2/compute" not in page
+    clerk = computed.caller("clerk")
+    run = clerk.get("/v1/runs/2").json()
+    assert (run["state"], run["withdrawn_because"]) == ("withdrawn", "The tariff was wrong")
+    assert clerk.post("/v1/runs", key="once-more", json=NEW).status_code == 201
+
+
+def test_holding_after_approval_is_refused_and_the_digest_stays_what_was_seen(
+    computed: House,
+) -> None:
+    clerk, approver = computed.caller("clerk"), computed.caller("approver")
+    clerk.post("/v1/runs/2/review", key="step-review")
+    seen = computed.seen(2)
+    place = {"community": "osmanthus", "unit": "1-201"}
+    held = clerk.post("/v1/runs/2/hold", key="hold-one", json={**place, "reason": "Moves out"})
+    assert held.json()["state"] == "draft"
+    clerk.post("/v1/runs/2/compute", key="step-compute")
+    clerk.post("/v1/runs/2/review", key="step-review-2")
+    refused = approver.post("/v1/runs/2/approve", key="approve-1", json=seen)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/wrong-state")
+    approved = approver.post("/v1/runs/2/approve", key="approve-2", json=computed.seen(2))
+    assert approved.status_code == 200
+    late = clerk.post("/v1/runs/2/release", key="release-1", json=place)
+    assert (late.status_code, late.json()["type"]) == (409, "/problems/wrong-state")
+
+
+def test_holds_releases_and_withdrawals_stand_in_the_audit_log(computed: House) -> None:
+    clerk = computed.caller("clerk")
+    place = {"community": "osmanthus", "building": "b1"}
+    clerk.post("/v1/runs/2/hold", key="hold-one", json={**place, "reason": "Leak searched"})
+    clerk.post("/v1/runs/2/release", key="release-1", json=place)
+    why = {"reason": "The tariff was wrong"}
+    assert clerk.post("/v1/runs/2/withdraw", key="withdraw-1", json=why).status_code == 200
+    log = tables.audit
+    with computed.database.snapshot() as connection:
+        rows = connection.execute(select(log.c.action, log.c.actor).order_by(log.c.position)).all()
+    assert [tuple(row) for row in rows[-3:]] == [
+        ("run.hold", "clerk"),
+        ("run.release", "clerk"),
+        ("run.withdraw", "clerk"),
+    ]
+
+
+def _send(reader: Reader, step: str, **fields: str) -> None:
+    csrf = reader.csrf("/staff/runs/2")
+    answer = reader.post(f"/staff/runs/2/{step}", csrf=csrf, **fields)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/staff/runs/2"), answer.text
