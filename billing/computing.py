@@ -1,9 +1,10 @@
 """Compute the communities of a run, each by itself: here, in processes, or on many machines.
 
 A worker opens the database and the archive by itself, so what travels is only which community. A
-community is one transaction: whoever computes it twice, because a worker died or a command was
-given again, finds what is committed, and leaves it alone where the same comes out. That is what
-makes it happen once, whatever the executor promises.
+community is one transaction: whoever computes it twice, because a worker died, finds what is
+committed, and leaves it alone where the same comes out. That is what makes it happen once, whatever
+the executor promises. A part of a run is a draft until then, so a run that was cut off goes on with
+the drafts that are left.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class Task:
 
 
 def compute_communities(run: Run, workers: Workers) -> None:
-    """Compute and commit every community of `run`.
+    """Compute and commit every community of `run` that is a draft.
 
     A community whose worker died is handed out again. Raises `WorkersDieError` where that does not
     help, and what a worker raised otherwise; what was committed until then stays.
@@ -169,10 +170,12 @@ def compute_community(opening: Opening, task: Task) -> None:
     with database.transaction() as connection:
         states = [runs.lock_part(connection, task.run_id, each.part_id) for each in task.months]
         runs.assert_state(task.run_id, states[0][0], "compute", *COMPUTABLE)
-        if not all(
+        if all(
             _is_stored(connection, each, digest)
             for each, (_, digest) in zip(found, states, strict=True)
         ):
+            runs.confirm(connection, [each.part_id for each in task.months])
+        else:
             revisions.store(connection, found)
 
 
@@ -192,11 +195,16 @@ def made_of(
     return tuple(restate(seen.registries, make))
 
 
+def has_drafts(run: Run) -> bool:
+    """Return whether a community of `run` is still to be computed."""
+    return any(part.state == "draft" for part in run.communities)
+
+
 def _tasks(run: Run) -> list[Task]:
-    """Return the communities of `run` that are not held, with their months in order."""
+    """Return the communities of `run` that are drafts, with their months in order."""
     months: dict[int, list[Month]] = {}
     for part in run.communities:
-        if part.state != "held":
+        if part.state == "draft":
             found = months.setdefault(part.community_id, [])
             found.append(Month(part.id, part.period, part.revision))
     return [Task(run.id, community_id, tuple(found)) for community_id, found in months.items()]

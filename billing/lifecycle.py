@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 from billing import ledger
 from billing.backend import InLine
-from billing.computing import COMPUTABLE, Given, Sources, Workers, compute_communities
+from billing.computing import (
+    COMPUTABLE,
+    Given,
+    Sources,
+    Workers,
+    compute_communities,
+    has_drafts,
+)
 from billing.digest import run_digest
 from billing.months import PeriodError, assert_free, assert_next, to_correct
 from billing.problem import Problem
@@ -127,26 +134,40 @@ def compute_run(
     actor: str,
     now: datetime,
     workers: Workers | None = None,
+    resume: bool = False,
 ) -> Run:
     """Compute every community of a run, again if need be, and return the run.
 
     A community with problems is parked and the others go on; then the run is blocked. It is
-    computed here, from `archive` and `types`, unless `workers` elsewhere are to do it.
+    computed here, from `archive` and `types`, unless `workers` elsewhere are to do it. `resume`:
+    only what a computation that was cut off has left, as if nothing had changed since then.
     """
-    with database.snapshot() as connection:
-        run = runs.read(connection, run_id)
-    runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
-    workers = workers or Workers(InLine(), Given(Sources(database, archive, types)))
-    compute_communities(run, workers)
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
-        blocked = any(part.state == "blocked" for part in run.communities)
-        digest = _digest(run)
-        state = "blocked" if blocked else "computed"
-        runs.advance(connection, run_id, state, actor=actor, now=now, digest=digest)
-        _log(connection, "run.compute", run_id, actor, now, state=state, digest=digest)
-        return runs.read(connection, run_id)
+        if resume:
+            runs.assert_state(run.id, run.state, "resume", "draft")
+        else:
+            runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
+            runs.redraft(connection, run_id)
+    workers = workers or Workers(InLine(), Given(Sources(database, archive, types)))
+    while True:
+        with database.snapshot() as connection:
+            run = runs.read(connection, run_id)
+        compute_communities(run, workers)
+        with database.transaction() as connection:
+            run = runs.read(connection, run_id, lock=True)
+            runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
+            if not has_drafts(run):  # else somebody has begun it anew meanwhile
+                _conclude(connection, run, actor, now)
+                return runs.read(connection, run_id)
+
+
+def _conclude(connection: Connection, run: Run, actor: str, now: datetime) -> None:
+    """Say what a run came to that has no drafts left."""
+    state = "blocked" if any(part.state == "blocked" for part in run.communities) else "computed"
+    digest = _digest(run)
+    runs.advance(connection, run.id, state, actor=actor, now=now, digest=digest)
+    _log(connection, "run.compute", run.id, actor, now, state=state, digest=digest)
 
 
 def review_run(database: Database, *, run_id: int, actor: str, now: datetime) -> Run:

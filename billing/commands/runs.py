@@ -133,6 +133,7 @@ def correct(*, url: str, actor: str, as_json: bool, community: str, first: str) 
 @_types
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes; none by default.")
 @click.option("--scheduler", metavar="tcp://…", help="A Dask scheduler instead.")
+@click.option("--resume", is_flag=True, help="Only what a computation that was cut off has left.")
 @_step
 def compute(
     *,
@@ -144,6 +145,7 @@ def compute(
     folders: tuple[Path, ...],
     workers: int,
     scheduler: str | None,
+    resume: bool,
 ) -> None:
     """Compute RUN from the readings, again if need be."""
     with (
@@ -153,7 +155,12 @@ def compute(
         site = Site.of(url, archive_url, types)
         elsewhere = Workers(backend, site) if workers or scheduler else None
         lifecycle.compute_run(
-            database, archive, types, run_id=run_id, actor=actor, now=_now(), workers=elsewhere
+            *(database, archive, types),
+            run_id=run_id,
+            actor=actor,
+            now=_now(),
+            workers=elsewhere,
+            resume=resume,
         )
         show_run(database, run_id, as_json=as_json)
 

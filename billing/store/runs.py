@@ -278,6 +278,12 @@ def not_issued(connection: Connection, community_id: int) -> list[tuple[int, str
     return [(run_id, period) for run_id, period in rows]
 
 
+def confirm(connection: Connection, part_ids: Sequence[int]) -> None:
+    """Say that months were computed again, to what is stored of them."""
+    part = tables.community_run
+    connection.execute(part.update().where(part.c.id.in_(part_ids)).values(state="computed"))
+
+
 def record_result(
     connection: Connection,
     community_run_id: int,
@@ -324,9 +330,14 @@ def advance(
 
 
 def redraft(connection: Connection, run_id: int) -> None:
-    """Set a run back to its beginning: what it bills has changed, so it is to be computed again."""
-    run = tables.bill_run
+    """Set a run back to its beginning: all that it bills is to be computed, again if it was."""
+    run, part = tables.bill_run, tables.community_run
     connection.execute(run.update().where(run.c.id == run_id).values(state="draft"))
+    connection.execute(
+        part.update()
+        .where(part.c.bill_run_id == run_id, part.c.state.not_in(LEFT))
+        .values(state="draft")
+    )
 
 
 def hold_part(connection: Connection, part_id: int, problem: Problem) -> None:
