@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api import explanation, language, problems, wording
 from api.masking import shown_shares
-from api.pages import picture
+from api.pages import apportionment, picture
 from api.pages.rendering import page
 from api.pages.sign_in import HOME
 from api.permission import BOUND, Permission
@@ -136,6 +136,7 @@ def statement_page(request: Request, caller: Principal, statement: int) -> Respo
         by_owners=found.amount_of(Payer.OWNER),
         by_company=found.amount_of(Payer.COMPANY),
         bases=wording.BASES,
+        apportionment=apportionment,
         charge_title=_charge_title(language.of_request(request)),
         price=from_price,
     )

@@ -1,0 +1,88 @@
+"""Checking how a pool was shared: sums, what changed since the month before, odd cents."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from api.pages import apportionment
+from billing.store.views import statements
+from billing.store.views.scope import Scope
+
+if TYPE_CHECKING:
+    from conftest import House
+
+    from billing.store.views.statements import StatementView
+
+LIFT_BEFORE, LIFT, LIGHTS = 1_000_001, 2_000_001, 2_000_002
+
+
+def test_the_largest_differences_come_first_and_explain_the_pools(billed: House) -> None:
+    view = _view(billed, LIFT)
+    found = apportionment.changes(view)
+    assert view.earlier is not None
+    sizes = [abs(each.amount) for each in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sum(each.amount for each in found) == view.head.amount - view.earlier.head.amount
+    assert {each.unit for each in found} == {"1-201", "1-202", None}
+
+
+def test_the_first_statement_of_a_pool_has_nothing_to_differ_from(billed: House) -> None:
+    assert apportionment.changes(_view(billed, LIFT_BEFORE)) == ()
+    page = billed.reader("clerk").get(f"/staff/statements/{LIFT_BEFORE}").text
+    assert "Nothing of this pool is issued for the month before." in page
+
+
+def test_who_joins_or_leaves_a_pool_has_no_amount_on_the_other_side(billed: House) -> None:
+    view = _view(billed, LIFT)
+    assert view.earlier is not None
+    earlier = replace(view.earlier, amounts={**view.earlier.amounts, "1-909": 99_999_99})
+    first, *_ = apportionment.changes(replace(view, earlier=earlier))
+    assert (first.unit, first.before, first.now, first.amount) == ("1-909", 9999999, None, -9999999)
+
+
+def test_sums_hold_and_a_share_that_was_tampered_with_is_seen(billed: House) -> None:
+    for statement in (LIFT, LIGHTS):
+        view = _view(billed, statement)
+        checks = [
+            apportionment.amount_check(view),
+            apportionment.quantity_check(view),
+            *apportionment.key_checks(view),
+        ]
+        assert [each.holds for each in checks] == [True] * 3
+    first, *rest = view.shares
+    changed = replace(view, shares=(replace(first, amount=first.amount + 1), *rest))
+    check = apportionment.amount_check(changed)
+    assert (check.holds, check.found - check.told) == (False, 1)
+
+
+def test_odd_cents_of_the_year_are_told_by_unit(billed: House) -> None:
+    view = _view(billed, LIFT)
+    found = apportionment.odd_cents(view)
+    assert dict(found) == view.odd_cents.received
+    counts = [count for _unit, count in found]
+    assert counts == sorted(counts, reverse=True)
+    assert "Over 2 months each share got between" in _page(billed, "clerk")
+
+
+def test_staff_see_the_check_and_owners_do_not(billed: House) -> None:
+    text = _page(billed, "clerk")
+    assert f'href="/staff/statements/{LIFT_BEFORE}"' in text
+    assert len(re.findall(r'badge good">the same<', text)) == 3
+    assert "differs" not in text
+    owner = billed.reader("li").get(f"/statements/{LIFT}").text
+    assert "What changed since the month before" not in owner
+
+
+def _page(house: House, name: str) -> str:
+    answer = house.reader(name).get(f"/staff/statements/{LIFT}")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def _view(house: House, statement: int) -> StatementView:
+    with house.database.snapshot() as connection:
+        view = statements.statement(connection, Scope(unissued=True), statement)
+    assert view is not None
+    return view
