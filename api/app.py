@@ -30,17 +30,20 @@ from api.resources import open_resources, read_clock
 from api.routes import (
     access,
     audit,
+    callbacks,
     devices,
     engineering,
     gateways,
     operations,
+    payments,
     portal,
     requests,
     sessions,
     staff,
+    till,
 )
 from api.security import assert_guarded
-from api.upkeep import archive_upkeep
+from api.upkeep import archive_upkeep, payment_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -67,7 +70,10 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
-        with archive_upkeep(resources.archive, clock, settings.archive_compact_after_days):
+        with (
+            archive_upkeep(resources.archive, clock, settings.archive_compact_after_days),
+            payment_upkeep(resources.database, resources.providers, clock),
+        ):
             yield
         resources.close()
 
@@ -101,6 +107,9 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
 def _include_routes(app: FastAPI) -> None:
     for audience in (
         portal,
+        payments,
+        till,
+        callbacks,
         staff,
         engineering,
         devices,

@@ -28,8 +28,14 @@ from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
 from billing.lifecycle import FourEyesError, ReasonError
 from billing.months import PeriodError
+from billing.payments.order import OrderError
+from billing.payments.provider import ProviderError, RefusedError
 from billing.store.exchange import ExchangeError
 from billing.store.holds import HeldError, UnknownPlaceError
+from billing.store.payments_book import UnknownPaymentError
+from billing.store.payments_desk import DeskError, DeskEyesError
+from billing.store.payments_orders import UnknownOrderError
+from billing.store.payments_refunds import RefundError, RefundEyesError, UnknownRefundError
 from billing.store.registry import UnknownCommunityError
 from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
 from meters.archive.protocol import ArchiveUnavailableError
@@ -66,6 +72,16 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     OwnSettingsError: problems.OWN_SETTINGS,
     UnknownDeviceError: problems.NOT_FOUND,
     UnknownGatewayError: problems.NOT_FOUND,
+    OrderError: problems.NOT_PAYABLE,
+    DeskError: problems.NOT_PAYABLE,
+    RefundError: problems.NOT_PAYABLE,
+    DeskEyesError: problems.FOUR_EYES,
+    RefundEyesError: problems.FOUR_EYES,
+    UnknownOrderError: problems.NOT_FOUND,
+    UnknownPaymentError: problems.NOT_FOUND,
+    UnknownRefundError: problems.NOT_FOUND,
+    RefusedError: problems.PROVIDER_REFUSED,
+    ProviderError: problems.PROVIDER_AWAY,
 }
 """What the stores, billing and the archive raise, and the problem that it is for a caller."""
 

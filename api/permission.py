@@ -14,6 +14,14 @@ class Permission(StrEnum):
     """Billed usage, within the same bounds."""
     STATEMENTS_READ = "statements:read"
     """Pool statements; an owner sees those that the own bills rest on, other rooms masked."""
+    PAYMENTS_READ = "payments:read"
+    """What is due, orders, payments, receipts, statements of account, within the same bounds."""
+    PAYMENTS_ORDER = "payments:order"
+    """Open and close orders that are paid at a provider, within the same bounds."""
+    PAYMENTS_ENTER = "payments:enter"
+    """Enter what came in by cash, transfer or kiosk; undo payments; ask for refunds."""
+    PAYMENTS_APPROVE = "payments:approve"
+    """Approve what somebody else has entered or asked for."""
     RUNS_READ = "runs:read"
     """Bill runs and everything that they made, issued or not."""
     RUNS_PREPARE = "runs:prepare"
@@ -60,7 +68,13 @@ BOUND = frozenset({Role.OWNER, Role.TENANT})
 """The roles that are bound to accounts: they see the bills of those only."""
 
 _OF_OWN_ACCOUNTS = frozenset(
-    {Permission.BILLS_READ, Permission.USAGE_READ, Permission.STATEMENTS_READ}
+    {
+        Permission.BILLS_READ,
+        Permission.USAGE_READ,
+        Permission.STATEMENTS_READ,
+        Permission.PAYMENTS_READ,
+        Permission.PAYMENTS_ORDER,
+    }
 )
 
 _PREPARING = frozenset(
@@ -70,6 +84,9 @@ _PREPARING = frozenset(
         Permission.STATEMENTS_READ,
         Permission.RUNS_READ,
         Permission.RUNS_PREPARE,
+        Permission.PAYMENTS_READ,
+        Permission.PAYMENTS_ORDER,
+        Permission.PAYMENTS_ENTER,
     }
 )
 
@@ -79,7 +96,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.COMMITTEE: frozenset({Permission.STATEMENTS_READ}),
     Role.CLERK: _PREPARING,
     # An approver may prepare too; then another one approves: four eyes are about persons.
-    Role.APPROVER: _PREPARING | {Permission.RUNS_APPROVE, Permission.RUNS_ISSUE},
+    Role.APPROVER: _PREPARING
+    | {Permission.RUNS_APPROVE, Permission.RUNS_ISSUE, Permission.PAYMENTS_APPROVE},
     Role.ENGINEER: frozenset(
         {
             Permission.METERS_READ,
@@ -94,6 +112,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.BILLS_READ,
             Permission.USAGE_READ,
             Permission.STATEMENTS_READ,
+            Permission.PAYMENTS_READ,
             Permission.RUNS_READ,
             Permission.METERS_READ,
             Permission.QUARANTINE_READ,

@@ -309,6 +309,30 @@ NOT_HELD_SO = ProblemType(
         " withdraw the run."
     ),
 )
+NO_PROVIDER = ProblemType(
+    "no-payment-provider",
+    409,
+    _("Nothing is paid online here"),
+    _("Pay at the office or by bank transfer, and name the payment code."),
+)
+NOT_PAYABLE = ProblemType(
+    "payment-refused",
+    409,
+    _("This cannot be done with the money as it stands"),
+    _("Look at what is due and at the payments again; nothing was changed."),
+)
+PROVIDER_REFUSED = ProblemType(
+    "provider-refused",
+    502,
+    _("The payment provider refuses this"),
+    _("Its own word for the reason is in the detail. Pay in another way, or tell the office."),
+)
+PROVIDER_AWAY = ProblemType(
+    "provider-unavailable",
+    503,
+    _("The payment provider gives no answer"),
+    _("Repeat it in a minute with the same Idempotency-Key; nothing is paid twice."),
+)
 ARCHIVE_AWAY = ProblemType(
     "archive-unavailable",
     503,

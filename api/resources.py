@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.catalogue import Catalogue
 from api.credentials import Passwords
+from api.providers import Providers, open_providers
 from api.rate import Limiter
 from billing.database import Database
 from meters.archive.open import open_archive
@@ -36,10 +37,12 @@ class Resources:
     archive: Archive
     catalogue: Catalogue
     passwords: Passwords
+    providers: Providers
     now: Callable[[], datetime]
     limiter: Limiter = field(default_factory=Limiter)
 
     def close(self) -> None:
+        self.providers.close()
         self.archive.close()
         self.database.close()
 
@@ -47,7 +50,8 @@ class Resources:
 def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_clock) -> Resources:
     """Return the resources that `settings` name; a database that is away is no error yet.
 
-    Raises `DefinitionError` for a meter type that does not load, and `ArchiveUrlError`.
+    Raises `DefinitionError` for a meter type or merchant account that does not load, and
+    `ArchiveUrlError`.
     """
     return Resources(
         settings=settings,
@@ -55,6 +59,7 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         archive=open_archive(settings.archive_url),
         catalogue=Catalogue(known_types(*settings.meter_types)),
         passwords=Passwords(),
+        providers=open_providers(settings),
         now=clock,
     )
 

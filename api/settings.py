@@ -28,6 +28,8 @@ class ApiSettings(Definition):
     port: int = Field(default=8080, ge=0, le=65535)
     secure_cookies: bool = True
     """Send cookies over HTTPS only; off where a demo speaks plain HTTP."""
+    wechat_settings: Path | None = None
+    """The settings of the merchant account at WeChat Pay (`WechatSettings`, TOML); none without."""
     meter_types: tuple[Path, ...] = ()
     """Folders of meter types beside those that are shipped."""
     session_hours: int = Field(default=12, ge=1, le=24 * 30)

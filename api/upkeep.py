@@ -1,8 +1,9 @@
-"""What the API does for its archive while it runs: closed days are compacted, hour by hour.
+"""What the API does while it runs: closed days are compacted, lost payments are found.
 
 The API is the one process that an installation has once and that is always there: gateways may be
-many, and are busy. What is due stands in the archive itself (rows of a closed day), so nothing is
-missed where an hour is, and two processes that tick at once do no harm.
+many, and are busy. What is due stands in the archive itself (rows of a closed day), and in the
+orders (when each was asked about), so nothing is missed where a tick is, and two processes that
+tick at once do no harm.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
 
+from billing.payments.provider import ProviderError
+from billing.store.payments_sweep import sweep
 from meters.archive.compaction import compact
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.archive.sql import SqlArchive
@@ -23,9 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from api.providers import Providers
+    from billing.database import Database
     from meters.archive.protocol import Archive
 
 log = logging.getLogger(__name__)
+
+SWEEP_MINUTES = 4
+"""With the times of `billing.payments.asking`, a payment is found within ten minutes."""
 
 
 @contextmanager
@@ -51,12 +60,60 @@ def archive_upkeep(
             if done.readings:
                 log.info("%d readings of %d closed days are compacted", done.readings, done.days)
 
+    with _ticking(tick, "cron", minute=17):
+        try:
+            yield
+        finally:
+            stopping.set()
+
+
+@contextmanager
+def payment_upkeep(
+    database: Database, providers: Providers, now: Callable[[], datetime]
+) -> Iterator[None]:
+    """Ask providers every four minutes what became of orders, while the block runs.
+
+    The first tick is at the start. It fetches WeChat Pay's certificates, without which no callback
+    is proven; where that fails, the next one does.
+    """
+    asked = dict(providers.by_account)
+    if not asked:
+        yield
+        return
+    known: set[str] = set()
+
+    def tick() -> None:
+        wechat = providers.wechat
+        try:
+            if wechat is not None and wechat.merchant not in known:
+                wechat.fetch_certificates(now=now())
+                known.add(wechat.merchant)
+        except ProviderError as error:
+            log.warning("WeChat Pay's certificates are not fetched now: %s", error)
+        try:
+            found = sweep(database, asked, now=now())
+        except SQLAlchemyError:
+            log.exception("payments are not looked for now")
+            return
+        for number, outcome in found.taken.items():
+            log.info("order %s: %s, found without its callback", number, outcome.verdict)
+        for number, why in found.unanswered.items():
+            log.warning("order %s: the provider was not asked, or said nothing: %s", number, why)
+
+    with _ticking(tick, "interval", minutes=SWEEP_MINUTES, next_run_time=now()):
+        try:
+            yield
+        finally:
+            asked.clear()  # so that a sweep under way asks nobody else
+
+
+@contextmanager
+def _ticking(tick: Callable[[], None], trigger: str, **when: object) -> Iterator[None]:
     scheduler = BackgroundScheduler(timezone="UTC")
     # a tick that comes late is as good; two that come together are one
-    scheduler.add_job(tick, "cron", minute=17, coalesce=True, misfire_grace_time=None)
+    scheduler.add_job(tick, trigger, coalesce=True, misfire_grace_time=None, **when)
     scheduler.start()
     try:
         yield
     finally:
-        stopping.set()
         scheduler.shutdown()

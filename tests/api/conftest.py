@@ -182,7 +182,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
                 )
             for name, scopes, gateway in (
                 ("gw-1", [Permission.GATEWAY_REPORT], "gw-1"),
-                ("payments", [Permission.BILLS_READ], None),
+                (
+                    "payments",
+                    [
+                        Permission.BILLS_READ,
+                        Permission.PAYMENTS_READ,
+                        Permission.PAYMENTS_ORDER,
+                    ],
+                    None,
+                ),
             ):
                 made_keys[name] = new_token("key")
                 keys.add_key(

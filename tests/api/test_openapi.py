@@ -89,4 +89,9 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getDeviceList",
         "showDeviceList",
         "getReadRequest",
+        "getAccountStatement",
+        "getPaymentOrder",
+        "getPayment",
+        "getReceipt",
+        "getRefund",
     }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from conftest import House
 
 OWN, FOREIGN = "osmanthus-2026-10-0002", "osmanthus-2026-10-0001"
+OWN_CODE, FOREIGN_CODE = "100000000287", "100000000190"
 PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
 LIFT, LIGHTS = 2_000_001, 2_000_002
 CALLERS = (
@@ -223,6 +224,107 @@ EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "listKeys": ("GET", "/v1/keys", (401, 403, 403, 403, 403, 403, 403, 403, 200, 403, 403)),
     "addKey": ("POST", "/v1/keys", (401, 403, 403, 403, 403, 403, 403, 403, 201, 403, 403)),
     "endKey": ("DELETE", "/v1/keys/999", (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403)),
+    "listPayables": (
+        "GET",
+        f"/v1/payables?code={OWN_CODE}",
+        (401, 200, 200, 403, 200, 200, 403, 200, 403, 200, 403),
+    ),
+    "listPayables foreign": (
+        "GET",
+        f"/v1/payables?code={FOREIGN_CODE}",
+        (401, 404, 404, 403, 200, 200, 403, 200, 403, 200, 403),
+    ),
+    "getAccountStatement": (
+        "GET",
+        f"/v1/account-statement?code={OWN_CODE}&from=2026-09-01&to=2026-12-31",
+        (401, 200, 200, 403, 200, 200, 403, 200, 403, 200, 403),
+    ),
+    "getAccountStatement foreign": (
+        "GET",
+        f"/v1/account-statement?code={FOREIGN_CODE}&from=2026-09-01&to=2026-12-31",
+        (401, 404, 404, 403, 200, 200, 403, 200, 403, 200, 403),
+    ),
+    "openPaymentOrder": (
+        "POST",
+        "/v1/payment-orders",
+        (401, 409, 409, 403, 409, 409, 403, 403, 403, 409, 403),
+    ),
+    "getPaymentOrder": (
+        "GET",
+        "/v1/payment-orders/P1",
+        (401, 404, 404, 403, 404, 404, 403, 404, 403, 404, 403),
+    ),
+    "closePaymentOrder": (
+        "POST",
+        "/v1/payment-orders/P1/close",
+        (401, 404, 404, 403, 404, 404, 403, 403, 403, 404, 403),
+    ),
+    "listPayments": (
+        "GET",
+        f"/v1/payments?code={OWN_CODE}",
+        (401, 200, 200, 403, 200, 200, 403, 200, 403, 200, 403),
+    ),
+    "getPayment": (
+        "GET",
+        "/v1/payments/99",
+        (401, 404, 404, 403, 404, 404, 403, 404, 403, 404, 403),
+    ),
+    "getReceipt": (
+        "GET",
+        "/v1/payments/99/receipt",
+        (401, 404, 404, 403, 404, 404, 403, 404, 403, 404, 403),
+    ),
+    "listWaitingPayments": (
+        "GET",
+        "/v1/waiting-payments?community=osmanthus",
+        (401, 403, 403, 403, 200, 200, 403, 403, 403, 403, 403),
+    ),
+    "enterPayment": (
+        "POST",
+        "/v1/payments",
+        (401, 403, 403, 403, 201, 201, 403, 403, 403, 403, 403),
+    ),
+    "approvePayment": (
+        "POST",
+        "/v1/payments/99/approve",
+        (401, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403),
+    ),
+    "rejectPayment": (
+        "POST",
+        "/v1/payments/99/reject",
+        (401, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403),
+    ),
+    "reversePayment": (
+        "POST",
+        "/v1/payments/99/reverse",
+        (401, 403, 403, 403, 404, 404, 403, 403, 403, 403, 403),
+    ),
+    "requestRefund": (
+        "POST",
+        "/v1/payments/99/refunds",
+        (401, 403, 403, 403, 404, 404, 403, 403, 403, 403, 403),
+    ),
+    "getRefund": ("GET", "/v1/refunds/R1", (401, 403, 403, 403, 404, 404, 403, 403, 403, 403, 403)),
+    "approveRefund": (
+        "POST",
+        "/v1/refunds/R1/approve",
+        (401, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403),
+    ),
+    "rejectRefund": (
+        "POST",
+        "/v1/refunds/R1/reject",
+        (401, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403),
+    ),
+    "executeRefund": (
+        "POST",
+        "/v1/refunds/R1/execute",
+        (401, 403, 403, 403, 404, 404, 403, 403, 403, 403, 403),
+    ),
+    "tellOfWechatPay": (
+        "POST",
+        "/v1/callbacks/wechat",
+        (404, 404, 404, 404, 404, 404, 404, 404, 404, 404, 404),
+    ),
     "openSession": (
         "POST",
         "/v1/sessions",
@@ -263,6 +365,15 @@ BODIES: dict[str, Any] = {
         "cause": "reset",
         "reason": "I looked",
     },
+    "openPaymentOrder": {"payment_code": OWN_CODE, "pays": [{"claim": f"bill:{OWN}"}]},
+    "enterPayment": {
+        "payment_code": OWN_CODE,
+        "channel": "cash",
+        "amount": "1.00",
+        "document": "slip 1",
+    },
+    "reversePayment": {"kind": "mistaken", "reason": "another account"},
+    "requestRefund": {"amount": "1.00", "reason": "paid twice"},
     "addLogin": {"name": "clerk", "role": "clerk"},
     "addKey": {"name": "reports", "scopes": ["bills:read"]},
     "openSession": {"name": "li", "password": PASSWORD},
