@@ -24,6 +24,7 @@ from api.pages import gateways as gateway_pages
 from api.pages import portal as portal_pages
 from api.pages import questions as question_pages
 from api.pages import rendering, sign_in
+from api.pages import reviews as review_pages
 from api.pages import staff as staff_pages
 from api.rate import RateHeaders
 from api.resources import open_resources, read_clock
@@ -38,6 +39,7 @@ from api.routes import (
     payments,
     portal,
     requests,
+    reviews,
     sessions,
     staff,
     till,
@@ -111,6 +113,7 @@ def _include_routes(app: FastAPI) -> None:
         till,
         callbacks,
         staff,
+        reviews,
         engineering,
         devices,
         requests,
@@ -125,6 +128,7 @@ def _include_routes(app: FastAPI) -> None:
         sign_in,
         portal_pages,
         staff_pages,
+        review_pages,
         engineering_pages,
         exchange_pages,
         gateway_pages,

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from api import language, problems
 from api.access import AccessError, UnknownKeyError
 from api.asking import CannotAskError
+from api.deciding import UndecidedError
 from api.pages import rendering
 from api.problems import ProblemError, ProblemType
 from api.security import SignInFirstError, page_principal
@@ -37,6 +38,7 @@ from billing.store.payments_desk import DeskError, DeskEyesError
 from billing.store.payments_orders import UnknownOrderError
 from billing.store.payments_refunds import RefundError, RefundEyesError, UnknownRefundError
 from billing.store.registry import UnknownCommunityError
+from billing.store.reviews import UnknownRegisterError
 from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.definition import DefinitionError
@@ -51,6 +53,8 @@ LOG = logging.getLogger(__name__)
 OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     FourEyesError: problems.FOUR_EYES,
     StateError: problems.WRONG_STATE,
+    UndecidedError: problems.UNDECIDED,
+    UnknownRegisterError: problems.UNKNOWN_POINT,
     ReasonError: problems.REASON_MISSING,
     HeldError: problems.NOT_HELD_SO,
     UnknownPlaceError: problems.UNKNOWN_PLACE,

@@ -333,6 +333,18 @@ PROVIDER_AWAY = ProblemType(
     _("The payment provider gives no answer"),
     _("Repeat it in a minute with the same Idempotency-Key; nothing is paid twice."),
 )
+UNDECIDED = ProblemType(
+    "decision-not-whole",
+    422,
+    _("The decision is not whole"),
+    _("Say what is decided and why: a finding, a method, or what the register showed and when."),
+)
+UNKNOWN_POINT = ProblemType(
+    "unknown-point",
+    422,
+    _("There is no such point in this community"),
+    _("Use the codes of the community and of its point."),
+)
 ARCHIVE_AWAY = ProblemType(
     "archive-unavailable",
     503,

@@ -96,6 +96,12 @@ EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
         "/v1/runs/2/anomalies",
         (401, 403, 403, 403, 200, 200, 403, 200, 403, 403, 403),
     ),
+    "listReviews": ("GET", "/v1/reviews", (401, 403, 403, 403, 200, 200, 403, 200, 403, 403, 403)),
+    "decideReview": (
+        "POST",
+        "/v1/reviews",
+        (401, 403, 403, 403, 422, 422, 403, 403, 403, 403, 403),
+    ),
     "listMeters": ("GET", "/v1/meters", (401, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403)),
     "listReadings": (
         "GET",
@@ -344,6 +350,14 @@ BODIES: dict[str, Any] = {
     "withdrawRun": {"reason": "The tariff was wrong"},
     "holdInRun": {"community": "osmanthus", "unit": "1-201", "reason": "Moves out"},
     "releaseInRun": {"community": "osmanthus", "unit": "1-201"},
+    "decideReview": {
+        "community": "osmanthus",
+        "period": "2026-10",
+        "point": "nowhere",
+        "register_name": "import_energy",
+        "decision": "withdraw",
+        "reason": "Nothing is there",
+    },
     "reportGateway": REPORT,
     "enrolGateway": {"token": "tg_enrol_that-nobody-made"},
     "answerGatewayRequest": {"done": True},
