@@ -21,6 +21,7 @@ from api.pages import catalogue as catalogue_pages
 from api.pages import engineering as engineering_pages
 from api.pages import exchange as exchange_pages
 from api.pages import gateways as gateway_pages
+from api.pages import paying as paying_pages
 from api.pages import portal as portal_pages
 from api.pages import questions as question_pages
 from api.pages import rendering, sign_in
@@ -127,6 +128,7 @@ def _include_routes(app: FastAPI) -> None:
     for pages in (
         sign_in,
         portal_pages,
+        paying_pages,
         staff_pages,
         review_pages,
         engineering_pages,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from billing.payments.wechat.settings import Address
 from meters.definition import Definition, read_document, validate
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class ApiSettings(Definition):
     """Send cookies over HTTPS only; off where a demo speaks plain HTTP."""
     wechat_settings: Path | None = None
     """The settings of the merchant account at WeChat Pay (`WechatSettings`, TOML); none without."""
+    wechat_scan_page: Address | None = None
+    """A page that a simulator has in place of a phone; `?code=` says what a QR code says."""
     meter_types: tuple[Path, ...] = ()
     """Folders of meter types beside those that are shipped."""
     session_hours: int = Field(default=12, ge=1, le=24 * 30)

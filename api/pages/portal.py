@@ -20,6 +20,7 @@ from api.routes.answers import scope_of
 from api.security import PageRequires
 from billing.money import from_price
 from billing.pools.policy import Payer
+from billing.store import payments_due
 from billing.store.verification import verify_line
 from billing.store.views import bills, statements
 
@@ -65,6 +66,7 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
     """A bill with its lines and the registers behind them."""
     with of(request).database.snapshot() as connection:
         bill = bills.bill(connection, scope_of(caller), number)
+        owed = payments_due.of_bill(connection, number)
     if bill is None:
         raise ProblemError(problems.NOT_FOUND)
     counted = {
@@ -78,6 +80,8 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
         principal=caller,
         bill=bill,
         usages=list(counted.values()),
+        owed=owed if caller.may(Permission.PAYMENTS_READ) else None,
+        online=bool(of(request).providers.by_account),
         wording=wording,
     )
 

@@ -127,6 +127,17 @@ def dues(connection: Connection, account_id: int, *, settled: bool = False) -> D
     return Dues(who, payables, credit(connection, account_id) + owed_to_it)
 
 
+def of_bill(connection: Connection, number: str) -> tuple[Payer, Payable] | None:
+    """Return who has to pay an issued bill and what is due of it; None where nothing is owed."""
+    query = select(tables.bill.c.account_id).where(tables.bill.c.number == number)
+    account_id = connection.scalar(query)
+    if account_id is None:
+        return None
+    found = dues(connection, account_id, settled=True)
+    owed = next((each for each in found.payables if each.number == number), None)
+    return None if owed is None else (found.payer, owed)
+
+
 def _payable(claim: Claim, bill: Any) -> Payable:
     return Payable(
         claim=claim.reference,

@@ -119,6 +119,41 @@ def test_a_bill_is_paid_by_the_code_of_its_order(shop: Shop) -> None:
     assert receipt["credit"] == "0.00"
 
 
+@pytest.mark.parametrize(
+    ("language", "pay", "paid", "scan"),
+    [("en", "Pay", "Paid", "Scan with WeChat"), ("zh-CN", "缴费", "已缴清", "微信扫一扫")],
+)
+def test_a_bill_is_paid_on_its_page(
+    shop: Shop, language: str, pay: str, paid: str, scan: str
+) -> None:
+    li = shop.house.reader("li", language)
+    before = li.get(f"/bills/{BILL}").text
+    assert f'<button class="main">{pay}</button>' in before
+    assert "1000 0000 0287" in before
+    led = li.post(f"/bills/{BILL}/pay", csrf=li.csrf(f"/bills/{BILL}"))
+    assert led.status_code == 303
+    waiting = li.get(led.headers["location"]).text
+    assert scan in waiting
+    assert "<svg" in waiting
+    assert '<meta http-equiv="refresh" content="5">' in waiting
+    shop.wechat.pay(led.headers["location"].rpartition("/")[2])
+    shop.deliver(shop.notice())
+    after = li.get(led.headers["location"]).text
+    assert "<svg" not in after
+    assert "http-equiv" not in after
+    receipt = after.split('href="/receipts/', 1)[1].split('"', 1)[0]
+    assert "osmanthus-R000001" in li.get(f"/receipts/{receipt}").text
+    assert shop.house.reader("chen").get(f"/receipts/{receipt}").status_code == 404
+    assert f'<span class="badge good">{paid}</span>' in li.get(f"/bills/{BILL}").text
+    assert f'href="/receipts/{receipt}"' in li.get("/account").text
+
+
+def test_nobody_pays_a_bill_on_a_page_that_is_not_theirs(shop: Shop) -> None:
+    chen = shop.house.reader("chen")
+    assert chen.post(f"/bills/{BILL}/pay", csrf=chen.csrf("/")).status_code == 404
+    assert chen.post(f"/bills/{BILL}/pay", csrf="guessed").status_code == 403
+
+
 def test_an_owner_sees_nothing_of_what_others_pay(shop: Shop) -> None:
     order = shop.order()
     shop.wechat.pay(order["number"])
@@ -342,6 +377,9 @@ def test_without_a_provider_the_counter_is_named(billed: House) -> None:
     )
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/no-payment-provider")
     assert "payment code" in answer.json()["detail"]
+    page = billed.reader("li").get(f"/bills/{BILL}").text
+    assert "name the payment code 1000 0000 0287." in page
+    assert f'action="/bills/{BILL}/pay"' not in page
 
 
 def fen(amount: str) -> int:
