@@ -119,7 +119,7 @@ def _print_welcome(stage: Stage, console: Console) -> None:
 def _what_to_see(role: Role, unit: str | None) -> str:
     match role:
         case Role.OWNER | Role.TENANT:
-            return f"the bill of flat {unit}: open a line and check it"
+            return f"the bill of flat {unit}: open a line and check it, then pay it"
         case Role.COMMITTEE:
             return "what all pools came to, and how they were shared"
         case Role.CLERK:

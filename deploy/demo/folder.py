@@ -44,6 +44,16 @@ class Folder:
         return self.path / "community.toml"
 
     @property
+    def wechat(self) -> Path:
+        """The settings of the merchant account at the simulated WeChat Pay."""
+        return self.path / "wechat.toml"
+
+    @property
+    def wechat_papers(self) -> Path:
+        """What a merchant gets from WeChat Pay: keys and certificate."""
+        return self.path / "wechat"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from billing.community import load_community
 from billing.database import Database
@@ -25,6 +26,7 @@ from simulators.faults import load_faults
 from simulators.fleet import Fleet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from billing.store.runs import Run
@@ -44,7 +46,8 @@ HEARD_AFTER = timedelta(days=5)
 PUBLISH_EVERY_S = 4
 LIVE_TIMEOUT_S = 180
 DEFAULT_PORT = 8080
-ANY_PORT = 0
+API_V3_KEY = "TALLYGATE_WECHAT_API_V3_KEY"
+"""Where the API looks for the secret of its account at WeChat Pay."""
 READS = 2
 """How often each meter must have been read over its socket."""
 
@@ -172,6 +175,14 @@ class Stage:
         )
         return int(broker["port"])
 
+    def _start_wechat_pay(self) -> dict[str, Any]:
+        """Start the simulated WeChat Pay and return where it is, and what its merchant gets."""
+        return self._processes.start_simulator(
+            "wechat pay",
+            *("wechat-pay", "--seed", str(self.seed), "--port", "0"),
+            *("--papers", str(self.folder.wechat_papers)),
+        )
+
     def _start_modbus_meters(self) -> dict[str, int]:
         modbus = self._processes.start_simulator(
             "modbus meters", *("modbus", "--seed", str(self.seed), "--port", "0")
@@ -214,13 +225,18 @@ class Stage:
 
     def _start_pages(self) -> str:
         """Start the API and return where it listens."""
+        wechat = self._start_wechat_pay()
         environment = {
             "TALLYGATE_DATABASE_URL": self.folder.database_url,
             "TALLYGATE_ARCHIVE_URL": self.folder.archive_url,
             "TALLYGATE_SECURE_COOKIES": "false",
+            "TALLYGATE_WECHAT_SETTINGS": str(self.folder.wechat),
+            "TALLYGATE_WECHAT_SCAN_PAGE": f"{wechat['base_url']}/scan",
+            API_V3_KEY: Path(wechat["papers"]["api_v3_key_file"]).read_text(encoding="ascii"),
         }
-        ports = (DEFAULT_PORT, ANY_PORT) if self.port is None else (self.port,)
+        ports = (DEFAULT_PORT, free_port()) if self.port is None else (self.port,)
         for port in ports:
+            self.folder.write(self.folder.wechat, merchant_document(wechat, port))
             said = self._processes.start_server(
                 "api", "api", "run", environment={**environment, "TALLYGATE_PORT": str(port)}
             )
@@ -235,6 +251,24 @@ class Stage:
             meter.id: len(archive.readings(Series(meter.id, first_register(meter)), until))
             for meter in self._fleet.meters.values()
         }
+
+
+def merchant_document(wechat: Mapping[str, Any], port: int) -> dict[str, str]:
+    """Return the settings of the account at the simulated `wechat`, for an API at `port`."""
+    return {
+        **{name: wechat[name] for name in ("merchant", "app", "key_serial", "base_url")},
+        "key_file": wechat["papers"]["key_file"],
+        "api_v3_key_env": API_V3_KEY,
+        "notify_url": f"http://127.0.0.1:{port}/v1/callbacks/wechat",
+    }
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on: the provider is told of it before the API starts."""
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        port: int = candidate.getsockname()[1]
+        return port
 
 
 def first_register(meter: SimulatedMeter) -> str:
