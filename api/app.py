@@ -18,6 +18,7 @@ from api.metrics import Measured, Metrics
 from api.pages import access as access_pages
 from api.pages import audit as audit_pages
 from api.pages import catalogue as catalogue_pages
+from api.pages import corrections as correction_pages
 from api.pages import engineering as engineering_pages
 from api.pages import exchange as exchange_pages
 from api.pages import gateways as gateway_pages
@@ -131,6 +132,7 @@ def _include_routes(app: FastAPI) -> None:
         paying_pages,
         staff_pages,
         review_pages,
+        correction_pages,
         engineering_pages,
         exchange_pages,
         gateway_pages,
