@@ -351,8 +351,8 @@ def test_a_credit_is_shared_as_the_mirror_of_the_charge() -> None:
 
 def test_a_statement_that_does_not_conserve_cannot_exist() -> None:
     statement = shared(pool(), [unit("a"), unit("b")])
-    short = replace(statement.shares[0], amount=statement.shares[0].amount - 1)
-    much = replace(statement.shares[0], quantity=statement.shares[0].quantity + 1)
+    short = statement.shares[0]._replace(amount=statement.shares[0].amount - 1)
+    much = statement.shares[0]._replace(quantity=statement.shares[0].quantity + 1)
 
     for wrong in (short, much):
         with pytest.raises(ConservationError, match="nothing of it may be billed"):
