@@ -170,9 +170,11 @@ class Statement:
     def step_amounts(self) -> tuple[tuple[int, ...], ...]:
         """Return what each share bears of each part of the supply, in fen.
 
-        They sum to the shares and to the parts.
+        They sum to the shares and to the parts; a supply that is known as a whole has none.
         """
         columns = [part.amount for part in self.supply.parts]
+        if not columns:
+            return ((),) * len(self.shares)
         return spread(self.weights, [share.amount for share in self.shares], columns)
 
     def step_quantities(self) -> tuple[tuple[int, ...], ...]:

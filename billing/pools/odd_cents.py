@@ -113,7 +113,10 @@ def spread(
     `rows`, the parts of a split by `weights` of Σ `columns`, are the sums of its rows; `columns`
     those of its columns. Each cell is its exact value cut down, and takes one unit more where its
     row and column still lack one; the rows that lack most choose first (Gale and Ryser's order).
+    Raises `ValueError` where both do not sum to the same.
     """
+    if sum(rows) != sum(columns):
+        raise ValueError(f"rows sum to {sum(rows)}, columns to {sum(columns)}; no table has both")
     weight_sum = sum(weights)
     table = [[column * weight // weight_sum for column in columns] for weight in weights]
     lacking = [column - sum(row[place] for row in table) for place, column in enumerate(columns)]

@@ -113,3 +113,8 @@ def test_cells_of_a_table_add_up_both_ways() -> None:
     assert [sum(row) for row in table] == list(rows)
     assert [sum(column) for column in zip(*table, strict=True)] == [5, 2]
     assert {cell for row in table for cell in row} == {0, 1, 2}
+
+
+def test_a_table_whose_sums_contradict_each_other_is_refused() -> None:
+    with pytest.raises(ValueError, match="rows sum to 7, columns to 0; no table has both"):
+        spread([1, 1, 1], [3, 2, 2], [])
