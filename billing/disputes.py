@@ -1,0 +1,100 @@
+"""Disputes: an owner's question about a bill line, and what becomes of it.
+
+open → answered → accepted, rejected or withdrawn. Until it has ended, what the line asks for is
+disputed: it can be paid, and nobody is reminded of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+SHORTEST, LONGEST = 3, 2000
+"""How many letters a text has."""
+
+
+class DisputeError(ValueError):
+    """A dispute cannot be opened, or does not take this step; the message says why."""
+
+
+class DisputeState(StrEnum):
+    """Where a dispute stands."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+PENDING = (DisputeState.OPEN, DisputeState.ANSWERED)
+"""The states in which a dispute has not ended."""
+ENDS = (DisputeState.ACCEPTED, DisputeState.REJECTED, DisputeState.WITHDRAWN)
+
+STEPS: Mapping[DisputeState, tuple[DisputeState, ...]] = {
+    DisputeState.OPEN: (DisputeState.ANSWERED, *ENDS),
+    DisputeState.ANSWERED: (DisputeState.ANSWERED, *ENDS),
+}
+"""From which state it comes into which; an answer may be followed by another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What somebody said with a step: the owner's reason, a clerk's answer."""
+
+    state: DisputeState
+    text: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A dispute of line `position` of `bill`, with everything that was said, in order.
+
+    `amount`: fen of the line. `run_id`: the run that was named to correct it. `mended_by`: bill and
+    position of the issued line that took the disputed one back, None while there is none.
+    """
+
+    id: int
+    account_id: int
+    bill: str
+    position: int
+    period: str
+    unit: str
+    community: Mapping[str, str]
+    zone: str
+    amount: int
+    currency: str
+    state: DisputeState
+    words: tuple[Word, ...]
+    run_id: int | None
+    mended_by: tuple[str, int] | None
+
+    @property
+    def pending(self) -> bool:
+        return self.state in PENDING
+
+    @property
+    def opened(self) -> Word:
+        """The owner's reason."""
+        return self.words[0]
+
+
+def assert_step(state: DisputeState, to: DisputeState) -> None:
+    """Raise `DisputeError` unless a dispute comes from `state` into `to`."""
+    if to not in STEPS.get(state, ()):
+        raise DisputeError(f"the dispute is {state}; it does not become {to} any more")
+
+
+def said(text: str) -> str:
+    """Return `text` as it is kept; raise `DisputeError` for one that says nothing, or too much."""
+    kept = text.strip()
+    if not SHORTEST <= len(kept) <= LONGEST:
+        raise DisputeError(f"say it in {SHORTEST} to {LONGEST} letters; it has {len(kept)}")
+    return kept

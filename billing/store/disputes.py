@@ -1,0 +1,317 @@
+"""Disputes in the database: opened by who pays, answered by staff, each step in the audit log."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from billing import tables
+from billing.canonical import read_json
+from billing.dispute_tables import dispute, dispute_word
+from billing.disputes import (
+    PENDING,
+    Dispute,
+    DisputeError,
+    DisputeState,
+    Word,
+    assert_step,
+    said,
+)
+from billing.payments.claim import BILL
+from billing.store import audit, payments_claims
+from billing.store.ids import insert
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row, Select
+
+    from billing.store.views.scope import Scope
+
+ACTIONS = {
+    DisputeState.OPEN: "dispute.open",
+    DisputeState.ANSWERED: "dispute.answer",
+    DisputeState.ACCEPTED: "dispute.accept",
+    DisputeState.REJECTED: "dispute.reject",
+    DisputeState.WITHDRAWN: "dispute.withdraw",
+}
+
+
+class UnknownDisputeError(LookupError):
+    """There is no such dispute, or no such line to dispute."""
+
+
+def open_dispute(
+    connection: Connection,
+    scope: Scope,
+    number: str,
+    position: int,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Dispute a line of an issued bill in `scope`, and return the dispute's id.
+
+    Raises `UnknownDisputeError` where there is no such line, and `DisputeError` while one is
+    pending already, or for a reason that says nothing.
+    """
+    line = connection.execute(_lines(scope, number, position)).one_or_none()
+    if line is None:
+        raise UnknownDisputeError(f"bill {number!r} has no line {position} that is issued")
+    text = said(reason)
+    payments_claims.lock(connection, [line.account_id])
+    table = dispute
+    pending = connection.scalar(
+        select(table.c.id).where(
+            table.c.bill_id == line.bill_id,
+            table.c.position == position,
+            table.c.state.in_(PENDING),
+        )
+    )
+    if pending is not None:
+        raise DisputeError(f"line {position} of bill {number} is disputed already ({pending})")
+    dispute_id = insert(
+        connection,
+        table,
+        account_id=line.account_id,
+        bill_id=line.bill_id,
+        position=position,
+        state=str(DisputeState.OPEN),
+    )
+    word = Word(state=DisputeState.OPEN, text=text, by=actor, at=now)
+    _say(connection, dispute_id, 1, word, f"line:{number}/{position}")
+    return dispute_id
+
+
+def take_step(
+    connection: Connection,
+    scope: Scope,
+    dispute_id: int,
+    to: DisputeState,
+    *,
+    text: str,
+    actor: str,
+    now: datetime,
+    run_id: int | None = None,
+) -> None:
+    """Bring a dispute in `scope` into the state `to` with what is said about it.
+
+    `run_id` names the correction run that mends an accepted line. Raises `UnknownDisputeError`, and
+    `DisputeError` for a step that it does not take.
+    """
+    found = read(connection, scope, dispute_id, lock=True)
+    assert_step(found.state, to)
+    kept = "" if to is DisputeState.WITHDRAWN and not text.strip() else said(text)
+    if run_id is not None:
+        _assert_corrects(connection, found, to, run_id)
+    connection.execute(
+        dispute.update().where(dispute.c.id == dispute_id).values(state=str(to), bill_run_id=run_id)
+    )
+    word = Word(state=to, text=kept, by=actor, at=now)
+    subject = f"line:{found.bill}/{found.position}"
+    _say(connection, dispute_id, len(found.words) + 1, word, subject, run_id=run_id)
+
+
+def read(connection: Connection, scope: Scope, dispute_id: int, *, lock: bool = False) -> Dispute:
+    """Return a dispute; `lock` keeps others from changing it. Raises `UnknownDisputeError`."""
+    if lock:
+        mine = select(dispute.c.id).where(dispute.c.id == dispute_id)
+        connection.execute(mine.with_for_update()).all()
+    rows = connection.execute(_disputes(scope).where(dispute.c.id == dispute_id)).all()
+    if not rows:
+        raise UnknownDisputeError(f"there is no dispute {dispute_id}")
+    return _whole(connection, rows)[0]
+
+
+def listed(
+    connection: Connection,
+    scope: Scope,
+    *,
+    limit: int,
+    pending: bool | None = None,
+    before_id: int | None = None,
+) -> list[Dispute]:
+    """Return disputes in `scope`, the newest first; `pending`: only those, or only the others."""
+    query = _disputes(scope).order_by(dispute.c.id.desc()).limit(limit)
+    if pending is not None:
+        has_not_ended = dispute.c.state.in_(PENDING)
+        query = query.where(has_not_ended if pending else ~has_not_ended)
+    if before_id is not None:
+        query = query.where(dispute.c.id < before_id)
+    return _whole(connection, connection.execute(query).all())
+
+
+def of_bill(connection: Connection, scope: Scope, number: str) -> Mapping[int, Dispute]:
+    """Return the last dispute of each line of a bill that has one, by position."""
+    query = _disputes(scope).where(tables.bill.c.number == number).order_by(dispute.c.id)
+    return {each.position: each for each in _whole(connection, connection.execute(query).all())}
+
+
+def frozen(connection: Connection, account_id: int) -> Mapping[str, int]:
+    """Return what an account disputes of its claims, in fen: nobody reminds it of that.
+
+    By the claim's reference; lines that give money back dispute nothing. It can be more than what
+    is still due of the claim.
+    """
+    line, bill = tables.bill_line, tables.bill
+    rows = connection.execute(
+        select(bill.c.number, func.sum(line.c.amount))
+        .join(bill, bill.c.id == dispute.c.bill_id)
+        .join(line, and_(line.c.bill_id == bill.c.id, line.c.position == dispute.c.position))
+        .where(
+            dispute.c.account_id == account_id,
+            dispute.c.state.in_(PENDING),
+            line.c.amount > 0,
+        )
+        .group_by(bill.c.number)
+    )
+    return {f"{BILL}{number}": int(amount) for number, amount in rows}
+
+
+def _lines(scope: Scope, number: str, position: int) -> Select[Any]:
+    """Return the query of an issued line of an account that `scope` holds."""
+    bill, line = tables.bill, tables.bill_line
+    part, run = tables.community_run, tables.bill_run
+    return (
+        select(bill.c.id.label("bill_id"), bill.c.account_id)
+        .join(line, line.c.bill_id == bill.c.id)
+        .join(part, part.c.id == bill.c.community_run_id)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .where(
+            bill.c.number == number,
+            line.c.position == position,
+            run.c.state == "issued",
+            *scope.conditions(),
+        )
+    )
+
+
+def _disputes(scope: Scope) -> Select[Any]:
+    bill, line, unit = tables.bill, tables.bill_line, tables.unit
+    part, run, community = tables.community_run, tables.bill_run, tables.community
+    return (
+        select(
+            dispute,
+            bill.c.number,
+            bill.c.period,
+            bill.c.currency,
+            line.c.amount,
+            unit.c.code.label("unit"),
+            community.c.title.label("community"),
+            community.c.zone,
+        )
+        .join(bill, bill.c.id == dispute.c.bill_id)
+        .join(line, and_(line.c.bill_id == bill.c.id, line.c.position == dispute.c.position))
+        .join(unit, unit.c.id == bill.c.unit_id)
+        .join(community, community.c.id == unit.c.community_id)
+        .join(part, part.c.id == bill.c.community_run_id)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .where(*scope.conditions())
+    )
+
+
+def _whole(connection: Connection, rows: Sequence[Row[Any]]) -> list[Dispute]:
+    ids = [row.id for row in rows]
+    words: dict[int, list[Word]] = defaultdict(list)
+    for row in connection.execute(
+        select(dispute_word)
+        .where(dispute_word.c.dispute_id.in_(ids))
+        .order_by(dispute_word.c.dispute_id, dispute_word.c.position)
+    ):
+        words[row.dispute_id].append(
+            Word(state=DisputeState(row.state), text=row.text, by=row.said_by, at=row.said_at)
+        )
+    mended = _mended(connection, ids)
+    return [
+        Dispute(
+            id=row.id,
+            account_id=row.account_id,
+            bill=row.number,
+            position=row.position,
+            period=row.period,
+            unit=row.unit,
+            community=read_json(row.community),
+            zone=row.zone,
+            amount=row.amount,
+            currency=row.currency,
+            state=DisputeState(row.state),
+            words=tuple(words[row.id]),
+            run_id=row.bill_run_id,
+            mended_by=mended.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _mended(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """Return by dispute the bill and position of the issued line that took its line back."""
+    correction, bill = tables.correction, tables.bill
+    part, run = tables.community_run, tables.bill_run
+    rows = connection.execute(
+        select(dispute.c.id, bill.c.number, correction.c.position)
+        .join(
+            correction,
+            and_(
+                correction.c.of_bill_id == dispute.c.bill_id,
+                correction.c.of_position == dispute.c.position,
+                correction.c.reversal,
+            ),
+        )
+        .join(bill, bill.c.id == correction.c.bill_id)
+        .join(part, part.c.id == bill.c.community_run_id)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .where(dispute.c.id.in_(ids), run.c.state == "issued")
+    )
+    return {dispute_id: (number, position) for dispute_id, number, position in rows}
+
+
+def _assert_corrects(connection: Connection, found: Dispute, to: DisputeState, run_id: int) -> None:
+    """Raise `DisputeError` unless `run_id` is a correction of the dispute's community."""
+    if to is not DisputeState.ACCEPTED:
+        raise DisputeError("only a dispute that is accepted names the run that corrects it")
+    run, part, account = tables.bill_run, tables.community_run, tables.account
+    state = connection.scalar(
+        select(run.c.state)
+        .join(part, part.c.bill_run_id == run.c.id)
+        .join(account, account.c.community_id == part.c.community_id)
+        .where(run.c.id == run_id, run.c.kind == "correction", account.c.id == found.account_id)
+        .limit(1)
+    )
+    if state is None or state == "withdrawn":
+        raise DisputeError(
+            f"run {run_id} corrects nothing of this community; name a correction run, or none"
+        )
+
+
+def _say(
+    connection: Connection,
+    dispute_id: int,
+    position: int,
+    word: Word,
+    subject: str,
+    *,
+    run_id: int | None = None,
+) -> None:
+    connection.execute(
+        dispute_word.insert().values(
+            dispute_id=dispute_id,
+            position=position,
+            state=str(word.state),
+            text=word.text,
+            said_by=word.by,
+            said_at=word.at,
+        )
+    )
+    detail = {"dispute": dispute_id, "text": word.text}
+    audit.append(
+        connection,
+        at=word.at,
+        actor=word.by,
+        action=ACTIONS[word.state],
+        subject=subject,
+        detail=detail if run_id is None else {**detail, "run": run_id},
+    )
