@@ -23,8 +23,8 @@ from sqlalchemy import (
     text,
 )
 
-from billing import delivery_tables, dispute_tables, payment_tables
-from billing.columns import Identifier, Instant, metadata, of_project
+from billing import dispute_tables, payment_tables
+from billing.columns import Identifier, Instant, metadata
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
 from billing.registry_tables import (
@@ -34,7 +34,6 @@ from billing.registry_tables import (
     installation,
     interim_register,
     point,
-    project,
     unit,
     unit_attribute,
     unit_class,
@@ -42,7 +41,6 @@ from billing.registry_tables import (
     vacancy,
 )
 from billing.review_tables import review, review_item, validation
-from billing.scoping import Reach
 
 __all__ = [
     "Identifier",
@@ -50,14 +48,12 @@ __all__ = [
     "account",
     "building",
     "community",
-    "delivery_tables",
     "dispute_tables",
     "installation",
     "interim_register",
     "metadata",
     "payment_tables",
     "point",
-    "project",
     "review",
     "review_item",
     "unit",
@@ -81,7 +77,6 @@ tariff_version = Table(
     Column("digest", Text, nullable=False),
     Column("document", Text, nullable=False),
     UniqueConstraint("code", "version"),
-    info={"project": Reach.EVERYBODY},  # a tariff is published, and many companies charge it
 )
 
 pool_version = Table(
@@ -155,7 +150,6 @@ bill_run = Table(
     "bill_run",
     metadata,
     _id(),
-    of_project(),
     Column("kind", Text, nullable=False),
     Column("period", Text, nullable=False),  # the last that it bills
     Column("state", Text, nullable=False),
@@ -385,7 +379,6 @@ audit = Table(
     "audit",
     metadata,
     Column("position", Identifier, primary_key=True, autoincrement=False),
-    of_project(nullable=True),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
