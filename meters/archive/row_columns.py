@@ -27,12 +27,15 @@ _SOUGHT_AT_ONCE = 100_000
 _SEEK_COSTS = 3
 """To seek a series in an hour takes as long as to read so many others there."""
 
+# Spans become a table first: what is extracted from JSON would be so again for each reading.
 _SQLITE = (
-    "SELECT group_concat(r.series), group_concat(r.time), group_concat(r.value),"
-    " group_concat(r.reasons LIKE :unconfirmed)"
-    " FROM json_each(:spans) AS span CROSS JOIN reading AS r"
-    " WHERE r.hour = json_extract(span.value, '$[0]') AND r.time"
-    " BETWEEN json_extract(span.value, '$[1]') AND json_extract(span.value, '$[2]')"
+    "WITH span(hour, first_s, last_s) AS MATERIALIZED ("
+    "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')"
+    " FROM json_each(:spans))"
+    " SELECT group_concat(r.series), group_concat(r.time), group_concat(r.value),"
+    " group_concat(r.reasons <> '' AND r.reasons LIKE :unconfirmed)"
+    " FROM span CROSS JOIN reading AS r"
+    " WHERE r.hour = span.hour AND r.time BETWEEN span.first_s AND span.last_s"
     " AND r.verdict = 0 AND r.value IS NOT NULL"
 )
 _SQLITE_OF_ALL = text(_SQLITE)
