@@ -19,6 +19,7 @@ from api.pages import access as access_pages
 from api.pages import audit as audit_pages
 from api.pages import catalogue as catalogue_pages
 from api.pages import corrections as correction_pages
+from api.pages import disputes as dispute_pages
 from api.pages import engineering as engineering_pages
 from api.pages import exchange as exchange_pages
 from api.pages import gateways as gateway_pages
@@ -35,6 +36,7 @@ from api.routes import (
     audit,
     callbacks,
     devices,
+    disputes,
     engineering,
     gateways,
     operations,
@@ -111,6 +113,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
 def _include_routes(app: FastAPI) -> None:
     for audience in (
         portal,
+        disputes,
         payments,
         till,
         callbacks,
@@ -129,6 +132,7 @@ def _include_routes(app: FastAPI) -> None:
     for pages in (
         sign_in,
         portal_pages,
+        dispute_pages,
         paying_pages,
         staff_pages,
         review_pages,

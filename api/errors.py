@@ -27,10 +27,12 @@ from api.store.device_lists import (
 from api.store.logins import LoginExistsError, UnknownAccountError
 from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
+from billing.disputes import DisputeError
 from billing.lifecycle import FourEyesError, ReasonError
 from billing.months import PeriodError
 from billing.payments.order import OrderError
 from billing.payments.provider import ProviderError, RefusedError
+from billing.store.disputes import UnknownDisputeError
 from billing.store.exchange import ExchangeError
 from billing.store.holds import HeldError, UnknownPlaceError
 from billing.store.payments_book import UnknownPaymentError
@@ -76,6 +78,8 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     OwnSettingsError: problems.OWN_SETTINGS,
     UnknownDeviceError: problems.NOT_FOUND,
     UnknownGatewayError: problems.NOT_FOUND,
+    DisputeError: problems.NOT_DISPUTABLE,
+    UnknownDisputeError: problems.NOT_FOUND,
     OrderError: problems.NOT_PAYABLE,
     DeskError: problems.NOT_PAYABLE,
     RefundError: problems.NOT_PAYABLE,

@@ -22,6 +22,12 @@ class Permission(StrEnum):
     """Enter what came in by cash, transfer or kiosk; undo payments; ask for refunds."""
     PAYMENTS_APPROVE = "payments:approve"
     """Approve what somebody else has entered or asked for."""
+    DISPUTES_READ = "disputes:read"
+    """Disputes of bill lines and their answers, within the same bounds."""
+    DISPUTES_OPEN = "disputes:open"
+    """Dispute a line and withdraw that, within the same bounds."""
+    DISPUTES_ANSWER = "disputes:answer"
+    """Answer disputes, accept and reject them."""
     RUNS_READ = "runs:read"
     """Bill runs and everything that they made, issued or not."""
     RUNS_PREPARE = "runs:prepare"
@@ -74,6 +80,8 @@ _OF_OWN_ACCOUNTS = frozenset(
         Permission.STATEMENTS_READ,
         Permission.PAYMENTS_READ,
         Permission.PAYMENTS_ORDER,
+        Permission.DISPUTES_READ,
+        Permission.DISPUTES_OPEN,
     }
 )
 
@@ -87,6 +95,8 @@ _PREPARING = frozenset(
         Permission.PAYMENTS_READ,
         Permission.PAYMENTS_ORDER,
         Permission.PAYMENTS_ENTER,
+        Permission.DISPUTES_READ,
+        Permission.DISPUTES_ANSWER,
     }
 )
 
@@ -113,6 +123,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.USAGE_READ,
             Permission.STATEMENTS_READ,
             Permission.PAYMENTS_READ,
+            Permission.DISPUTES_READ,
             Permission.RUNS_READ,
             Permission.METERS_READ,
             Permission.QUARANTINE_READ,

@@ -333,6 +333,12 @@ PROVIDER_AWAY = ProblemType(
     _("The payment provider gives no answer"),
     _("Repeat it in a minute with the same Idempotency-Key; nothing is paid twice."),
 )
+NOT_DISPUTABLE = ProblemType(
+    "dispute-refused",
+    409,
+    _("This question does not take that step"),
+    _("Look at it again: it is asked already, or has ended, or the text says too little."),
+)
 UNDECIDED = ProblemType(
     "decision-not-whole",
     422,

@@ -41,6 +41,14 @@ ORDER_STATES: Mapping[str, str] = {
     "expired": _("Expired"),
 }
 
+DISPUTE_STATES: Mapping[str, str] = {
+    "open": _("Asked"),
+    "answered": _("Answered"),
+    "accepted": _("Accepted"),
+    "rejected": _("Rejected"),
+    "withdrawn": _("Withdrawn"),
+}
+
 CHANNELS: Mapping[str, str] = {
     "wechat": _("WeChat Pay"),
     "cash": _("Cash"),

@@ -57,14 +57,16 @@ class Word:
 class Dispute:
     """A dispute of line `position` of `bill`, with everything that was said, in order.
 
-    `amount`: fen of the line. `run_id`: the run that was named to correct it. `mended_by`: bill and
-    position of the issued line that took the disputed one back, None while there is none.
+    `title` is the line's, None where it is a rounding. `amount`: fen of the line. `run_id`: the run
+    that was named to correct it. `mended_by`: bill and position of the issued line that took the
+    disputed one back, None while there is none.
     """
 
     id: int
     account_id: int
     bill: str
     position: int
+    title: Mapping[str, str] | None
     period: str
     unit: str
     community: Mapping[str, str]

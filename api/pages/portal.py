@@ -20,7 +20,7 @@ from api.routes.answers import scope_of
 from api.security import PageRequires
 from billing.money import from_price
 from billing.pools.policy import Payer
-from billing.store import payments_due
+from billing.store import disputes, payments_due
 from billing.store.verification import verify_line
 from billing.store.views import bills, statements
 
@@ -67,6 +67,7 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
     with of(request).database.snapshot() as connection:
         bill = bills.bill(connection, scope_of(caller), number)
         owed = payments_due.of_bill(connection, number)
+        asked = disputes.of_bill(connection, scope_of(caller), number)
     if bill is None:
         raise ProblemError(problems.NOT_FOUND)
     counted = {
@@ -81,6 +82,7 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
         bill=bill,
         usages=list(counted.values()),
         owed=owed if caller.may(Permission.PAYMENTS_READ) else None,
+        disputes=asked if caller.may(Permission.DISPUTES_READ) else {},
         online=bool(of(request).providers.by_account),
         wording=wording,
     )
@@ -91,17 +93,36 @@ async def show_line(
     *, request: Request, caller: Reader, number: str, position: int, check: bool = False
 ) -> Response:
     """How a line comes about; with `check`, recomputed now from its frozen evidence."""
+    return line_page(request, caller, number, position, check=check)
+
+
+def line_page(
+    request: Request,
+    caller: Principal,
+    number: str,
+    position: int,
+    *,
+    check: bool = False,
+    said: str = "",
+    problem: ProblemError | None = None,
+) -> Response:
+    """Return the page of a line; `said` and `problem` are of a question that was not taken."""
     with of(request).database.snapshot() as connection:
         bill = bills.bill(connection, scope_of(caller), number)
         line = None if bill is None else bill.line(position)
         if bill is None or line is None:
             raise ProblemError(problems.NOT_FOUND)
         found = verify_line(connection, number, position) if check else None
+        asked = disputes.of_bill(connection, scope_of(caller), number)
     share = line.share
     return page(
         request,
         "line.html",
         principal=caller,
+        status=200 if problem is None else problem.kind.status,
+        dispute=asked.get(position) if caller.may(Permission.DISPUTES_READ) else None,
+        said=said,
+        problem=problem,
         bill=bill,
         line=line,
         differences=found,

@@ -57,6 +57,9 @@ class PayableShown(Answer):
     total: Money
     paid: Money
     due: Money
+    disputed: Money = Field(
+        description="How much of it is asked about: it can be paid, and nobody is reminded of it."
+    )
 
 
 class DuesShown(Answer):
@@ -91,6 +94,7 @@ class DuesShown(Answer):
                     total=money(each.total),
                     paid=money(each.paid),
                     due=money(each.due),
+                    disputed=money(each.disputed),
                 )
                 for each in dues.payables
             ],

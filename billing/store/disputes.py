@@ -22,6 +22,7 @@ from billing.disputes import (
 from billing.payments.claim import BILL
 from billing.store import audit, payments_claims
 from billing.store.ids import insert
+from billing.store.views import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,6 +173,24 @@ def frozen(connection: Connection, account_id: int) -> Mapping[str, int]:
     return {f"{BILL}{number}": int(amount) for number, amount in rows}
 
 
+def corrections(connection: Connection, account_id: int) -> Mapping[int, str]:
+    """Return the correction runs of an account's community, the newest first: id → state."""
+    run, part, account = tables.bill_run, tables.community_run, tables.account
+    rows = connection.execute(
+        select(run.c.id, run.c.state)
+        .join(part, part.c.bill_run_id == run.c.id)
+        .join(account, account.c.community_id == part.c.community_id)
+        .where(
+            account.c.id == account_id,
+            run.c.kind == "correction",
+            run.c.state != "withdrawn",
+        )
+        .distinct()
+        .order_by(run.c.id.desc())
+    )
+    return {row.id: row.state for row in rows}
+
+
 def _lines(scope: Scope, number: str, position: int) -> Select[Any]:
     """Return the query of an issued line of an account that `scope` holds."""
     bill, line = tables.bill, tables.bill_line
@@ -193,6 +212,7 @@ def _lines(scope: Scope, number: str, position: int) -> Select[Any]:
 def _disputes(scope: Scope) -> Select[Any]:
     bill, line, unit = tables.bill, tables.bill_line, tables.unit
     part, run, community = tables.community_run, tables.bill_run, tables.community
+    tariff, statement, pool = tables.tariff_version, tables.statement, tables.pool_version
     return (
         select(
             dispute,
@@ -200,12 +220,18 @@ def _disputes(scope: Scope) -> Select[Any]:
             bill.c.period,
             bill.c.currency,
             line.c.amount,
+            line.c.charge,
+            tariff.c.document.label("tariff"),
+            pool.c.document.label("pool"),
             unit.c.code.label("unit"),
             community.c.title.label("community"),
             community.c.zone,
         )
         .join(bill, bill.c.id == dispute.c.bill_id)
         .join(line, and_(line.c.bill_id == bill.c.id, line.c.position == dispute.c.position))
+        .outerjoin(tariff, tariff.c.id == line.c.tariff_version_id)
+        .outerjoin(statement, statement.c.id == line.c.statement_id)
+        .outerjoin(pool, pool.c.id == statement.c.pool_version_id)
         .join(unit, unit.c.id == bill.c.unit_id)
         .join(community, community.c.id == unit.c.community_id)
         .join(part, part.c.id == bill.c.community_run_id)
@@ -232,6 +258,7 @@ def _whole(connection: Connection, rows: Sequence[Row[Any]]) -> list[Dispute]:
             account_id=row.account_id,
             bill=row.number,
             position=row.position,
+            title=_title(row),
             period=row.period,
             unit=row.unit,
             community=read_json(row.community),
@@ -245,6 +272,15 @@ def _whole(connection: Connection, rows: Sequence[Row[Any]]) -> list[Dispute]:
         )
         for row in rows
     ]
+
+
+def _title(row: Row[Any]) -> Mapping[str, str] | None:
+    """Return the title of the pool, charge or tax that a line is of."""
+    if row.pool is not None:
+        return versions.pool(row.pool).title
+    tariff = None if row.tariff is None else versions.tariff(row.tariff)
+    known = () if tariff is None else (*tariff.charges, *(tariff.taxes or ()))
+    return next((each.title for each in known if each.name == row.charge), None)
 
 
 def _mended(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, int]]:
@@ -273,15 +309,7 @@ def _assert_corrects(connection: Connection, found: Dispute, to: DisputeState, r
     """Raise `DisputeError` unless `run_id` is a correction of the dispute's community."""
     if to is not DisputeState.ACCEPTED:
         raise DisputeError("only a dispute that is accepted names the run that corrects it")
-    run, part, account = tables.bill_run, tables.community_run, tables.account
-    state = connection.scalar(
-        select(run.c.state)
-        .join(part, part.c.bill_run_id == run.c.id)
-        .join(account, account.c.community_id == part.c.community_id)
-        .where(run.c.id == run_id, run.c.kind == "correction", account.c.id == found.account_id)
-        .limit(1)
-    )
-    if state is None or state == "withdrawn":
+    if run_id not in corrections(connection, found.account_id):
         raise DisputeError(
             f"run {run_id} corrects nothing of this community; name a correction run, or none"
         )

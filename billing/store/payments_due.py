@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, select
 from billing import tables
 from billing.payments.claim import BILL
 from billing.payments.payment_code import PaymentCodeError, account_of, payment_code
+from billing.store import disputes
 from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_claims import claims, credit
 
@@ -45,6 +46,9 @@ class Payer:
 class Payable:
     """What is still due of a claim, in fen. `paid` is what money and credit notes have settled.
 
+    `disputed` is how much of what is due somebody asks about: it can be paid, and nobody is
+    reminded of it.
+
     `number`, `period` and `issued_on` are those of its bill; None for an opening balance, and for
     what is owed again after a payment has bounced.
     """
@@ -57,6 +61,7 @@ class Payable:
     due_on: date
     total: int
     paid: int
+    disputed: int
 
     @property
     def due(self) -> int:
@@ -74,6 +79,11 @@ class Dues:
     @property
     def due(self) -> int:
         return sum(each.due for each in self.payables)
+
+    @property
+    def disputed(self) -> int:
+        """How much of what is due somebody asks about."""
+        return sum(each.disputed for each in self.payables)
 
 
 def payer(connection: Connection, account_id: int) -> Payer:
@@ -118,8 +128,9 @@ def dues(connection: Connection, account_id: int, *, settled: bool = False) -> D
     who = payer(connection, account_id)
     found = claims(connection, [account_id], settled=settled)[account_id]
     bills = _bills(connection, (each.reference for each in found))
+    asked = disputes.frozen(connection, account_id)
     payables = tuple(
-        _payable(claim, bills.get(claim.reference))
+        _payable(claim, bills.get(claim.reference), asked.get(claim.reference, 0))
         for claim in found
         if claim.due > 0 or (settled and claim.due == 0)
     )
@@ -138,7 +149,7 @@ def of_bill(connection: Connection, number: str) -> tuple[Payer, Payable] | None
     return None if owed is None else (found.payer, owed)
 
 
-def _payable(claim: Claim, bill: Any) -> Payable:
+def _payable(claim: Claim, bill: Any, disputed: int) -> Payable:
     return Payable(
         claim=claim.reference,
         kind=claim.reference.partition(":")[0],
@@ -148,6 +159,7 @@ def _payable(claim: Claim, bill: Any) -> Payable:
         due_on=claim.due_on,
         total=claim.total,
         paid=claim.applied,
+        disputed=max(0, min(disputed, claim.due)),
     )
 
 

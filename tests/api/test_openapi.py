@@ -94,4 +94,5 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getPayment",
         "getReceipt",
         "getRefund",
+        "getDispute",
     }

@@ -219,6 +219,51 @@ EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
         "/v1/questions/answers",
         (401, 403, 403, 403, 403, 403, 409, 403, 403, 403, 403),
     ),
+    "listDisputes": (
+        "GET",
+        "/v1/disputes",
+        (401, 200, 200, 403, 200, 200, 403, 200, 403, 403, 403),
+    ),
+    "openDispute": (
+        "POST",
+        f"/v1/bills/{OWN}/lines/1/disputes",
+        (401, 201, 409, 403, 403, 403, 403, 403, 403, 403, 403),
+    ),
+    "openDispute foreign": (
+        "POST",
+        f"/v1/bills/{FOREIGN}/lines/1/disputes",
+        (401, 404, 404, 403, 403, 403, 403, 403, 403, 403, 403),
+    ),
+    "getDispute": (
+        "GET",
+        "/v1/disputes/1",
+        (401, 200, 200, 403, 200, 200, 403, 200, 403, 403, 403),
+    ),
+    "getDispute foreign": (
+        "GET",
+        "/v1/disputes/99",
+        (401, 404, 404, 403, 404, 404, 403, 404, 403, 403, 403),
+    ),
+    "answerDispute": (
+        "POST",
+        "/v1/disputes/1/answer",
+        (401, 403, 403, 403, 200, 200, 403, 403, 403, 403, 403),
+    ),
+    "withdrawDispute": (
+        "POST",
+        "/v1/disputes/1/withdraw",
+        (401, 200, 409, 403, 403, 403, 403, 403, 403, 403, 403),
+    ),
+    "acceptDispute": (
+        "POST",
+        "/v1/disputes/1/accept",
+        (401, 403, 403, 403, 409, 409, 403, 403, 403, 403, 403),
+    ),
+    "rejectDispute": (
+        "POST",
+        "/v1/disputes/1/reject",
+        (401, 403, 403, 403, 409, 409, 403, 403, 403, 403, 403),
+    ),
     "listStatements": (
         "GET",
         "/v1/statements",
@@ -358,6 +403,10 @@ BODIES: dict[str, Any] = {
         "decision": "withdraw",
         "reason": "Nothing is there",
     },
+    "openDispute": {"reason": "We were away"},
+    "answerDispute": {"text": "We look at it"},
+    "acceptDispute": {"text": "You are right"},
+    "rejectDispute": {"text": "It counted right"},
     "reportGateway": REPORT,
     "enrolGateway": {"token": "tg_enrol_that-nobody-made"},
     "answerGatewayRequest": {"done": True},
