@@ -196,24 +196,24 @@ def test_a_hangup_makes_it_read_its_settings_anew(peer: Any, site_file: Any) -> 
             path = site_file(SITE.format(port=line.port))
             site = load_site(path, {})
             program = "from gateway.commands import gateway; gateway()"
-            gateway = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-W", "error", "-c", program, "run", str(path)),
-                cwd=ROOT,
-                stderr=asyncio.subprocess.PIPE,
-            )
+            log = path.with_suffix(".log")
+            with log.open("wb") as told:
+                gateway = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-W", "error", "-c", program, "run", str(path)),
+                    cwd=ROOT,
+                    stderr=told,
+                )
             await _until(lambda: _stored(site) > 0)
             path.write_text(SITE.format(port=line.port) + "nonsense = 1")
             gateway.send_signal(signal.SIGHUP)
-            await asyncio.sleep(0.5)
+            refused = "the settings are refused, everything goes on as it is"
+            await _until(lambda: refused in log.read_text("utf-8"))
             path.write_text(SITE.format(port=line.port) + more)
             gateway.send_signal(signal.SIGHUP)
+            await _until(lambda: "reads 2 meters on 1 buses" in log.read_text("utf-8"))
             await _until(lambda: any(request.unit == 2 for request in line.requests))
             gateway.terminate()
-            _, log = await asyncio.wait_for(gateway.communicate(), 20)
-        text = log.decode()
-        assert gateway.returncode == 0, text
-        assert "the settings are refused, everything goes on as it is" in text
-        assert "reads 2 meters on 1 buses" in text
+            assert await asyncio.wait_for(gateway.wait(), 20) == 0, log.read_text("utf-8")
         with Spool(site.spool_path) as spool:
             assert spool.conservation().spooled == 0
 
