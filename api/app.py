@@ -19,12 +19,16 @@ from api.pages import access as access_pages
 from api.pages import audit as audit_pages
 from api.pages import catalogue as catalogue_pages
 from api.pages import corrections as correction_pages
+from api.pages import display as display_pages
 from api.pages import disputes as dispute_pages
 from api.pages import engineering as engineering_pages
 from api.pages import exchange as exchange_pages
+from api.pages import export as export_pages
 from api.pages import gateways as gateway_pages
+from api.pages import own_meters as meter_pages
 from api.pages import paying as paying_pages
 from api.pages import portal as portal_pages
+from api.pages import publication as publication_pages
 from api.pages import questions as question_pages
 from api.pages import rendering, sign_in
 from api.pages import reviews as review_pages
@@ -38,10 +42,12 @@ from api.routes import (
     devices,
     disputes,
     engineering,
+    export,
     gateways,
     operations,
     payments,
     portal,
+    publication,
     requests,
     reviews,
     sessions,
@@ -113,6 +119,8 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
 def _include_routes(app: FastAPI) -> None:
     for audience in (
         portal,
+        publication,
+        export,
         disputes,
         payments,
         till,
@@ -131,7 +139,11 @@ def _include_routes(app: FastAPI) -> None:
         app.include_router(audience.router)
     for pages in (
         sign_in,
+        display_pages,
         portal_pages,
+        meter_pages,
+        publication_pages,
+        export_pages,
         dispute_pages,
         paying_pages,
         staff_pages,

@@ -28,6 +28,8 @@ class Permission(StrEnum):
     """Dispute a line and withdraw that, within the same bounds."""
     DISPUTES_ANSWER = "disputes:answer"
     """Answer disputes, accept and reject them."""
+    DATA_EXPORT = "data:export"
+    """Get everything about the own accounts as an archive; only for who is bound to accounts."""
     RUNS_READ = "runs:read"
     """Bill runs and everything that they made, issued or not."""
     RUNS_PREPARE = "runs:prepare"
@@ -82,6 +84,7 @@ _OF_OWN_ACCOUNTS = frozenset(
         Permission.PAYMENTS_ORDER,
         Permission.DISPUTES_READ,
         Permission.DISPUTES_OPEN,
+        Permission.DATA_EXPORT,
     }
 )
 

@@ -128,6 +128,12 @@ BANDS: Mapping[str, str] = {
     "valley": _("valley"),
 }
 
+DAY_KINDS: Mapping[str, str] = {
+    "workday": _("workdays"),
+    "weekend": _("weekends"),
+    "holiday": _("holidays"),
+}
+
 DIRECTIONS: Mapping[str, str] = {
     "half-up": _("half up"),
     "half-even": _("half to even"),

@@ -9,12 +9,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api import findings, language, terms
 from api.formats import Formats
-from api.language import COOKIE, PARAMETER, Language
+from api.language import COOKIE, PARAMETER
 from api.permission import Permission
 from api.resources import of
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 TEMPLATES = FOLDER / "templates"
 STATIC = FOLDER / "static"
+TYPE_COOKIE, LARGE = "tallygate_type", "large"
+"""What remembers that somebody reads in large type."""
 REMEMBERED_S = 365 * 24 * 3600
 
 
@@ -90,16 +92,18 @@ def page(
             request=request,
             principal=principal,
             now=of(request).now(),
+            large=request.cookies.get(TYPE_COOKIE) == LARGE,
             **values,
         )
     )
     response = HTMLResponse(text, status, headers={"Content-Language": reader.tag})
     if request.query_params.get(PARAMETER) == reader.tag:
-        _remember(response, reader, secure=of(request).settings.secure_cookies)
+        remember(response, COOKIE, reader.tag, secure=of(request).settings.secure_cookies)
     return response
 
 
-def _remember(response: HTMLResponse, reader: Language, *, secure: bool) -> None:
+def remember(response: Response, name: str, value: str, *, secure: bool) -> None:
+    """Have the browser keep a choice of how pages are shown."""
     response.set_cookie(
-        COOKIE, reader.tag, max_age=REMEMBERED_S, httponly=True, samesite="lax", secure=secure
+        name, value, max_age=REMEMBERED_S, httponly=True, samesite="lax", secure=secure
     )

@@ -95,4 +95,5 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getReceipt",
         "getRefund",
         "getDispute",
+        "getPublication",
     }

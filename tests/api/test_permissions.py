@@ -264,6 +264,21 @@ EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
         "/v1/disputes/1/reject",
         (401, 403, 403, 403, 409, 409, 403, 403, 403, 403, 403),
     ),
+    "getPublication": (
+        "GET",
+        "/v1/publication?community=osmanthus",
+        (401, 200, 200, 200, 200, 200, 403, 200, 403, 403, 403),
+    ),
+    "getPublication foreign": (
+        "GET",
+        "/v1/publication?community=elsewhere",
+        (401, 404, 404, 404, 404, 404, 403, 404, 403, 403, 403),
+    ),
+    "exportMyData": (
+        "GET",
+        "/v1/export",
+        (401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403),
+    ),
     "listStatements": (
         "GET",
         "/v1/statements",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, Select, select
 
 from billing import tables
 from billing.canonical import read_json
+from meters.interval import local_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +32,38 @@ class Standing:
     building: Mapping[str, str] | None
     community: Mapping[str, str]
     zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A meter at a unit that an account holds `since`."""
+
+    standing: Standing
+    account: str
+    since: datetime
+
+
+def of_accounts(connection: Connection, accounts: frozenset[int], *, at: datetime) -> list[Held]:
+    """Return the meters that stand `at` the points of the units that `accounts` hold then."""
+    account, point, installation = tables.account, tables.point, tables.installation
+    rows = connection.execute(
+        _standings()
+        .add_columns(account.c.code.label("account"), account.c.first_day, account.c.after_day)
+        .join(account, account.c.unit_id == point.c.unit_id)
+        .where(
+            account.c.id.in_(accounts),
+            installation.c.start <= at,
+            installation.c.end.is_(None) | (installation.c.end > at),
+        )
+    )
+    found = []
+    for row in rows:
+        zone = ZoneInfo(row.zone)
+        today = at.astimezone(zone).date()
+        if row.first_day <= today and (row.after_day is None or today < row.after_day):
+            since = max(local_midnight(row.first_day, zone), row.start)
+            found.append(Held(_standing(row), row.account, since))
+    return found
 
 
 def standing(

@@ -205,12 +205,19 @@ def heads_of_run(connection: Connection, run_id: int) -> list[StatementHead]:
 
 
 def heads(
-    connection: Connection, scope: Scope, *, limit: int, before_id: int | None = None
+    connection: Connection,
+    scope: Scope,
+    *,
+    limit: int,
+    before_id: int | None = None,
+    community_id: int | None = None,
 ) -> list[StatementHead]:
     """Return at most `limit` statements in `scope` before `before_id`, the newest first."""
     query = _heads().order_by(tables.statement.c.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(tables.statement.c.id < before_id)
+    if community_id is not None:
+        query = query.where(tables.community.c.id == community_id)
     if not scope.unissued:
         query = query.where(tables.bill_run.c.state == "issued")
     if scope.accounts is not None:
