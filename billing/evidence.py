@@ -172,7 +172,8 @@ def _steps(steps: Steps) -> str:
     """
     pieces = ",".join(
         [
-            f'{{"at":{numbers_json(piece.at_s)},"known":"{_known(piece.sources)}",'
+            f'{{"at":{_repeated_numbers(piece.at_s.tobytes())},'
+            f'"known":"{_known(piece.sources.tobytes())}",'
             f'"values":{numbers_json(piece.values)}}}'
             for piece in steps.pieces
         ]
@@ -183,9 +184,10 @@ def _steps(steps: Steps) -> str:
     )
 
 
-def _known(sources: Column) -> str:
-    """Return a digit for each of int64[n]."""
-    return (sources + ord("0")).astype(np.uint8).tobytes().decode("ascii")
+@lru_cache(maxsize=1024)
+def _known(sources: bytes) -> str:
+    """Return a digit for each of int64[n], by its bytes: most meters were read at every edge."""
+    return "".join(map(str, np.frombuffer(sources, dtype=np.int64).tolist()))
 
 
 def _segment(segment: Segment) -> str:
@@ -207,7 +209,8 @@ def _reading(reading: Reading, value: str | None) -> str:
     reasons = ",".join([f'"{reason}"' for reason in reading.reasons])
     return (
         f'{{"raw":{text_json(reading.raw)},"reasons":[{reasons}],'
-        f'"register":{text_json(reading.series.register)},"time":"{_instant(reading.time)}",'
+        f'"register":{text_json(reading.series.register)},'
+        f'"time":"{_repeated_instant(reading.time)}",'
         f'"value":{shown},"verdict":"{_VERDICTS[reading.verdict]}"}}'
     )
 
@@ -250,8 +253,8 @@ def _instant(moment: datetime) -> str:
 
 
 _repeated = lru_cache(maxsize=1024)(plain)
-_repeated_instant = lru_cache(maxsize=1024)(_instant)
-"""What is the same in very many usages: moduli and ratios, and where periods begin and end."""
+_repeated_instant = lru_cache(maxsize=4096)(_instant)
+"""What is the same in very many usages: moduli and ratios, instants, ends of periods."""
 
 
 @lru_cache(maxsize=1024)

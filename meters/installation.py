@@ -67,6 +67,8 @@ class Installation:
         for multiplier in (self.multiplier, *(each.multiplier for each in self.ratios)):
             if not multiplier.is_finite() or multiplier <= 0:
                 raise ValueError(f"the multiplier of meter {self.meter} must be above zero")
+        if not self.ratios:
+            return
         object.__setattr__(self, "ratios", tuple(sorted(self.ratios, key=lambda r: r.since)))
         changes = [self.start, *(each.since for each in self.ratios)]
         if self.end is not None:
@@ -98,4 +100,7 @@ class Installation:
 
     def changed_at(self, moment: datetime) -> Ratio | None:
         """Return the ratio that holds from exactly `moment` on, None where it did not change."""
-        return next((each for each in self.ratios if each.since == moment), None)
+        for each in self.ratios:
+            if each.since == moment:
+                return each
+        return None

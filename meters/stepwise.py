@@ -63,14 +63,19 @@ class Steps:
 
         Raises `ValueError` for an instant that is no edge.
         """
-        places = np.searchsorted(self.edges_s, edges_s)
-        if len(edges_s) and not np.array_equal(
-            self.edges_s[np.minimum(places, len(self.edges_s) - 1)], edges_s
-        ):
-            raise ValueError("a use can be divided at its edges only")
-        starts = np.concatenate([[0], places + 1])
-        parts: Int64s = np.add.reduceat(self.quantities, starts)
+        parts: Int64s = np.add.reduceat(self.quantities, starts_of_parts(self.edges_s, edges_s))
         return parts
+
+
+def starts_of_parts(all_s: Int64s, edges_s: Int64s) -> Int64s:
+    """Return where, of the parts between `all_s`, those between some of these edges begin.
+
+    Raises `ValueError` for an instant that is no edge.
+    """
+    places = np.searchsorted(all_s, edges_s)
+    if len(edges_s) and not np.array_equal(all_s[np.minimum(places, len(all_s) - 1)], edges_s):
+        raise ValueError("a use can be divided at its edges only")
+    return np.concatenate([[0], places + 1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def opening(
 
 def is_unsettled(usage: Usage) -> bool:
     """Return whether the history of its meters can tell more of `usage` than its boundaries."""
-    return any(
+    return bool(usage.findings) and any(
         isinstance(each, (RolledOver, AmbiguousRollover, Unconfirmed)) for each in usage.findings
     )
 
@@ -321,7 +321,7 @@ def _segment(
     if closing.value < opening.value:
         said.append(RolledOver(seen.meter))
     step = seen.register.smallest_step * multiplier
-    if 0 < grown * multiplier < step * COARSE_PARTS and step >= COARSE_STEP:
+    if step >= COARSE_STEP and 0 < grown * multiplier < step * COARSE_PARTS:
         said.append(CoarseRegister(seen.meter, step, grown * multiplier))
     return [Segment(opening, closing, grown, seen.register.modulus, multiplier)], said
 
@@ -335,10 +335,10 @@ _BLOCKING: Mapping[Reason, Callable[[str, Decimal, Decimal], Finding]] = {
 
 def _is_overestimated(opening: RegisterAt, closing: RegisterAt, register: Register) -> bool:
     """Return whether the meter fell below an estimate: by less than half of a turn."""
+    if opening.estimate is None:
+        return False
     fallen = opening.value - closing.value
-    modulus = register.modulus
-    is_small = modulus is None or 2 * fallen < modulus
-    return opening.estimate is not None and fallen > 0 and is_small
+    return fallen > 0 and (register.modulus is None or 2 * fallen < register.modulus)
 
 
 def _grown(opening: RegisterAt, closing: RegisterAt, seen: _Seen) -> Decimal | Reason:

@@ -164,11 +164,11 @@ def _participants(registry: Registry, pool: Pool, measured: Measured) -> Iterato
     They hold what the pool's keys read, and no more of what is known about people.
     """
     reads = {key.reads for key in pool.keys} - {None}
-    uses = _uses(registry, pool, measured)
+    counted, uses = pool.uses, _uses(registry, pool, measured)
     for unit in registry.units:
         if pool.scope.building not in (None, unit.building):
             continue
-        by_span = [_used(unit, key, uses, registry.period.zone) for key in pool.uses]
+        by_span = [_used(unit, key, uses, registry.period.zone) for key in counted]
         first_day = 1
         for place, span in enumerate(unit.spans):
             yield Participant(
@@ -183,7 +183,7 @@ def _participants(registry: Registry, pool: Pool, measured: Measured) -> Iterato
                 attributes={k: v for k, v in span.attributes.items() if k in reads},
                 use={
                     key.name: used[place]
-                    for key, used in zip(pool.uses, by_span, strict=True)
+                    for key, used in zip(counted, by_span, strict=True)
                     if used is not None
                 },
                 vacant=span.vacant,

@@ -31,6 +31,7 @@ from meters.stepwise import (
     by_day,
     shown,
     shown_in_history,
+    starts_of_parts,
     step,
 )
 
@@ -66,7 +67,7 @@ def by_bands(
 
     One that cannot be divided has no quantity; where a clerk accepts that, it is divided by time.
     """
-    edges = {edge for each, _ in found for part in each.parts for edge in part.edges}
+    edges = frozenset().union(*{part.edges for each, _ in found for part in each.parts})
     asking = [each for each, _ in found if any(part.edges for part in each.parts)]
     if not edges:
         return list(found)
@@ -172,11 +173,17 @@ def band_use(usages: Sequence[Usage], runs: Sequence[BandRun], *, ordered: bool)
     all have the interval of the runs.
     """
     edges_s = seconds(run.start for run in runs[1:])
-    rows = [
+    divided = [usage.steps for usage in usages if usage.steps is not None]
+    if len(divided) == len(usages) and len({id(steps.edges_s) for steps in divided}) == 1:
+        starts = starts_of_parts(divided[0].edges_s, edges_s)
+        rows = np.add.reduceat(np.array([each.quantities for each in divided]), starts, axis=1)
+        return in_bands(rows, runs, ordered=ordered)
+    parts = [
         [to_scaled(usage.quantity or ZERO)] if usage.steps is None else usage.steps.between(edges_s)
         for usage in usages
     ]
-    return in_bands(np.array(rows, np.int64).reshape(len(usages), len(runs)), runs, ordered=ordered)
+    rows = np.array(parts, np.int64).reshape(len(usages), len(runs))
+    return in_bands(rows, runs, ordered=ordered)
 
 
 def in_bands(quantity: Int64s, runs: Sequence[BandRun], *, ordered: bool) -> BandUse:

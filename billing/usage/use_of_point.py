@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING
 
 from billing.vee.estimating import Estimating
@@ -18,6 +17,7 @@ from meters.register_at import RegisterAt, Source
 from meters.usage import is_unsettled, measure, opening
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from billing.vee.reviews import Overlay
     from meters.archive.protocol import Boundary
     from meters.finding import Finding
+    from meters.history import History
     from meters.installation import Installation
     from meters.usage import Segment, Usage
 
@@ -72,8 +73,13 @@ class UseOfPoint:
         return found
 
     def _measured(self, interval: Interval) -> Usage:
-        told = partial(
-            measure,
+        usage = self._told(interval)
+        if is_unsettled(usage):
+            usage = self._told(interval, self.asked.histories(self.wanted, interval))
+        return usage
+
+    def _told(self, interval: Interval, histories: Mapping[str, History] | None = None) -> Usage:
+        return measure(
             point=self.wanted.point.code,
             name=self.wanted.register,
             interval=interval,
@@ -81,11 +87,8 @@ class UseOfPoint:
             registers=self.wanted.registers,
             boundaries=self._known,
             issued=self._issued,
+            histories=histories,
         )
-        usage = told()
-        if is_unsettled(usage):
-            usage = told(histories=self.asked.histories(self.wanted, interval))
-        return usage
 
     @property
     def _issued(self) -> RegisterAt | None:

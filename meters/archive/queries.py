@@ -31,7 +31,9 @@ def series_ids(connection: Connection, meters: Collection[str]) -> dict[Series, 
     return {
         Series(meter, register): number
         for part in parts(sorted(meters))
-        for meter, register, number in connection.execute(columns.where(SERIES.c.meter.in_(part)))
+        for meter, register, number in connection.execute(
+            columns.where(SERIES.c.meter.in_(part))
+        ).all()
     }
 
 
@@ -147,8 +149,8 @@ def nearest(
         )
         .where(READING.c.hour.between(first_s // HOUR_S, last_s // HOUR_S))
     )
-    rows = map(Row._make, connection.execute(question))
     wanted = frozenset(ids)
+    rows = map(Row._make, connection.execute(question).all())
     return {row.series: row for row in rows if row.series in wanted}
 
 

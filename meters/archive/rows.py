@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meters.interval import utc
@@ -101,14 +102,21 @@ def _check(reading: Reading) -> None:
 
 def decode(row: Row, series: Series) -> Reading:
     """Return the reading that `row` holds."""
+    _, _, time, value, verdict, reasons, raw = row
     return Reading(
-        series=series,
-        time=EPOCH + timedelta(seconds=row.time),
-        value=None if row.value is None else from_scaled(row.value),
-        raw=row.raw,
-        verdict=_VERDICTS[row.verdict],
-        reasons=tuple(map(Reason, row.reasons.split(","))) if row.reasons else (),
+        series,
+        _moment(time),
+        None if value is None else from_scaled(value),
+        raw,
+        _VERDICTS[verdict],
+        tuple(map(Reason, reasons.split(","))) if reasons else (),
     )
+
+
+@lru_cache(maxsize=4096)
+def _moment(time: int) -> datetime:
+    """Return an instant; meters are read at the same ones."""
+    return EPOCH + timedelta(seconds=time)
 
 
 def floor_seconds(moment: datetime) -> int:
