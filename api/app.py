@@ -33,6 +33,7 @@ from api.pages import questions as question_pages
 from api.pages import rendering, sign_in
 from api.pages import reviews as review_pages
 from api.pages import staff as staff_pages
+from api.pages import webhooks as webhook_pages
 from api.rate import RateHeaders
 from api.resources import open_resources, read_clock
 from api.routes import (
@@ -53,9 +54,10 @@ from api.routes import (
     sessions,
     staff,
     till,
+    webhooks,
 )
 from api.security import assert_guarded
-from api.upkeep import archive_upkeep, payment_upkeep
+from api.upkeep import archive_upkeep, delivery_upkeep, payment_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -85,6 +87,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
         with (
             archive_upkeep(resources.archive, clock, settings.archive_compact_after_days),
             payment_upkeep(resources.database, resources.providers, clock),
+            delivery_upkeep(resources.database, settings, clock),
         ):
             yield
         resources.close()
@@ -134,6 +137,7 @@ def _include_routes(app: FastAPI) -> None:
         sessions,
         access,
         audit,
+        webhooks,
         operations,
     ):
         app.include_router(audience.router)
@@ -156,5 +160,6 @@ def _include_routes(app: FastAPI) -> None:
         catalogue_pages,
         access_pages,
         audit_pages,
+        webhook_pages,
     ):
         app.include_router(pages.router)

@@ -27,11 +27,17 @@ from api.store.device_lists import (
 from api.store.logins import LoginExistsError, UnknownAccountError
 from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
+from billing.delivery.destination import DestinationError
 from billing.disputes import DisputeError
 from billing.lifecycle import FourEyesError, ReasonError
 from billing.months import PeriodError
 from billing.payments.order import OrderError
 from billing.payments.provider import ProviderError, RefusedError
+from billing.store.delivery_webhooks import (
+    UnknownDeliveryError,
+    UnknownWebhookError,
+    WebhookOffError,
+)
 from billing.store.disputes import UnknownDisputeError
 from billing.store.exchange import ExchangeError
 from billing.store.holds import HeldError, UnknownPlaceError
@@ -88,6 +94,10 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownOrderError: problems.NOT_FOUND,
     UnknownPaymentError: problems.NOT_FOUND,
     UnknownRefundError: problems.NOT_FOUND,
+    DestinationError: problems.NOT_SENT_THERE,
+    UnknownDeliveryError: problems.NOT_FOUND,
+    UnknownWebhookError: problems.NOT_FOUND,
+    WebhookOffError: problems.WEBHOOK_OFF,
     RefusedError: problems.PROVIDER_REFUSED,
     ProviderError: problems.PROVIDER_AWAY,
 }

@@ -51,6 +51,8 @@ class Permission(StrEnum):
     """See and add logins."""
     KEYS_MANAGE = "keys:manage"
     """See, add and end API keys."""
+    WEBHOOKS_MANAGE = "webhooks:manage"
+    """Say which programs are told of what, see what they were sent, and send it again."""
     GATEWAY_REPORT = "gateway:report"
     """Report as a gateway; only API keys have it."""
 
@@ -69,7 +71,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     """Reads everything, the audit log too, and changes nothing."""
     ADMIN = "admin"
-    """Manages logins and keys, and sees no bill."""
+    """Manages logins, keys and webhooks, and sees no bill."""
 
 
 BOUND = frozenset({Role.OWNER, Role.TENANT})
@@ -133,5 +135,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.AUDIT_READ,
         }
     ),
-    Role.ADMIN: frozenset({Permission.LOGINS_MANAGE, Permission.KEYS_MANAGE}),
+    Role.ADMIN: frozenset(
+        {Permission.LOGINS_MANAGE, Permission.KEYS_MANAGE, Permission.WEBHOOKS_MANAGE}
+    ),
 }

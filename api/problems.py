@@ -339,6 +339,18 @@ NOT_DISPUTABLE = ProblemType(
     _("This question does not take that step"),
     _("Look at it again: it is asked already, or has ended, or the text says too little."),
 )
+NOT_SENT_THERE = ProblemType(
+    "destination-refused",
+    422,
+    _("Messages are not sent to this address"),
+    _("Give an https:// address on the public internet, by name, without a password in it."),
+)
+WEBHOOK_OFF = ProblemType(
+    "webhook-off",
+    409,
+    _("This webhook is switched off"),
+    _("Switch it on first; then it can be sent what it has missed."),
+)
 UNDECIDED = ProblemType(
     "decision-not-whole",
     422,

@@ -33,6 +33,8 @@ class ApiSettings(Definition):
     """The settings of the merchant account at WeChat Pay (`WechatSettings`, TOML); none without."""
     wechat_scan_page: Address | None = None
     """A page that a simulator has in place of a phone; `?code=` says what a QR code says."""
+    webhooks_to_this_machine: bool = False
+    """Send webhooks to this machine, by http too, and nowhere else: for a demo and for tests."""
     meter_types: tuple[Path, ...] = ()
     """Folders of meter types beside those that are shipped."""
     session_hours: int = Field(default=12, ge=1, le=24 * 30)

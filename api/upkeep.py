@@ -1,4 +1,4 @@
-"""What the API does while it runs: closed days are compacted, lost payments are found.
+"""What the API does while it runs: days are compacted, lost payments found, messages sent.
 
 The API is the one process that an installation has once and that is always there: gateways may be
 many, and are busy. What is due stands in the archive itself (rows of a closed day), and in the
@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.store import silences
+from billing.delivery.destination import Reach
+from billing.delivery.dispatching import Dispatcher
+from billing.delivery.webhook import WebhookSender
 from billing.payments.provider import ProviderError
 from billing.store.payments_sweep import sweep
 from meters.archive.compaction import compact
@@ -28,11 +32,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from api.providers import Providers
+    from api.settings import ApiSettings
     from billing.database import Database
     from meters.archive.protocol import Archive
 
 log = logging.getLogger(__name__)
 
+DELIVERY_SECONDS = 5
+SILENCE_MINUTES = 5
 SWEEP_MINUTES = 4
 """With the times of `billing.payments.asking`, a payment is found within ten minutes."""
 
@@ -105,6 +112,40 @@ def payment_upkeep(
             yield
         finally:
             asked.clear()  # so that a sweep under way asks nobody else
+
+
+@contextmanager
+def delivery_upkeep(
+    database: Database, settings: ApiSettings, now: Callable[[], datetime]
+) -> Iterator[None]:
+    """Tell whoever wants to hear what has happened, while the block runs.
+
+    What is due stands in the database: two processes share it, and a tick that fails is made up
+    for by the next.
+    """
+    reach = Reach.THIS_MACHINE if settings.webhooks_to_this_machine else Reach.PUBLIC
+    dispatcher = Dispatcher(database, [WebhookSender(reach)], now)
+
+    def send() -> None:
+        try:
+            dispatcher.deliver()
+        except SQLAlchemyError:
+            log.exception("messages are not sent now")
+
+    def notice() -> None:
+        try:
+            silences.tell_of_silent_meters(database, now=now())
+        except SQLAlchemyError:
+            log.exception("silent meters are not told of now")
+
+    with (
+        _ticking(send, "interval", seconds=DELIVERY_SECONDS),
+        _ticking(notice, "interval", minutes=SILENCE_MINUTES),
+    ):
+        try:
+            yield
+        finally:
+            dispatcher.stop()
 
 
 @contextmanager

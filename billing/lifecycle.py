@@ -22,12 +22,14 @@ from billing.computing import (
     compute_communities,
     has_drafts,
 )
+from billing.delivery.event import Event, Kind
 from billing.digest import run_digest
 from billing.months import PeriodError, assert_free, assert_next, to_correct
 from billing.problem import Problem
 from billing.run import UnbalancedError
 from billing.store import (
     audit,
+    delivery_outbox,
     holds,
     payments_credit,
     records,
@@ -168,6 +170,25 @@ def _conclude(connection: Connection, run: Run, actor: str, now: datetime) -> No
     digest = _digest(run)
     runs.advance(connection, run.id, state, actor=actor, now=now, digest=digest)
     _log(connection, "run.compute", run.id, actor, now, state=state, digest=digest)
+    if state == "blocked":
+        delivery_outbox.tell(connection, _blocked(run, now))
+
+
+def _blocked(run: Run, now: datetime) -> Event:
+    blocked = [part for part in run.communities if part.state == "blocked"]
+    return Event(
+        kind=Kind.RUN_BLOCKED,
+        subject=str(run.id),
+        occasion=now.isoformat(),
+        at=now,
+        data={
+            "run": run.id,
+            "period": run.period,
+            "communities": sorted({part.community for part in blocked}),
+            "problems": sum(len(part.problems) for part in blocked),
+        },
+        community_id=blocked[0].community_id,
+    )
 
 
 def review_run(database: Database, *, run_id: int, actor: str, now: datetime) -> Run:
@@ -316,6 +337,7 @@ def _issue_part(connection: Connection, part: CommunityRun, now: datetime) -> No
         )
     journal.post(connection, part.community_id, entries, at=now)
     payments_credit.use_for_issued(connection, part.community_id, entries, at=now)
+    delivery_outbox.bills_issued(connection, part.id, at=now)
 
 
 def _known(connection: Connection, codes: Sequence[str]) -> dict[str, int]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from billing import dispute_tables, payment_tables
+from billing import delivery_tables, dispute_tables, payment_tables
 from billing.columns import Identifier, Instant, metadata
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
@@ -48,6 +48,7 @@ __all__ = [
     "account",
     "building",
     "community",
+    "delivery_tables",
     "dispute_tables",
     "installation",
     "interim_register",

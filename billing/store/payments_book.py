@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select
 
 from billing.canonical import canonical_json, read_json
+from billing.delivery.event import Event, Kind
 from billing.money import from_fen
 from billing.payment_tables import payment
 from billing.payments import entries
 from billing.payments.application import apply
-from billing.store import ledger, payments_claims, payments_receipts
+from billing.store import delivery_outbox, ledger, payments_claims, payments_receipts
 from billing.store.ids import insert
 from billing.store.payments_due import payer
 from billing.store.payments_policy import policy_of
@@ -152,6 +153,21 @@ def post(connection: Connection, paid: Payment, *, now: datetime) -> None:
     payments_claims.record(connection, [(entry.reference, each) for each in applied.applications])
     document = _receipt(connection, paid, applied.rest)
     payments_receipts.issue(connection, paid.community_id, paid.id, document, now=now)
+    delivery_outbox.tell(connection, _posted(paid, document, now))
+
+
+def _posted(paid: Payment, receipt: Mapping[str, Any], now: datetime) -> Event:
+    return Event(
+        kind=Kind.PAYMENT_POSTED,
+        subject=str(paid.id),
+        at=now,
+        data={
+            "payment": paid.id,
+            **{name: value for name, value in receipt.items() if name != "holder"},
+        },
+        community_id=paid.community_id,
+        account_id=paid.account_id,
+    )
 
 
 def _receipt(connection: Connection, paid: Payment, rest: int) -> dict[str, Any]:

@@ -94,6 +94,8 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getPayment",
         "getReceipt",
         "getRefund",
+        "getWebhook",
+        "getDelivery",
         "getDispute",
         "getPublication",
     }

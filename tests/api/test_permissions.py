@@ -290,6 +290,56 @@ EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "listKeys": ("GET", "/v1/keys", (401, 403, 403, 403, 403, 403, 403, 403, 200, 403, 403)),
     "addKey": ("POST", "/v1/keys", (401, 403, 403, 403, 403, 403, 403, 403, 201, 403, 403)),
     "endKey": ("DELETE", "/v1/keys/999", (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403)),
+    "listWebhooks": (
+        "GET",
+        "/v1/webhooks",
+        (401, 403, 403, 403, 403, 403, 403, 403, 200, 403, 403),
+    ),
+    "addWebhook": (
+        "POST",
+        "/v1/webhooks",
+        (401, 403, 403, 403, 403, 403, 403, 403, 201, 403, 403),
+    ),
+    "getWebhook": (
+        "GET",
+        "/v1/webhooks/99",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
+    "changeWebhook": (
+        "PUT",
+        "/v1/webhooks/99",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
+    "endWebhook": (
+        "DELETE",
+        "/v1/webhooks/99",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
+    "rotateWebhookSecret": (
+        "POST",
+        "/v1/webhooks/99/secret",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
+    "listDeliveries": (
+        "GET",
+        "/v1/webhooks/99/deliveries",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
+    "getDelivery": (
+        "GET",
+        "/v1/webhooks/99/deliveries/9",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
+    "replayDelivery": (
+        "POST",
+        "/v1/webhooks/99/deliveries/9/replay",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
+    "replayDeliveries": (
+        "POST",
+        "/v1/webhooks/99/replay",
+        (401, 403, 403, 403, 403, 403, 403, 403, 404, 403, 403),
+    ),
     "listPayables": (
         "GET",
         f"/v1/payables?code={OWN_CODE}",
@@ -443,6 +493,10 @@ BODIES: dict[str, Any] = {
         "cause": "reset",
         "reason": "I looked",
     },
+    "addWebhook": {"url": "https://client.example.com/", "events": ["bill.issued"]},
+    "changeWebhook": {"url": "https://client.example.com/", "events": ["bill.issued"]},
+    "rotateWebhookSecret": {},
+    "replayDeliveries": {"since": "2026-11-01T00:00:00Z"},
     "openPaymentOrder": {"payment_code": OWN_CODE, "pays": [{"claim": f"bill:{OWN}"}]},
     "enterPayment": {
         "payment_code": OWN_CODE,

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+import told
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from api.upkeep import archive_upkeep
+from api.upkeep import archive_upkeep, delivery_upkeep
 from meters.archive.open import open_archive
 from meters.archive.sql import SqlArchive
 from meters.archive.stock import take_stock
@@ -19,6 +20,8 @@ from meters.reading import Reading, Series, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from conftest import House
 
 NOW = datetime(2026, 10, 10, 8, tzinfo=UTC)
 
@@ -87,3 +90,25 @@ def test_nothing_is_compacted_where_nobody_wants_it(
     with archive_upkeep(archive, lambda: NOW, after_days=0):
         assert ticks == []
     archive.close()
+
+
+def test_upkeep_delivers_while_it_runs_and_stops_with_it(
+    house: House, ticks: list[Callable[[], None]]
+) -> None:
+    told.tell(house.database, "B-1")
+    settings = house.app.state.resources.settings
+    with delivery_upkeep(house.database, settings, lambda: house.now):
+        send, notice = ticks
+        send()
+        notice()
+    assert waiting(house) == 0
+    told.tell(house.database, "B-2")
+    send()
+    assert waiting(house) == 1
+
+
+def waiting(house: House) -> int:
+    """Return of how many events nobody was told yet."""
+    with house.database.snapshot() as connection:
+        counted = "SELECT count(*) FROM event WHERE spread_at IS NULL"
+        return int(connection.exec_driver_sql(counted).scalar_one())
