@@ -9,11 +9,9 @@ the drafts that are left.
 
 from __future__ import annotations
 
-import gc
 import logging
 import pickle
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -28,12 +26,13 @@ from billing.restating import restate
 from billing.run import Parked, UnbalancedError, compute
 from billing.store import records, revisions, runs
 from billing.store.revisions import Month
+from billing.uncollected import uncollected
 from meters.archive.open import open_archive
 from meters.catalog import shipped
 from meters.quantity import InexactQuantityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from concurrent.futures import Future
     from typing import Self
 
@@ -160,19 +159,13 @@ def compute_communities(run: Run, workers: Workers) -> None:
             )
 
 
+@uncollected()
 def compute_community(opening: Opening, task: Task) -> None:
     """Compute one community and commit what comes out, or what stands in the way.
 
     Where the same is committed already, nothing is written.
     """
     database, archive, types = opening()
-    with _without_cycles():
-        _compute(database, archive, types, task)
-
-
-def _compute(
-    database: Database, archive: Archive, types: Mapping[str, MeterType], task: Task
-) -> None:
     with database.snapshot() as connection:
         seen = revisions.read(connection, task.run_id, task.community_id, task.months)
     found = revisions.outcomes(seen, made_of(seen, archive, types))
@@ -186,22 +179,6 @@ def _compute(
             runs.confirm(connection, [each.part_id for each in task.months])
         else:
             revisions.store(connection, found)
-
-
-@contextmanager
-def _without_cycles() -> Iterator[None]:
-    """Keep the collector of cycles from looking at what is made meanwhile.
-
-    A community is hundreds of thousands of values of which none refers back: to look for cycles
-    among them again and again takes a tenth of the run.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def made_of(

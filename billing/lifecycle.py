@@ -40,6 +40,7 @@ from billing.store import (
 )
 from billing.store import ledger as journal
 from billing.store.runs import StateError
+from billing.uncollected import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -226,6 +227,7 @@ def approve_run(database: Database, *, run_id: int, digest: str, actor: str, now
         return runs.read(connection, run_id)
 
 
+@uncollected()
 def issue_run(database: Database, *, run_id: int, actor: str, now: datetime) -> Run:
     """Issue an approved run: date its bills, post what they claim, and freeze all of it."""
     with database.transaction() as connection:

@@ -63,6 +63,14 @@ def select_rows(connection: Connection, query: Select[Any]) -> Iterator[tuple[An
     return zip(*map(_values, types, found), strict=True)
 
 
+def select_texts(connection: Connection, query: Select[tuple[str]]) -> Iterator[str]:
+    """Yield the one text of each row of `query`, in its order, as the driver gives it."""
+    with connection.execute(query) as result:
+        cursor: Any = result.cursor
+        for (text,) in cursor:
+            yield text
+
+
 def _raw_columns(connection: Connection, query: Select[Any]) -> Iterable[Sequence[Any]]:
     with connection.execute(query) as result:
         cursor: Any = result.cursor

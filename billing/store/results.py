@@ -7,7 +7,8 @@ waits for the database's lock longer than the writing takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, delete, func, select
@@ -107,17 +108,14 @@ def revenue_of_bills(
     """Yield number, account id and amount by revenue category of each bill, in order."""
     bill, line = tables.bill, tables.bill_line
     rows = connection.execute(
-        select(bill.c.number, bill.c.account_id, line.c.revenue, line.c.amount)
+        select(bill.c.number, bill.c.account_id, line.c.revenue, func.sum(line.c.amount))
         .join(line, line.c.bill_id == bill.c.id)
         .where(bill.c.community_run_id == community_run_id)
-        .order_by(bill.c.number, line.c.position)
-    )
-    found: dict[tuple[str, int], dict[str, int]] = {}
-    for number, account_id, revenue, amount in rows:
-        categories = found.setdefault((number, account_id), {})
-        categories[revenue] = categories.get(revenue, 0) + amount
-    for (number, account_id), categories in found.items():
-        yield number, account_id, categories
+        .group_by(bill.c.number, bill.c.account_id, line.c.revenue)
+        .order_by(bill.c.number, func.min(line.c.position))
+    ).all()
+    for (number, account_id), categories in groupby(rows, key=itemgetter(0, 1)):
+        yield number, account_id, {revenue: int(amount) for _, _, revenue, amount in categories}
 
 
 def counted(connection: Connection, community_run_id: int) -> tuple[int, int]:
