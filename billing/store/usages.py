@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import JSON, Connection, cast, func, select
 
 from billing import tables
 from billing.canonical import read_json
@@ -15,6 +15,8 @@ from billing.store import runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from sqlalchemy import ColumnElement
 
     from billing.store.runs import Counting
     from meters.interval import Period
@@ -26,8 +28,8 @@ def issued_before(
 ) -> dict[tuple[int, str], Issued]:
     """Return what issued bills say before `period`, by point id and register name."""
     parts = runs.counting(connection, community_id, before=period.key)
-    evidence = closings_before(connection, parts, period)
-    closings = {key: closing(text) for key, text in evidence.items()}
+    texts = _ending(connection, parts, period, _closing(connection))
+    closings = {key: read_register(read_json(text)) for key, text in texts.items()}
     used = _by_month(connection, parts, period)
     this_year = period.earlier_months(12)
     found = {}
@@ -48,16 +50,7 @@ def closings_before(
 
     `parts`: what counts of each month.
     """
-    before = parts.get(period.previous.key)
-    if before is None:
-        return {}
-    usage = tables.usage
-    rows = connection.execute(
-        select(usage.c.point_id, usage.c.register, usage.c.evidence).where(
-            usage.c.community_run_id == before.id, usage.c.end == period.interval.start
-        )
-    )
-    return {(point_id, register): text for point_id, register, text in rows}
+    return _ending(connection, parts, period, tables.usage.c.evidence)
 
 
 def beside(
@@ -85,6 +78,33 @@ def beside(
 def closing(evidence: str) -> RegisterAt:
     """Return the register that a usage closed with, from its evidence."""
     return read_register(read_json(evidence)["segments"][-1]["closing"])
+
+
+def _ending(
+    connection: Connection,
+    parts: Mapping[str, Counting],
+    period: Period,
+    what: ColumnElement[str],
+) -> dict[tuple[int, str], str]:
+    """Return `what` the usage says that ends where `period` starts, by point id and register."""
+    before = parts.get(period.previous.key)
+    if before is None:
+        return {}
+    usage = tables.usage
+    rows = connection.execute(
+        select(usage.c.point_id, usage.c.register, what).where(
+            usage.c.community_run_id == before.id, usage.c.end == period.interval.start
+        )
+    ).all()
+    return {(point_id, register): text for point_id, register, text in rows}
+
+
+def _closing(connection: Connection) -> ColumnElement[str]:
+    """Return the register that a usage closed with, in its evidence: the database finds it."""
+    evidence = tables.usage.c.evidence
+    if connection.dialect.name == "postgresql":
+        return func.json_extract_path_text(cast(evidence, JSON), "segments", "-1", "closing")
+    return func.json_extract(evidence, "$.segments[#-1].closing")
 
 
 def _by_month(
