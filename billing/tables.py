@@ -66,6 +66,13 @@ __all__ = [
 ]
 """What the registry's tables and the columns of all are known by here too."""
 
+
+def _of_referring(name: str, *columns: str) -> Index:
+    """Return an index of the rows that refer to something, by the columns that do."""
+    there = text(f"{columns[0]} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=there, postgresql_where=there)
+
+
 # --- definitions: immutable versions --------------------------------------------------------------
 
 tariff_version = Table(
@@ -302,7 +309,7 @@ bill_line = Table(
     Column("unit", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     _to("tariff_version", nullable=True),
-    _to("usage", nullable=True, index=True),
+    _to("usage", nullable=True),
     _to("statement", nullable=True),
     Column("share", Integer),
     Column("evidence", Text, nullable=False),  # JSON: inputs and parts
@@ -312,8 +319,9 @@ bill_line = Table(
         name="fk_bill_line_share",
     ),
     CheckConstraint("(statement_id IS NULL) = (share IS NULL)", name="shares_have_statements"),
-    # Whoever deletes a share looks for its lines, in every month that was ever billed.
-    Index("ix_bill_line_share", "statement_id", "share"),
+    # Whoever deletes a share or usage looks for its lines, in every month that was ever billed.
+    _of_referring("ix_bill_line_share", "statement_id", "share"),
+    _of_referring("ix_bill_line_usage_id", "usage_id"),
 )
 
 correction = Table(
