@@ -287,3 +287,17 @@ def billed(app: FastAPI, billed_template: Template, tmp_path: Path) -> Iterator[
     settings = copied(billed_template.folder, tmp_path / "billed")
     with opened(app, settings, billed_template.keys) as house:
         yield house
+
+
+@pytest.fixture
+def patient(app: FastAPI, billed_template: Template, tmp_path: Path) -> Iterator[House]:
+    """As `billed`, for whoever makes thousands of calls at one moment."""
+    settings = copied(billed_template.folder, tmp_path / "patient").model_copy(
+        update={
+            "key_calls_per_minute": 10**9,
+            "session_calls_per_minute": 10**9,
+            "address_calls_per_minute": 10**9,
+        }
+    )
+    with opened(app, settings, billed_template.keys) as house:
+        yield house

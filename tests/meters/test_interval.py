@@ -227,3 +227,10 @@ def test_earlier_months_are_those_of_the_same_quarter_or_year(
 
 def test_the_month_before_january_is_december() -> None:
     assert Period.month("2026-01", SHANGHAI).previous.key == "2025-12"
+
+
+def test_an_instant_that_no_year_of_utc_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="in no year"):
+        utc(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))
+    with pytest.raises(ValueError, match="in no year"):
+        utc(datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-14))))
