@@ -32,9 +32,11 @@ def differing(what: str, claimed: object, recomputed: object) -> Iterator[Differ
 
 def differing_quantity(what: str, claimed: int, recomputed: int) -> Iterator[Difference]:
     """Yield the difference between two quantities in 10⁻⁴, if there is one."""
-    return differing(what, plain(from_scaled(claimed)), plain(from_scaled(recomputed)))
+    if claimed != recomputed:
+        yield Difference(what, plain(from_scaled(claimed)), plain(from_scaled(recomputed)))
 
 
 def differing_money(what: str, claimed: int, recomputed: int) -> Iterator[Difference]:
     """Yield the difference between two amounts in fen, if there is one."""
-    return differing(what, from_fen(claimed), from_fen(recomputed))
+    if claimed != recomputed:
+        yield Difference(what, str(from_fen(claimed)), str(from_fen(recomputed)))

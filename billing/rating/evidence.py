@@ -14,7 +14,7 @@ from billing.evidence import quantity_text, quantity_texts
 from billing.money import from_fen, from_price, to_fen
 from billing.rating.exact import NOTHING, Carried
 from billing.rating.subjects import BandUse, Classes, DemandNeed, Subjects
-from meters.quantity import plain, to_scaled
+from meters.quantity import plain, to_scaled_column
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -214,15 +214,20 @@ def _runs(bands: BandUse) -> list[str]:
 
 
 def _band_use(rows: Sequence[list[list[str]]]) -> BandUse:
-    quantities = [[to_scaled(Decimal(text)) for _, text in runs] for runs in rows]
-    return BandUse(tuple(name for name, _ in rows[0]), np.array(quantities, dtype=np.int64))
+    names = tuple(name for name, _ in rows[0])
+    quantities = _read_quantities([text for runs in rows for _, text in runs])
+    return BandUse(names, quantities.reshape(len(rows), len(names)))
 
 
 def _columns(documents: Sequence[Mapping[str, Any]], name: str) -> dict[str, Column]:
     return {
-        key: np.array([to_scaled(Decimal(each[name][key])) for each in documents], dtype=np.int64)
+        key: _read_quantities([each[name][key] for each in documents])
         for key in documents[0].get(name, {})
     }
+
+
+def _read_quantities(texts: Sequence[str]) -> Column:
+    return np.array(to_scaled_column(map(Decimal, texts)), dtype=np.int64)
 
 
 def _read_carried(texts: list[str] | None) -> Carried:

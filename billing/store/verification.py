@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, Select, func, select
 
@@ -25,9 +24,11 @@ from billing.recompute import (
     recompute_share,
     recompute_statement,
 )
-from billing.store import audit, definitions, journal_check, papers, records, runs, tiling, usages
+from billing.store import audit, journal_check, papers, records, runs, tiling, usages
+from billing.store.referred import Referred, month
+from billing.uncollected import uncollected
 from billing.usage.check import usage_differences
-from meters.interval import Interval, Period
+from meters.interval import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -55,6 +56,7 @@ class Verified:
         self.failures.extend(f"{where}: {each}" for each in differences)
 
 
+@uncollected()
 def verify_run(connection: Connection, run_id: int) -> Verified:
     """Recompute every line of run `run_id` and check what must hold of it as a whole.
 
@@ -65,7 +67,7 @@ def verify_run(connection: Connection, run_id: int) -> Verified:
     """
     run = runs.read(connection, run_id)
     verified = Verified()
-    known = _Definitions(connection)
+    known = Referred(connection)
     for part in run.communities:
         if part.state in runs.LEFT:
             continue
@@ -90,7 +92,7 @@ def verify_line(connection: Connection, number: str, position: int) -> list[Diff
     row = connection.execute(
         _lines().where(bill.c.number == number, tables.bill_line.c.position == position)
     ).one()
-    known = _Definitions(connection)
+    known = Referred(connection)
     try:
         if row.reversal:
             return _reversal_differences(row)
@@ -99,46 +101,6 @@ def verify_line(connection: Connection, number: str, position: int) -> list[Diff
         return _share_differences(row, known)
     except UNREADABLE as error:
         return [Difference("evidence", "readable", f"{type(error).__name__}: {error}")]
-
-
-class _Definitions:
-    """Tariffs and pools by the id of their version, each read once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._tariffs: dict[int, Tariff] = {}
-        self._pools: dict[int, Pool] = {}
-        self._ids: dict[tuple[str, int], int] = {}
-
-    def tariff(self, version_id: int) -> Tariff:
-        if version_id not in self._tariffs:
-            self._tariffs[version_id] = definitions.tariff(self._connection, version_id)
-        return self._tariffs[version_id]
-
-    def tariff_named(self, code: str, version: int) -> Tariff:
-        if (code, version) not in self._ids:
-            self._ids[code, version] = definitions.tariff_id(self._connection, code, version)
-        return self.tariff(self._ids[code, version])
-
-    def pool(self, version_id: int) -> Pool:
-        if version_id not in self._pools:
-            self._pools[version_id] = definitions.pool(self._connection, version_id)
-        return self._pools[version_id]
-
-    def month(self, unit_id: int, key: str) -> Period:
-        """Return the month `key` of the community of a unit."""
-        unit = tables.unit
-        query = select(unit.c.community_id).where(unit.c.id == unit_id)
-        return _month(self._connection, int(self._connection.scalar(query) or 0), key)
-
-    def usages(self, line: Row[Any], registers: list[str]) -> dict[str, Any]:
-        """Return the evidence of what `line` counts, by register."""
-        if line.usage_id is None:
-            return {}
-        if len(registers) == 1:
-            return {registers[0]: read_json(line.usage_evidence)}
-        beside = usages.beside(self._connection, line.usage_id, registers)
-        return {register: read_json(text) for register, (_, text) in beside.items()}
 
 
 def _found(check: Callable[[], Iterable[Difference]]) -> list[str]:
@@ -156,7 +118,8 @@ def _verify_usages(
     verified: Verified,
 ) -> None:
     usage, point = tables.usage, tables.point
-    period = _month(connection, part.community_id, part.period)
+    period = month(connection, part.community_id, part.period)
+    whole = period.interval
     issued = usages.closings_before(connection, counting, period)
     rows = connection.execute(
         select(usage, point.c.code)
@@ -166,7 +129,7 @@ def _verify_usages(
     )
     by_register = groupby(rows, key=lambda row: (row.code, row.register, row.point_id))
     for (code, register, point_id), spans in by_register:
-        before, until = issued.get((point_id, register)), period.interval.start
+        before, until = issued.get((point_id, register)), whole.start
         for row in spans:
             verified.usages += 1
             if row.start != until:
@@ -183,24 +146,18 @@ def _verify_usages(
 
             verified.say(f"I3: usage of {code}, {register}", _found(check))
             before, until = row.evidence, row.end
-        if until != period.interval.end:
+        if until != whole.end:
             verified.say(f"I2: {code}, {register}", [f"billed until {until} of {part.period}"])
-
-
-def _month(connection: Connection, community_id: int, key: str) -> Period:
-    community = tables.community
-    zone = connection.scalar(select(community.c.zone).where(community.c.id == community_id))
-    return Period.month(key, ZoneInfo(str(zone)))
 
 
 def _verify_statements(
     connection: Connection,
     counting: Mapping[str, Counting],
     part: CommunityRun,
-    known: _Definitions,
+    known: Referred,
     verified: Verified,
 ) -> None:
-    statement, period = tables.statement, _month(connection, part.community_id, part.period)
+    statement, period = tables.statement, month(connection, part.community_id, part.period)
     before = max((month for month in counting if month < part.period), default=None)
     carried = {} if before is None else papers.carried_on(connection, counting[before].id)
     query = select(statement).where(statement.c.community_run_id == part.id)
@@ -244,7 +201,7 @@ def _shares(connection: Connection, statement_id: int) -> list[Row[Any]]:
 
 
 def _verify_lines(
-    connection: Connection, part: CommunityRun, known: _Definitions, verified: Verified
+    connection: Connection, part: CommunityRun, known: Referred, verified: Verified
 ) -> None:
     bill = tables.bill
     sums: dict[str, int] = {}
@@ -255,7 +212,8 @@ def _verify_lines(
         if row.reversal:
             verified.say(_place(row), _found(partial(_reversal_differences, row)))
         elif row.statement_id is not None:
-            verified.say(_place(row), _stored_share_differences(row))
+            if differences := _stored_share_differences(row):
+                verified.say(_place(row), differences)
         else:
             alike = rated[row.tariff_version_id]
             alike.append(row)
@@ -279,7 +237,7 @@ def _place(row: Row[Any]) -> str:
     return f"I7: bill {row.number}, line {row.position}"
 
 
-def _verify_rated(rows: list[Row[Any]], known: _Definitions, verified: Verified) -> None:
+def _verify_rated(rows: list[Row[Any]], known: Referred, verified: Verified) -> None:
     """Recompute lines of one tariff version at once; where one cannot be read, each by itself."""
     if not rows:
         return
@@ -291,7 +249,8 @@ def _verify_rated(rows: list[Row[Any]], known: _Definitions, verified: Verified)
             verified.say(_place(row), _found(partial(_charge_differences, row, known)))
         return
     for row, differences in zip(rows, found, strict=True):
-        verified.say(_place(row), differences)
+        if differences:
+            verified.say(_place(row), differences)
 
 
 def _verify_digests(connection: Connection, run: Run, verified: Verified) -> None:
@@ -327,7 +286,6 @@ def _lines() -> Select[Any]:
             of_bill.c.number.label("of_number"),
             of.c.position.label("of_position"),
             usage.c.evidence.label("usage_evidence"),
-            statement.c.evidence.label("statement_evidence"),
             statement.c.pool_version_id,
             share.c.quantity.label("share_quantity"),
             share.c.amount.label("share_amount"),
@@ -354,26 +312,26 @@ def _lines() -> Select[Any]:
     )
 
 
-def _charge_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
+def _charge_differences(row: Row[Any], known: Referred) -> list[Difference]:
     tariff = known.tariff(row.tariff_version_id)
     (found,) = recompute_charges(tariff, [_rated(row, tariff, known)])
     return found
 
 
-def _rated(row: Row[Any], tariff: Tariff, known: _Definitions) -> Rated:
+def _rated(row: Row[Any], tariff: Tariff, known: Referred) -> Rated:
     claim = Claim(quantity=row.quantity, amount=row.amount)
     counted = known.usages(row, tariff.registers_of(row.charge))
     return Rated(claim, row.charge, read_json(row.evidence), counted)
 
 
-def _share_differences(row: Row[Any], known: _Definitions) -> list[Difference]:
+def _share_differences(row: Row[Any], known: Referred) -> list[Difference]:
     return recompute_share(
         Claim(quantity=row.quantity, amount=row.amount),
         position=row.share,
         pool=known.pool(row.pool_version_id),
         tariffs=known.tariff_named,
         period=known.month(row.unit_id, row.period),
-        evidence=read_json(row.statement_evidence),
+        evidence=known.statement(row.statement_id),
     )
 
 

@@ -18,7 +18,7 @@ from meters.reading import Verdict
 from meters.register_at import TOLERANCE, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from meters.interval import Interval
     from meters.register_at import RegisterAt
@@ -49,10 +49,10 @@ def usage_differences(
     if not segments:
         yield Difference("usage", plain(from_scaled(quantity)), "no segment")
         return
-    yield from _tiles(interval, segments)
+    registers = [(read_register(s["opening"]), read_register(s["closing"])) for s in segments]
+    yield from _tiles(interval, registers)
     whole = Decimal(0)
-    for segment in segments:
-        opening, closing = read_register(segment["opening"]), read_register(segment["closing"])
+    for segment, (opening, closing) in zip(segments, registers, strict=True):
         if opening.meter != closing.meter:
             yield Difference("meter", opening.meter, closing.meter)
         for end in (opening, closing):
@@ -66,7 +66,7 @@ def usage_differences(
         yield from _compare(f"use of {opening.meter}", segment["quantity"], counted)
         whole += counted
     yield from _compare("quantity", plain(from_scaled(quantity)), whole)
-    yield from _opens(read_register(segments[0]["opening"]), opens_with)
+    yield from _opens(registers[0][0], opens_with)
     yield from step_differences(quantity, evidence)
     yield from peak_differences(evidence)
 
@@ -76,9 +76,11 @@ def _compare(what: str, claimed: str, recomputed: Decimal) -> Iterator[Differenc
         yield Difference(what, claimed, plain(recomputed))
 
 
-def _tiles(interval: Interval, segments: list[dict[str, Any]]) -> Iterator[Difference]:
-    """Hold the segments against the interval: they follow one another from its start to its end."""
-    ends = [(read_register(s["opening"]).at, read_register(s["closing"]).at) for s in segments]
+def _tiles(
+    interval: Interval, registers: Sequence[tuple[RegisterAt, RegisterAt]]
+) -> Iterator[Difference]:
+    """Hold what opens and closes each segment against the interval, which they follow through."""
+    ends = [(opening.at, closing.at) for opening, closing in registers]
     if ends[0][0] != interval.start:
         yield Difference("start", str(interval.start), str(ends[0][0]))
     if ends[-1][1] != interval.end:

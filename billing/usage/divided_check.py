@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing.difference import Difference
 from meters.archive.rows import EPOCH, SECOND
-from meters.quantity import PER_UNIT, from_scaled, plain, to_scaled
+from meters.quantity import from_scaled, plain, to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,17 +27,19 @@ def step_differences(quantity: int, evidence: Mapping[str, Any]) -> Iterator[Dif
     if "steps" not in evidence:
         return
     steps = evidence["steps"]
-    ends = [*steps["edges"], None]
-    parts = [0] * len(ends)
+    edges = steps["edges"]
+    if any(earlier >= later for earlier, later in pairwise(edges)):
+        yield Difference("edges", str(edges), "edges one after another")
+    parts = [0] * (len(edges) + 1)
     for segment, piece in zip(evidence["segments"], steps["pieces"], strict=True):
         yield from _ends(segment, piece)
-        multiplier = Decimal(segment["multiplier"])
+        over, under = Decimal(segment["multiplier"]).as_integer_ratio()
+        turn = 0 if segment["modulus"] is None else to_scaled(Decimal(segment["modulus"]))
         counted = before = 0
         for (_, opening), (at, closing) in pairwise(zip(piece["at"], piece["values"], strict=True)):
-            counted += _grown(opening, closing, segment)
-            until = int(counted * multiplier // 1)
-            place = next(n for n, end in enumerate(ends) if end is None or at <= end)
-            parts[place] += until - before
+            counted += closing - opening + (turn if closing < opening else 0)
+            until = counted * over // under
+            parts[bisect_left(edges, at)] += until - before
             before = until
     if parts != steps["quantities"]:
         yield Difference("parts", str(steps["quantities"]), str(parts))
@@ -67,13 +70,6 @@ def _ends(segment: Mapping[str, Any], piece: Mapping[str, Any]) -> Iterator[Diff
     ]
     if claimed != stated:
         yield Difference("ends of the parts", str(claimed), str(stated))
-
-
-def _grown(opening: int, closing: int, segment: Mapping[str, Any]) -> int:
-    grown = closing - opening
-    if grown < 0 and segment["modulus"] is not None:
-        grown += int(Decimal(segment["modulus"]) * PER_UNIT)
-    return grown
 
 
 def _holds(segment: Mapping[str, Any], peak: Mapping[str, Any], start: datetime) -> bool:

@@ -179,8 +179,33 @@ def test_parts_that_their_registers_do_not_give_are_named(empty_archive: SqlArch
     evidence["steps"]["pieces"][0]["values"][5] += 1
     assert [each.what for each in step_differences(quantity, evidence)] == ["parts"]
     evidence = usage_evidence(usage)
+    edges = evidence["steps"]["edges"]
+    edges[3], edges[4] = edges[4], edges[3]
+    assert "edges" in [each.what for each in step_differences(quantity, evidence)]
+    evidence = usage_evidence(usage)
     evidence["steps"]["pieces"][0]["values"][-1] += 1
     assert "ends of the parts" in [each.what for each in step_differences(quantity, evidence)]
+
+
+def test_uses_come_to_the_same_by_band_whether_or_not_they_hold_the_same_edges(
+    empty_archive: SqlArchive,
+) -> None:
+    period = Period.month("2026-10", SHANGHAI)
+    seen = registry(period, BY_BAND)
+    usage = only(measured(seen, empty_archive, every(QUARTER, period.interval, hashed)))
+    assert usage.steps is not None
+    own = replace(usage, steps=replace(usage.steps, edges_s=usage.steps.edges_s.copy()))
+    (versions,) = seen.tariffs.values()
+    calendar = versions[0].tariff.calendar
+    assert calendar is not None
+    runs = calendar.runs(period.interval, SHANGHAI)
+
+    together = band_use([usage, usage], runs, ordered=False)
+    one_by_one = band_use([usage, own], runs, ordered=False)
+
+    assert together.names == one_by_one.names == ("flat", "peak", "valley")
+    assert together.quantity.tolist() == one_by_one.quantity.tolist()
+    assert together.quantity[0].sum() == to_scaled(usage.quantity or Decimal(0))
 
 
 def test_a_day_without_readings_blocks_until_a_clerk_lets_it_be_divided_by_time(
