@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import osmanthus_court as court
 import pytest
-import uvicorn
-
-from api.app import create_app
-from api.credentials import Passwords
-from api.permission import Role
-from api.settings import ApiSettings
-from api.store import gateway_requests, logins
-from billing.database import Database
-from meters.archive.open import open_archive
+from court_site import DESK, PASSWORD, PHONE, Site, at_the_page, court_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fastapi import FastAPI
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
-PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 860}
-START_TIMEOUT_S = 20
 OWN, FOREIGN = "osmanthus-2026-10-0002", "osmanthus-2026-10-0001"
 
 CONTRAST = """
@@ -65,107 +48,11 @@ CONTRAST = """
 """The texts whose contrast is below WCAG 2 AA, with the ratio: https://www.w3.org/TR/WCAG22/."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A server that people reach at `url`."""
-
-    url: str
-    app: FastAPI
-
-    def bill_october(self) -> None:
-        resources = self.app.state.resources
-        court.bill_month(resources.database, resources.archive, court.MONTH)
-
-    def answer_as_gateway(self, gateway: str, error: str) -> None:
-        """Say that the one meter that somebody waits for was not read."""
-        with self.app.state.resources.database.transaction() as connection:
-            (asked,) = gateway_requests.waiting(connection, gateway, now=court.NOW)
-            said = {"done": False, "error": error, "time": None, "registers": []}
-            gateway_requests.answer(connection, asked.id, gateway=gateway, text=said, now=court.NOW)
-
-
-@contextmanager
-def served(app: FastAPI, port: int) -> Iterator[str]:
-    """Serve `app` on loopback in a thread of its own."""
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not server.started:
-        assert time.monotonic() < deadline, "the server did not start"
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
-
-
 @pytest.fixture
 def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
     """Osmanthus Court with September issued; October is still to be billed."""
-    settings = ApiSettings(
-        database_url=f"sqlite:///{tmp_path}/billing.sqlite",
-        archive_url=f"sqlite:///{tmp_path}/archive.sqlite",
-        secure_cookies=False,
-    )
-    password_hash = Passwords().hash(PASSWORD)
-    archive = open_archive(settings.archive_url)
-    with Database(settings.database_url) as database:
-        database.migrate()
-        court.fill(database, archive)
-        court.bill_month(database, archive, court.MONTH_BEFORE)
-        with database.transaction() as connection:
-            for name, role, accounts in (
-                ("li", Role.OWNER, ["A-1-201"]),
-                ("clerk", Role.CLERK, []),
-                ("approver", Role.APPROVER, []),
-                ("engineer", Role.ENGINEER, []),
-            ):
-                logins.add_login(
-                    connection,
-                    name=name,
-                    password_hash=password_hash,
-                    role=role,
-                    accounts=[logins.account_id(connection, code) for code in accounts],
-                    now=court.NOW,
-                )
-    archive.close()
-    app = create_app(settings, clock=lambda: court.NOW)
-    with served(app, free_port()) as url:
-        yield Site(url, app)
-
-
-@contextmanager
-def at_the_page(
-    browser: Browser,
-    site: Site,
-    name: str,
-    *,
-    locale: str,
-    size: dict[str, int],
-    scripts: bool = True,
-) -> Iterator[Page]:
-    """Sign `name` in and give the page where the login led to; nothing may fail on the way."""
-    context = browser.new_context(
-        base_url=site.url,
-        locale=locale,
-        viewport={"width": size["width"], "height": size["height"]},
-        java_script_enabled=scripts,
-    )
-    page = context.new_page()
-    failures: list[str] = []
-    page.on("console", lambda message: failures.append(message.text))
-    page.on("requestfailed", lambda request: failures.append(f"{request.url} {request.failure}"))
-    page.goto("/")
-    assert page.url.endswith("/login")
-    page.fill("input[name=name]", name)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("main button")
-    yield page
-    context.close()
-    # A refused page is logged by the browser itself, and leaving a page ends what it still loads;
-    # everything else is a defect.
-    expected = ("status of 40", "net::ERR_ABORTED")
-    assert [each for each in failures if not any(text in each for text in expected)] == []
+    with court_site(tmp_path, free_port()) as opened:
+        yield opened
 
 
 def looked_at(page: Page, name: str) -> None:
@@ -341,11 +228,21 @@ def test_a_wrong_password_is_said_so(browser: Browser, site: Site) -> None:
 
 
 def test_the_first_view_is_light(browser: Browser, site: Site) -> None:
+    """All that is sent from the login to the own bills, with nothing kept before."""
     site.bill_october()
-    with at_the_page(browser, site, "li", locale="zh-CN", size=PHONE) as page:
-        sizes: list[int] = []
-        page.on("response", lambda answer: sizes.append(len(answer.body())))
-        page.goto(f"/bills/{OWN}", wait_until="networkidle")
-        assert 0 < sum(sizes) < 100_000
-        hosts = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
-        assert all(re.match(re.escape(site.url), each) for each in hosts)
+    context = browser.new_context(base_url=site.url, locale="zh-CN", service_workers="block")
+    page = context.new_page()
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108  it takes no bound method
+    page.goto("/login", wait_until="networkidle")
+    page.fill("input[name=name]", "li")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button")
+    page.wait_for_load_state("networkidle")
+    assert page.inner_text("h1") == "我的账单"
+    page.goto(f"/bills/{OWN}", wait_until="networkidle")
+    sizes = [each.request.sizes() for each in answers]
+    sent = sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
+    assert 5_000 < sent < 100_000
+    assert all(re.match(re.escape(site.url), each.url) for each in answers)
+    context.close()

@@ -1,0 +1,151 @@
+"""Every page in both languages by the rules of WCAG 2 A and AA, as axe-core finds them broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from court_site import DESK, PHONE, Site, at_the_page, court_site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+OWN = "/bills/osmanthus-2026-10-0002"
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+OF_EVERYBODY = ("/problems/four-eyes", "/offline", "/nowhere")
+PAGES: dict[str, tuple[str, ...]] = {
+    "li": (
+        *("/", OWN, *(f"{OWN}/lines/{place}" for place in range(1, 9))),
+        *(f"{OWN}/lines/1?check=true", "/statements/2000001", "/meters", "/publication"),
+        *("/account", "/disputes", "/export"),
+    ),
+    "committee": ("/statements", "/statements/2000001", "/publication"),
+    "approver": (
+        *("/staff/runs", "/staff/runs/2", "/staff/statements/2000002", "/staff/corrections"),
+        *("/staff/reviews", "/staff/disputes", "/staff/disputes/1", OWN, f"{OWN}/lines/1"),
+    ),
+    "engineer": (
+        *("/engineering/meters", "/engineering/meters/E-1-201", "/engineering/quarantine"),
+        *("/engineering/meters/E-1-201/exchange", "/engineering/gateways"),
+        *("/engineering/unknown", "/engineering/questions", "/engineering/types"),
+        "/engineering/types/eastron-sdm630",
+    ),
+    "auditor": ("/audit",),
+    "admin": ("/access",),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
+    """Osmanthus Court with October issued, and a line that its owner asks about."""
+    with court_site(tmp_path, free_port()) as opened:
+        opened.bill_october()
+        opened.dispute("osmanthus-2026-10-0002", 2)
+        yield opened
+
+
+def broken(page: Page) -> list[str]:
+    """Return which rules a page breaks, and where."""
+    page.evaluate(AXE_SCRIPT)
+    options = {"runOnly": {"type": "tag", "values": list(RULES)}}
+    found: Any = page.evaluate("(options) => axe.run(document, options)", options)
+    assert found["passes"], "axe looked at nothing"
+    return [
+        f"{rule['id']}: {node['html'][:200]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def test_a_page_that_breaks_rules_is_found(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(
+        "<title>x</title><main><img src='x.png'><input><p style='color:#bbb'>pale</p></main>"
+    )
+    found = {each.partition(":")[0] for each in broken(page)}
+    page.close()
+    assert found >= {"image-alt", "label", "color-contrast", "html-has-lang"}
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_break_no_rule(browser: Browser, site: Site, name: str, locale: str) -> None:
+    size = PHONE if name == "li" else DESK
+    with at_the_page(browser, site, name, locale=locale, size=size) as page:
+        found = {}
+        for path in (*PAGES[name], *OF_EVERYBODY):
+            page.goto(path)
+            found[path] = broken(page)
+        page.locator("form[action='/logout'] button").click()
+        found["/login"] = broken(page)
+    assert {path: rules for path, rules in found.items() if rules} == {}
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_large_type_needs_no_script_and_fits_a_phone(
+    browser: Browser, site: Site, locale: str
+) -> None:
+    with at_the_page(browser, site, "li", locale=locale, size=PHONE, scripts=False) as page:
+        page.goto(OWN)
+        size = "parseFloat(getComputedStyle(document.querySelector('.list .more')).fontSize)"
+        before = page.evaluate(size)
+        page.click("form[action='/display'] button")
+        assert page.url.endswith(OWN)
+        assert page.evaluate(size) == pytest.approx(before * 1.35, rel=0.02)
+        for path in PAGES["li"]:
+            page.goto(path)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= PHONE["width"], path
+            small = page.evaluate(SMALL_TARGETS)
+            assert small == [], path
+
+
+SMALL_TARGETS = """
+() => [...document.querySelectorAll("button, a.button, nav a, select, textarea")]
+  .filter((each) => each.checkVisibility() && each.getBoundingClientRect().height < 36)
+  .map((each) => each.outerHTML)
+"""
+"""What a finger would miss; WCAG 2.2 AA asks for 24 pixels, large type for more."""
+
+
+def test_the_skip_link_and_the_focus_are_seen(browser: Browser, site: Site) -> None:
+    with at_the_page(browser, site, "li", locale="en-GB", size=PHONE) as page:
+        page.goto(OWN)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        inside = "document.querySelector('main').contains(document.activeElement)"
+        assert page.evaluate(inside)
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
+
+
+def test_without_a_network_an_offline_page_is_shown_and_no_bill(
+    browser: Browser, site: Site
+) -> None:
+    with at_the_page(browser, site, "li", locale="en-GB", size=PHONE) as page:
+        page.goto(OWN)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        kept = page.evaluate(
+            "caches.keys().then((names) => Promise.all(names.map((each) => caches.open(each)"
+            ".then((cache) => cache.keys()))))"
+            ".then((lists) => lists.flat().map((each) => new URL(each.url).pathname))"
+        )
+        assert "/offline" in kept
+        assert [each for each in kept if each != "/offline" and "/static/" not in each] == []
+        page.context.set_offline(offline=True)
+        page.goto(OWN)
+        assert page.inner_text("h1") == "No network"
+        assert "500.98" not in page.content()
+        assert (
+            page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgba(0, 0, 0, 0)"
+        )
+        page.context.set_offline(offline=False)
+        page.goto(OWN)
+        assert "500.98" in page.content()
