@@ -53,8 +53,14 @@ class Chart:
     times: tuple[Tick, ...]
 
 
-def of_readings(readings: Sequence[Reading], interval: Interval) -> Chart | None:
+def of_readings(
+    readings: Sequence[Reading],
+    interval: Interval,
+    stated: Sequence[tuple[datetime, Decimal]] = (),
+) -> Chart | None:
     """Return the drawing of one register's `readings`, oldest first; None where none has a value.
+
+    `stated`: what people said that it showed, and when; each is a mark of its own.
 
     The scale is that of the good readings, so that one glitch does not flatten the rest; what lies
     beyond it stands at the edge.
@@ -96,7 +102,7 @@ def of_readings(readings: Sequence[Reading], interval: Interval) -> Chart | None
             each.verdict.name.lower(),
         )
         for each in bad[-MOST_MARKS:]
-    )
+    ) + tuple(Mark(across(at), up(value), "stated") for at, value in stated)
     return Chart(
         tuple(" ".join(points if len(points) > 1 else points * 2) for points in lines),
         marks,

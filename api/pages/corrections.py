@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from api.problems import ProblemError
+    from billing.correction import Correction
     from billing.previewing import Change
 
 router = APIRouter(include_in_schema=False, prefix="/staff/corrections")
@@ -111,7 +112,11 @@ def _page(
         problem=problem,
         communities=communities,
         chosen=chosen,
-        found=found,
+        found=[(each, _outliers_first(each)) for each in found] if found is not None else None,
         changed=sum(len(each.corrections) for each in found or ()),
         blocked=any(each.problems for each in found or ()),
     )
+
+
+def _outliers_first(change: Change) -> list[Correction]:
+    return sorted(change.corrections, key=lambda each: (-abs(each.total), each.unit.code))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 from urllib.parse import urlencode
 
 import anyio.to_thread
@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from api import deciding, problems
 from api.errors import DOMAIN_ERRORS, as_problem
+from api.pages import chart
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
@@ -22,17 +23,22 @@ from api.resources import of
 from api.security import FormRequires, PageRequires
 from billing.store import reviews
 from billing.store.views import review_cases
+from billing.vee.reviews import Decision
 from meters.interval import Interval
 from meters.reading import Series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from billing.store.views.review_cases import Case
     from billing.vee.reviews import Item
     from meters.archive.protocol import Archive
     from meters.reading import Reading
+
+    Drawn: TypeAlias = tuple[str, chart.Chart | None]
+    """A meter, and its register over the month."""
 
 router = APIRouter(include_in_schema=False, prefix="/staff/reviews")
 
@@ -96,7 +102,7 @@ async def show_case(
 
 @router.post("/case")
 async def decide(request: Request, caller: Preparing, said: Annotated[Said, Form()]) -> Response:
-    """Keep a decision; it counts when the run is computed again."""
+    """Keep a decision; it counts when the run is computed again, or in a correction."""
     told = said.model_dump(by_alias=True)
     place = {name: told[name] for name in ("community", "period", "point", "register")}
     resources = of(request)
@@ -127,8 +133,8 @@ async def _case_page(
     problem: ProblemError | None = None,
 ) -> Response:
     found = _case(request, place)
-    read = partial(_ends, of(request).archive, found)
-    ends: Any = await anyio.to_thread.run_sync(read)
+    read = partial(_seen, of(request).archive, found)
+    ends, drawn = await anyio.to_thread.run_sync(read)
     return page(
         request,
         "review.html",
@@ -138,29 +144,40 @@ async def _case_page(
         case=found,
         place=place,
         ends=ends,
+        drawn=drawn,
+        unit=found.usages[0].unit if found.usages else "",
         methods=deciding.METHODS,
         zone=found.period.zone,
     )
 
 
-def _ends(archive: Archive, case: Case) -> list[tuple[datetime, list[Reading]]]:
-    """Return each end of the month with the readings nearest to it, in order."""
-    interval = case.period.interval
-    return [(at, _around(archive, case, at)) for at in (interval.start, interval.end)]
-
-
-def _around(archive: Archive, case: Case, at: datetime) -> list[Reading]:
-    found = [
-        reading
-        for meter in case.meters
-        for reading in archive.readings(
-            Series(meter, case.register), Interval(at - AROUND, at + AROUND)
-        )
+def _seen(archive: Archive, case: Case) -> tuple[list[tuple[datetime, list[Reading]]], list[Drawn]]:
+    """Return each end of the month with the readings nearest to it, and each meter's drawing."""
+    month = case.period.interval
+    around = Interval(month.start - AROUND, month.end + AROUND)
+    read = {meter: archive.readings(Series(meter, case.register), around) for meter in case.meters}
+    stated = _stated(case)
+    ends = [
+        (at, _nearest([each for found in read.values() for each in found], at))
+        for at in (month.start, month.end)
     ]
-    return _nearest(found, at)
+    drawn = [(meter, chart.of_readings(found, around, stated)) for meter, found in read.items()]
+    return ends, drawn
+
+
+def _stated(case: Case) -> list[tuple[datetime, Decimal]]:
+    """Return the registers that somebody stated since decisions were last taken back."""
+    found: list[tuple[datetime, Decimal]] = []
+    for each in case.decided:
+        if each.decision is Decision.WITHDRAW:
+            found = []
+        elif each.at is not None and each.value is not None:
+            found.append((each.at, each.value))
+    return found
 
 
 def _nearest(readings: Sequence[Reading], at: datetime) -> list[Reading]:
-    ordered = sorted(readings, key=lambda each: each.time)
+    near = [each for each in readings if at - AROUND <= each.time < at + AROUND]
+    ordered = sorted(near, key=lambda each: each.time)
     before = [each for each in ordered if each.time < at][-NEAREST:]
     return before + [each for each in ordered if each.time >= at][:NEAREST]

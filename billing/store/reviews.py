@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, select
 
 from billing import tables
-from billing.canonical import canonical, from_canonical
+from billing.canonical import canonical, from_canonical, read_json
 from billing.store import audit
 from billing.store.bulk import insert_rows
 from billing.store.ids import insert
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class UnknownRegisterError(LookupError):
-    """A decision is about a point that nobody knows."""
+    """A decision is about a point, or a register of it, that nobody knows."""
 
 
 def settings_of(connection: Connection, community_id: int) -> Validation:
@@ -62,7 +62,8 @@ def decided(connection: Connection, community_id: int, period: str) -> tuple[Rev
 def decide(connection: Connection, community: str, review: Review) -> int:
     """Store a decision about a point of `community`, and return the id that it is given.
 
-    Raises `UnknownRegisterError` for a point that the community does not have.
+    Raises `UnknownRegisterError` for a point that the community does not have, and for a register
+    that no meter of the point has.
     """
     table, owner = tables.point, tables.community
     point_id = connection.scalar(
@@ -72,6 +73,12 @@ def decide(connection: Connection, community: str, review: Review) -> int:
     )
     if point_id is None:
         raise UnknownRegisterError(f"community {community!r} has no point {review.point!r}")
+    known = _registers(connection, point_id)
+    if review.register not in known:
+        raise UnknownRegisterError(
+            f"point {review.point!r} has no register {review.register!r}; it has "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )
     what = {
         "finding": review.finding,
         "method": None if review.method is None else str(review.method),
@@ -100,6 +107,32 @@ def decide(connection: Connection, community: str, review: Review) -> int:
         detail={"review": review_id, **said, **told},
     )
     return review_id
+
+
+def _registers(connection: Connection, point_id: int) -> set[str]:
+    """Return the registers of a point: those it began with, was billed by, or has findings of."""
+    installation, usage, item = tables.installation, tables.usage, tables.review_item
+    found: set[str] = set()
+    for text in connection.scalars(
+        select(installation.c.first).where(installation.c.point_id == point_id)
+    ):
+        found |= read_json(text).keys()
+    for table in (usage, item):
+        query = select(table.c.register).where(table.c.point_id == point_id).distinct()
+        found.update(connection.scalars(query))
+    return found
+
+
+def items(connection: Connection, community_run_id: int) -> tuple[Item, ...]:
+    """Return what the computation of a month found, in order."""
+    item, point = tables.review_item, tables.point
+    rows = connection.execute(
+        select(item, point.c.code.label("point"))
+        .join(point, point.c.id == item.c.point_id)
+        .where(item.c.community_run_id == community_run_id)
+        .order_by(item.c.position)
+    )
+    return tuple(map(_item, rows))
 
 
 def replace_items(
@@ -155,11 +188,15 @@ def queue(
         (
             str(row.community),
             str(row.period),
-            Item(row.point, row.register, row.finding, row.blocks, row.text),
+            _item(row),
         )
         for row in connection.execute(query)
     ]
     return sorted(found, key=lambda each: (not each[2].blocks, *each))
+
+
+def _item(row: Row[Any]) -> Item:
+    return Item(row.point, row.register, row.finding, row.blocks, row.text)
 
 
 def _review(row: Row[Any]) -> Review:

@@ -11,7 +11,7 @@ from api.store import keys, logins
 from billing import lifecycle
 from billing.community import load_community
 from billing.pools.pool import load_pool
-from billing.store import changes, definitions, registry
+from billing.store import changes, definitions, registry, reviews
 from billing.tariff import load_tariff
 from deploy.demo.community import DEFINITIONS, RESIDENTIAL, WITH_PARKING
 from meters.catalog import shipped
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from billing.database import Database
     from billing.store.runs import Run
     from deploy.demo.folder import Folder
+    from deploy.demo.misreading import Misreading
     from meters.archive.protocol import Archive
     from meters.interval import Period
 
@@ -55,8 +56,13 @@ class Books:
         return next(each for each in self.people if each.role is role)
 
 
-def open_books(database: Database, folder: Folder, *, gateway: str, now: datetime) -> Books:
-    """Bring the community and its definitions into a new database, and make its logins."""
+def open_books(
+    database: Database, folder: Folder, *, gateway: str, misread: str, now: datetime
+) -> Books:
+    """Bring the community and its definitions into a new database, and make its logins.
+
+    `misread`: the unit with the wrong reading, whose owner comes in too.
+    """
     database.migrate()
     community = load_community(folder.community)
     passwords = Passwords()
@@ -69,7 +75,7 @@ def open_books(database: Database, folder: Folder, *, gateway: str, now: datetim
                 definitions.add_pool(connection, community_id, load_pool(path))
     owners = [
         Person(f"owner-{unit.code}", new_password(), Role.OWNER, unit.code)
-        for unit in _shown(community.unit)
+        for unit in _shown(community.unit, misread)
     ]
     staff = [
         Person(role.value, new_password(), role)
@@ -135,6 +141,11 @@ class Office:
         )
         return self._finish(run_id, now)
 
+    def note(self, misreading: Misreading, *, now: datetime) -> None:
+        """Take over what the caretaker noted of a meter whose radio was silent."""
+        with self.database.transaction() as connection:
+            reviews.decide(connection, self.code, misreading.noted(author=self._clerk, now=now))
+
     @property
     def _clerk(self) -> str:
         return self.books.person(Role.CLERK).name
@@ -158,8 +169,13 @@ def with_car_space(units: Sequence[Unit]) -> Unit:
     return [unit for unit in units if unit.customer_class == WITH_PARKING][-1]
 
 
-def _shown(units: Sequence[Unit]) -> list[Unit]:
-    """Return flats whose bills differ: at the ground floor, with a car space, and vacant."""
+def _shown(units: Sequence[Unit], misread: str) -> list[Unit]:
+    """Return flats whose bills differ: at the ground floor, with a car space, vacant, misread."""
     lived_in = [unit for unit in units if unit.vacant_from is None]
     vacant = [unit for unit in units if unit.vacant_from is not None]
-    return [lived_in[0], with_car_space(units), vacant[0]]
+    wrong = [unit for unit in units if unit.code == misread]
+    return list(
+        {
+            each.code: each for each in (lived_in[0], with_car_space(units), vacant[0], *wrong)
+        }.values()
+    )

@@ -108,7 +108,9 @@ def _print_welcome(stage: Stage, console: Console) -> None:
     console.print(f"\n[bold]Tallygate is running at {stage.url}[/bold]\n")
     table = Table("login", "password", "what to look at", box=None, pad_edge=False)
     for person in stage.books.people:
-        table.add_row(person.name, person.password, _what_to_see(person.role, person.unit))
+        misread = person.unit == stage.misreading.unit
+        look = _what_to_see(person.role, None if misread else person.unit)
+        table.add_row(person.name, person.password, look)
     console.print(table)
     console.print(
         f"\nThe gateway goes on reading {stage.meters} meters; its files are in "
@@ -118,14 +120,16 @@ def _print_welcome(stage: Stage, console: Console) -> None:
 
 def _what_to_see(role: Role, unit: str | None) -> str:
     match role:
+        case Role.OWNER | Role.TENANT if unit is None:
+            return "far too much water: look again once the clerk has corrected it"
         case Role.OWNER | Role.TENANT:
             return f"the bill of flat {unit}: open a line and check it, then pay it"
         case Role.COMMITTEE:
             return "what all pools came to, and how they were shared"
         case Role.CLERK:
-            return "the bill run, and why each pool's shares are what they are"
+            return "the last bill run: one reading of it is wrong; find it and correct it"
         case Role.APPROVER:
-            return "the same run with the second pair of eyes"
+            return "the same runs with the second pair of eyes: approve the correction"
         case Role.ENGINEER:
             return "every meter's last readings with raw words, and the quarantine"
         case Role.AUDITOR:

@@ -14,6 +14,7 @@ from billing.community import load_community
 from billing.database import Database
 from deploy.demo.books import Office, open_books, with_car_space
 from deploy.demo.community import community_document, site_document
+from deploy.demo.misreading import Misreading
 from deploy.demo.past import replay_past
 from deploy.demo.processes import ProcessError, Processes
 from deploy.demo.summary import summarise
@@ -43,6 +44,8 @@ BILLED_AFTER = timedelta(days=2)
 """How long after its end the earlier month was billed; the last one is billed now."""
 HEARD_AFTER = timedelta(days=5)
 """How long after its bills something was heard that corrects them."""
+NOTED_AFTER = timedelta(hours=9)
+"""How long after a month's end the office took over what a caretaker had read."""
 PUBLISH_EVERY_S = 4
 LIVE_TIMEOUT_S = 180
 DEFAULT_PORT = 8080
@@ -73,6 +76,8 @@ class Stage:
     """Where the pages are."""
     books: Books = field(init=False)
     run: Run = field(init=False)
+    misreading: Misreading = field(init=False)
+    """What the clerk will find wrong in the last month."""
     _exits: ExitStack = field(init=False, default_factory=ExitStack)
     _processes: Processes = field(init=False)
     _database: Database = field(init=False)
@@ -109,7 +114,15 @@ class Stage:
         broker_port = self._start_broker()
         buses = self._start_modbus_meters()
         self.folder.write(self.folder.community, community_document(self._fleet, period.previous))
-        self.books = open_books(self._database, self.folder, gateway=self._gateway, now=now)
+        units = load_community(self.folder.community).unit
+        self.misreading = Misreading.planted(self._fleet, units, period)
+        self.books = open_books(
+            self._database,
+            self.folder,
+            gateway=self._gateway,
+            misread=self.misreading.unit,
+            now=now,
+        )
         self.tell("starting the pages")
         self.url = self._start_pages()
         site = site_document(
@@ -211,6 +224,7 @@ class Stage:
             self.tell(f"correcting {earlier.key}")
             office.correct(earlier, with_car_space(units), now=then + HEARD_AFTER)
             self.tell(f"billing {period.key}")
+            office.note(self.misreading, now=min(now, period.interval.end + NOTED_AFTER))
             self.run = office.bill(period, now=now)
 
     def _replay(self, interval: Interval) -> None:
@@ -220,7 +234,7 @@ class Stage:
         def tell(day: datetime) -> None:
             self.tell(f"replaying {day:%Y-%m-%d}", (day - interval.start) // DAY, days)
 
-        faults = self._fleet.plan(load_faults(FAULTS_PAST))
+        faults = self._fleet.plan((*load_faults(FAULTS_PAST), self.misreading.silence))
         replay_past(self._fleet, site, interval, faults=faults, progress=tell)
 
     def _start_pages(self) -> str:

@@ -144,10 +144,31 @@ def test_programs_list_and_decide_too(blocked: House) -> None:
     assert (unknown.status_code, unknown.json()["type"]) == (422, "/problems/unknown-point")
 
 
-def test_what_is_issued_or_unknown_is_no_case(billed: House) -> None:
+def test_what_is_issued_waits_for_nobody_and_what_is_decided_then_is_corrected(
+    billed: House,
+) -> None:
     reader = billed.reader("clerk")
     assert "Nothing waits for a decision" in reader.get("/staff/reviews").text
-    assert reader.get(CASE).status_code == 404
+    assert reader.get(CASE.replace("1-201-e", "nowhere")).status_code == 404
+    assert reader.get(CASE.replace("2026-10", "2026-11")).status_code == 404
+    page = reader.get(CASE).text
+    assert "This month is issued" in page
+    assert "/staff/corrections?community=osmanthus&amp;first=2026-10" in page
+    said = {**PLACE, "decision": "override", "use": "1", "reason": "Misread"}
+    assert reader.post("/staff/reviews/case", csrf=reader.csrf(CASE), **said).status_code == 303
+    preview = reader.get("/staff/corrections?community=osmanthus&first=2026-10").text
+    assert "1-201" in preview
+    assert "Make the correction run" in preview
+
+
+def test_a_decision_names_a_register_that_the_point_has(blocked: House) -> None:
+    said = {**OF_API, "decision": "estimate", "method": "like-day", "reason": "Display broken"}
+    unknown = {**said, "register_name": "volume"}
+    answer = blocked.caller("clerk").post("/v1/reviews", key="review-9", json=unknown)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/unknown-point")
+    assert answer.json()["detail"] == (
+        "point '1-201-e' has no register 'volume'; it has import_energy"
+    )
 
 
 def test_an_auditor_sees_a_case_and_has_no_form_for_it(blocked: House) -> None:

@@ -9,17 +9,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, or_, select
 
 from billing import tables
-from billing.store import reviews
+from billing.store import reviews, runs
 from billing.store.views.usages import UsageView, usage_view
 from meters.interval import Period
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from billing.vee.reviews import Item, Review
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A register of a point in a month of a run that is not issued.
+    """A register of a point in a month, of the run that is open, else of what is issued.
 
     `usages` are empty where something keeps the month from being computed; `meters` are those that
     stood at the point in the month, the first one first.
@@ -27,6 +29,8 @@ class Case:
 
     community: str
     run_id: int
+    issued_at: datetime | None
+    """When the month's bills were issued: what is decided since then counts in a correction."""
     period: Period
     point: str
     unit: str | None
@@ -40,13 +44,14 @@ class Case:
 def case(
     connection: Connection, *, community: str, period: str, point: str, register: str
 ) -> Case | None:
-    """Return the case of a register, None where no run that is open has such a point and month."""
+    """Return the case of a register, None where no run has such a point and month."""
     table, part, run = tables.point, tables.community_run, tables.bill_run
     owner, unit = tables.community, tables.unit
     row = connection.execute(
         select(
             part.c.id.label("part_id"),
             run.c.id.label("run_id"),
+            run.c.issued_at,
             table.c.id.label("point_id"),
             owner.c.id.label("community_id"),
             owner.c.zone,
@@ -60,25 +65,24 @@ def case(
             owner.c.code == community,
             part.c.period == period,
             table.c.code == point,
-            run.c.state.not_in(("issued", "withdrawn")),
-            part.c.state.not_in(("held", "withdrawn")),
+            part.c.state.not_in(runs.LEFT),
         )
-    ).one_or_none()
+        .order_by(part.c.revision.desc())
+    ).first()
     if row is None:
         return None
     month = Period.month(period, ZoneInfo(row.zone))
-    queue = reviews.queue(connection, community=community, period=period)
+    items = reviews.items(connection, row.part_id)
     decided = reviews.decided(connection, row.community_id, period)
     return Case(
         community=community,
         run_id=row.run_id,
+        issued_at=row.issued_at,
         period=month,
         point=point,
         unit=row.unit,
         register=register,
-        items=tuple(
-            each for _, _, each in queue if (each.point, each.register) == (point, register)
-        ),
+        items=tuple(each for each in items if (each.point, each.register) == (point, register)),
         usages=_usages(connection, row.part_id, row.point_id, register),
         meters=_meters(connection, row.point_id, month),
         decided=tuple(each for each in decided if (each.point, each.register) == (point, register)),
