@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing.canonical import canonical_json
 from billing.payments.claim import BILL
 from billing.payments.order import OrderState
 from billing.payments.provider import Ordered
-from billing.store import payments, payments_book, payments_due, payments_orders, payments_refunds
-from billing.store.payments import Callback
+from billing.store import payments_book, payments_due, payments_orders, payments_refunds
 from billing.store.payments_orders import Wish
+from billing.store.payments_sweep import take_refund
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,10 +121,6 @@ def give_back(resources: Resources, number: str, *, actor: str) -> Refund:
                 connection, number, executed=True, actor=actor, now=now
             )
     said = provider.refund(asked, now=now)
-    body = canonical_json({"number": said.number, "state": said.state, "refund": said.refund_id})
-    answer = Callback(
-        provider=provider.name, received_at=now, headers={}, body=body.encode(), source="query"
-    )
-    with resources.database.transaction() as connection:
-        payments.take(connection, answer, said)
+    take_refund(resources.database, said, now=now)
+    with resources.database.snapshot() as connection:
         return payments_refunds.read(connection, number)

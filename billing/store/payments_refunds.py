@@ -214,6 +214,12 @@ def of_payment(connection: Connection, payment_id: int) -> list[Refund]:
     return _refunds(connection, query.order_by(refund.c.id))
 
 
+def under_way(connection: Connection) -> list[Refund]:
+    """Return the refunds that wait for somebody: to be approved, or to be paid out."""
+    query = select(refund).where(refund.c.state.in_(("requested", "approved")))
+    return _refunds(connection, query.order_by(refund.c.id))
+
+
 def _refunds(connection: Connection, query: Select[Any]) -> list[Refund]:
     return [Refund(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001  SQLAlchemy's public name for a row's columns
 

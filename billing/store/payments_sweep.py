@@ -1,4 +1,4 @@
-"""Ask providers what became of orders, so that a payment is found whose callback never came.
+"""Ask providers what became of orders and refunds whose callback never came.
 
 What a provider answers goes the way of its callbacks. No transaction is open while it is asked.
 """
@@ -15,10 +15,11 @@ from billing.payments.provider import (
     NoticeState,
     Provider,
     ProviderError,
+    RefundNotice,
     RefusedError,
     Unpaid,
 )
-from billing.store import payments, payments_orders
+from billing.store import payments, payments_book, payments_orders, payments_refunds
 from billing.store.payments import Callback
 
 if TYPE_CHECKING:
@@ -71,6 +72,53 @@ def sweep(
             _wait(database, order, now)
             waiting.append(order.number)
     return Swept(taken=taken, expired=tuple(expired), waiting=tuple(waiting), unanswered=unanswered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptRefunds:
+    """What a sweep of refunds has found, by number; `unanswered`: why, asked about next time."""
+
+    taken: Mapping[str, Outcome]
+    unanswered: Mapping[str, str]
+
+
+def sweep_refunds(
+    database: Database, providers: Mapping[tuple[str, str], Provider], *, now: datetime
+) -> SweptRefunds:
+    """Ask about every refund that is approved and under way at a provider.
+
+    One that the provider has never heard of waits for somebody to send it back.
+    """
+    with database.snapshot() as connection:
+        approved = [
+            (each.number, payments_book.read(connection, each.payment_id))
+            for each in payments_refunds.under_way(connection)
+            if each.state == "approved"
+        ]
+    taken: dict[str, Outcome] = {}
+    unanswered: dict[str, str] = {}
+    for number, paid in approved:
+        provider = providers.get((paid.channel, paid.merchant))
+        if provider is None:  # it is paid out by hand
+            continue
+        try:
+            said = provider.query_refund(number, now=now)
+        except ProviderError as error:
+            unanswered[number] = str(error)
+            continue
+        if said is not None:
+            taken[number] = take_refund(database, said, now=now)
+    return SweptRefunds(taken=taken, unanswered=unanswered)
+
+
+def take_refund(database: Database, said: RefundNotice, *, now: datetime) -> Outcome:
+    """Take what a provider answers about a refund, as its callback would be taken."""
+    body = canonical_json({"number": said.number, "state": said.state, "refund": said.refund_id})
+    answer = Callback(
+        provider=said.provider, received_at=now, headers={}, body=body.encode(), source="query"
+    )
+    with database.transaction() as connection:
+        return payments.take(connection, answer, said)
 
 
 def _over(order: Order, now: datetime) -> bool:

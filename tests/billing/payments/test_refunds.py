@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,11 +10,20 @@ from sqlalchemy.exc import DBAPIError
 from till import CASHIER, CLERK, MERCHANT, NOW, Till, notice
 
 from billing.payments.judgement import Verdict
-from billing.payments.provider import RefundNotice, RefundState
+from billing.payments.provider import (
+    ProviderError,
+    RefundNotice,
+    RefundState,
+    UnreachableError,
+)
 from billing.store import payments_refunds
 from billing.store.payments_refunds import RefundError, RefundEyesError
+from billing.store.payments_sweep import SweptRefunds, sweep_refunds
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.payments.provider import Provider
     from billing.store.payments_refunds import Refund
 
 
@@ -195,3 +205,55 @@ def test_the_database_itself_holds_the_eyes_and_the_sum(till: Till) -> None:
             till.books.execute(attack)
     assert till.books.execute(copy.format(amount=300, state="'requested'")) == 1
     assert decide(till, asked.number).decided_by == CASHIER
+
+
+@dataclass
+class Asked:
+    """A provider that is only asked about refunds, and says what it was told to."""
+
+    said: RefundNotice | ProviderError | None
+    numbers: list[str] = field(default_factory=list)
+
+    def query_refund(self, number: str, *, now: datetime) -> RefundNotice | None:
+        assert now == NOW
+        self.numbers.append(number)
+        if isinstance(self.said, ProviderError):
+            raise self.said
+        return self.said
+
+
+def swept(till: Till, provider: Asked) -> SweptRefunds:
+    asked: Provider = provider  # type: ignore[assignment]  # the sweep of refunds asks no more
+    return sweep_refunds(till.books.database, {("wechat", MERCHANT): asked}, now=NOW)
+
+
+def test_a_refund_whose_callback_is_lost_is_found_by_asking(sqlite_till: Till) -> None:
+    till = sqlite_till
+    asked = request(till, overpaid(till), 600)
+    provider = Asked(None)
+
+    assert swept(till, provider).taken == {}
+    assert provider.numbers == []  # nobody has approved it yet
+    decide(till, asked.number)
+    assert swept(till, provider).taken == {}  # the provider was never asked to give it back
+    away = swept(till, Asked(UnreachableError("no answer")))
+    assert away.unanswered == {asked.number: "no answer"}
+    provider.said = answer(asked, RefundState.PENDING)
+    assert swept(till, provider).taken[asked.number].verdict is Verdict.NOTED
+    provider.said = answer(asked, RefundState.EXECUTED)
+    assert swept(till, provider).taken[asked.number].verdict is Verdict.POSTED
+
+    assert provider.numbers == [asked.number] * 3
+    assert swept(till, provider).taken == {}  # it is over
+    till.assert_books_agree()
+
+
+def test_a_refund_of_what_was_handed_in_is_asked_of_nobody(sqlite_till: Till) -> None:
+    till = sqlite_till
+    paid = till.hand(till.dues().due + 1000)
+    asked = request(till, paid.id, 1000)
+    decide(till, asked.number)
+    provider = Asked(None)
+
+    assert swept(till, provider) == SweptRefunds(taken={}, unanswered={})
+    assert provider.numbers == []
