@@ -16,9 +16,11 @@ from api.document import tell_problems_as_problems
 from api.headers import SecurityHeaders
 from api.metrics import Measured, Metrics
 from api.pages import access as access_pages
+from api.pages import accounts as account_pages
 from api.pages import audit as audit_pages
 from api.pages import catalogue as catalogue_pages
 from api.pages import corrections as correction_pages
+from api.pages import desk as desk_pages
 from api.pages import display as display_pages
 from api.pages import disputes as dispute_pages
 from api.pages import engineering as engineering_pages
@@ -27,6 +29,7 @@ from api.pages import export as export_pages
 from api.pages import gateways as gateway_pages
 from api.pages import own_meters as meter_pages
 from api.pages import paying as paying_pages
+from api.pages import pool_checks as pool_check_pages
 from api.pages import portal as portal_pages
 from api.pages import publication as publication_pages
 from api.pages import questions as question_pages
@@ -45,6 +48,7 @@ from api.routes import (
     engineering,
     export,
     gateways,
+    jobs,
     operations,
     payments,
     portal,
@@ -57,7 +61,7 @@ from api.routes import (
     webhooks,
 )
 from api.security import assert_guarded
-from api.upkeep import archive_upkeep, delivery_upkeep, payment_upkeep
+from api.upkeep import archive_upkeep, delivery_upkeep, payment_upkeep, run_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -88,6 +92,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
             archive_upkeep(resources.archive, clock, settings.archive_compact_after_days),
             payment_upkeep(resources.database, resources.providers, clock),
             delivery_upkeep(resources.database, settings, clock),
+            run_upkeep(resources.database, resources.archive, resources.catalogue, clock),
         ):
             yield
         resources.close()
@@ -130,6 +135,7 @@ def _include_routes(app: FastAPI) -> None:
         callbacks,
         staff,
         reviews,
+        jobs,
         engineering,
         devices,
         requests,
@@ -151,6 +157,9 @@ def _include_routes(app: FastAPI) -> None:
         dispute_pages,
         paying_pages,
         staff_pages,
+        pool_check_pages,
+        account_pages,
+        desk_pages,
         review_pages,
         correction_pages,
         engineering_pages,

@@ -16,6 +16,7 @@ from api.access import AccessError, UnknownKeyError
 from api.asking import CannotAskError
 from api.deciding import UndecidedError
 from api.pages import rendering
+from api.pool_trials import WhatIfError
 from api.problems import ProblemError, ProblemType
 from api.security import SignInFirstError, page_principal
 from api.store.device_lists import (
@@ -41,10 +42,12 @@ from billing.store.delivery_webhooks import (
 from billing.store.disputes import UnknownDisputeError
 from billing.store.exchange import ExchangeError
 from billing.store.holds import HeldError, UnknownPlaceError
+from billing.store.jobs import UnknownJobError
 from billing.store.payments_book import UnknownPaymentError
 from billing.store.payments_desk import DeskError, DeskEyesError
 from billing.store.payments_orders import UnknownOrderError
 from billing.store.payments_refunds import RefundError, RefundEyesError, UnknownRefundError
+from billing.store.pool_checks import PoolHeldError, UnknownStatementError
 from billing.store.registry import UnknownCommunityError
 from billing.store.reviews import UnknownRegisterError
 from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
@@ -66,6 +69,10 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     ReasonError: problems.REASON_MISSING,
     HeldError: problems.NOT_HELD_SO,
     UnknownPlaceError: problems.UNKNOWN_PLACE,
+    PoolHeldError: problems.POOL_HELD,
+    UnknownStatementError: problems.NOT_FOUND,
+    UnknownJobError: problems.NOT_FOUND,
+    WhatIfError: problems.NO_WHAT_IF,
     PeriodError: problems.NOT_BILLABLE,
     PeriodTakenError: problems.RUN_EXISTS,
     UnknownRunError: problems.NOT_FOUND,

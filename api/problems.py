@@ -309,6 +309,18 @@ NOT_HELD_SO = ProblemType(
         " withdraw the run."
     ),
 )
+POOL_HELD = ProblemType(
+    "pool-held",
+    409,
+    _("The apportionment of a pool is held"),
+    _("Look at the pools of the run: sign off what is held, or correct it and compute again."),
+)
+NO_WHAT_IF = ProblemType(
+    "cannot-be-tried",
+    422,
+    _("This cannot be tried"),
+    _("Choose how it is shared, and a share of the company from 0 to 100 percent."),
+)
 NO_PROVIDER = ProblemType(
     "no-payment-provider",
     409,

@@ -1,4 +1,4 @@
-"""What the API does while it runs: days are compacted, lost payments found, messages sent.
+"""What the API does while it runs: it compacts days, finds payments, sends messages, computes runs.
 
 The API is the one process that an installation has once and that is always there: gateways may be
 many, and are busy. What is due stands in the archive itself (rows of a closed day), and in the
@@ -18,11 +18,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.store import silences
+from billing.computing import Sources
 from billing.delivery.destination import Reach
 from billing.delivery.dispatching import Dispatcher
 from billing.delivery.webhook import WebhookSender
 from billing.payments.provider import ProviderError
-from billing.store.payments_sweep import sweep
+from billing.store.payments_sweep import sweep, sweep_refunds
+from billing.working import work
 from meters.archive.compaction import compact
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.archive.sql import SqlArchive
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from api.catalogue import Catalogue
     from api.providers import Providers
     from api.settings import ApiSettings
     from billing.database import Database
@@ -40,6 +43,7 @@ log = logging.getLogger(__name__)
 
 DELIVERY_SECONDS = 5
 SILENCE_MINUTES = 5
+LOOK_FOR_JOBS_S = 2
 SWEEP_MINUTES = 4
 """With the times of `billing.payments.asking`, a payment is found within ten minutes."""
 
@@ -78,7 +82,7 @@ def archive_upkeep(
 def payment_upkeep(
     database: Database, providers: Providers, now: Callable[[], datetime]
 ) -> Iterator[None]:
-    """Ask providers every four minutes what became of orders, while the block runs.
+    """Ask providers every four minutes what became of orders and refunds, while the block runs.
 
     The first tick is at the start. It fetches WeChat Pay's certificates, without which no callback
     is proven; where that fails, the next one does.
@@ -99,11 +103,16 @@ def payment_upkeep(
             log.warning("WeChat Pay's certificates are not fetched now: %s", error)
         try:
             found = sweep(database, asked, now=now())
+            refunds = sweep_refunds(database, asked, now=now())
         except SQLAlchemyError:
             log.exception("payments are not looked for now")
             return
         for number, outcome in found.taken.items():
             log.info("order %s: %s, found without its callback", number, outcome.verdict)
+        for number, outcome in refunds.taken.items():
+            log.info("refund %s: %s, found without its callback", number, outcome.verdict)
+        for number, why in refunds.unanswered.items():
+            log.warning("refund %s: the provider said nothing: %s", number, why)
         for number, why in found.unanswered.items():
             log.warning("order %s: the provider was not asked, or said nothing: %s", number, why)
 
@@ -146,6 +155,31 @@ def delivery_upkeep(
             yield
         finally:
             dispatcher.stop()
+
+
+@contextmanager
+def run_upkeep(
+    database: Database, archive: Archive, catalogue: Catalogue, now: Callable[[], datetime]
+) -> Iterator[None]:
+    """Compute the runs that somebody asked for, one after the other, while the block runs.
+
+    The one that is under way is ended first; a process that is killed leaves it to the next.
+    """
+    stopping = threading.Event()
+
+    def tick() -> None:
+        try:
+            sources = Sources(database, archive, catalogue.current(database))
+            while not stopping.is_set() and (job := work(sources, now)) is not None:
+                log.info("job %s of run %s is %s", job.id, job.run_id, job.state)
+        except SQLAlchemyError:
+            log.exception("no run is computed in the background now")
+
+    with _ticking(tick, "interval", seconds=LOOK_FOR_JOBS_S, next_run_time=now()):
+        try:
+            yield
+        finally:
+            stopping.set()
 
 
 @contextmanager

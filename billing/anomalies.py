@@ -39,12 +39,23 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Anomaly:
-    """Something unusual. `subject`: the charge, or the point and register, that it is about."""
+    """Something unusual. `subject`: the charge, or the point and register, that it is about.
+
+    `found` and `usual`: what it is and what it was before, a use in the register's unit or money,
+    empty where there is none.
+    """
 
     unit: str
     kind: Kind
     subject: str
     text: str
+    found: str = ""
+    usual: str = ""
+
+    @property
+    def of_use(self) -> bool:
+        """Whether it is about a register, and not about money."""
+        return " " in self.subject
 
 
 def anomalies(
@@ -90,7 +101,7 @@ def _unusual_use(computed: Computed, held: Collection[str]) -> Iterator[Anomaly]
         subject = f"{code} {register}"
         for name in sorted(guessed[code, register]):
             text = f"its use of {quantity_text(quantity)} was not read: {name.lower()}"
-            yield Anomaly(point.unit, Kind.ESTIMATED, subject, text)
+            yield Anomaly(point.unit, Kind.ESTIMATED, subject, text, quantity_text(quantity))
         issued = computed.registry.issued.get((point.id, register))
         months = {} if issued is None else {**issued.last_year, **issued.by_month}
         yield from _against(point.unit, subject, quantity, sorted(months.values()))
@@ -99,30 +110,33 @@ def _unusual_use(computed: Computed, held: Collection[str]) -> Iterator[Anomaly]
 def _against(unit: str, subject: str, quantity: int, usual: Sequence[int]) -> Iterator[Anomaly]:
     """Hold a use against those of earlier months, in order of size."""
     if quantity < 0:
-        yield Anomaly(unit, Kind.NEGATIVE, subject, f"its use is {quantity_text(quantity)}")
+        text = f"its use is {quantity_text(quantity)}"
+        yield Anomaly(unit, Kind.NEGATIVE, subject, text, quantity_text(quantity))
     if not usual:
         return
     twice = usual[(len(usual) - 1) // 2] + usual[len(usual) // 2]  # the median, times two
     median = quantity_text(twice // 2)
     if quantity == 0 and twice > 0:
-        yield Anomaly(unit, Kind.ZERO, subject, f"it used nothing; the median is {median}")
+        text = f"it used nothing; the median is {median}"
+        yield Anomaly(unit, Kind.ZERO, subject, text, quantity_text(quantity), median)
     elif 2 * quantity > HIGH_FACTOR * twice > 0:
         text = f"it used {quantity_text(quantity)}; the median is {median}"
-        yield Anomaly(unit, Kind.HIGH, subject, text)
+        yield Anomaly(unit, Kind.HIGH, subject, text, quantity_text(quantity), median)
 
 
 def _unusual_bills(computed: Computed) -> Iterator[Anomaly]:
     for bill in computed.bills:
         unit = bill.unit.code
         if bill.total == 0:
-            yield Anomaly(unit, Kind.ZERO, bill.number, "the bill is of 0.00")
+            yield Anomaly(unit, Kind.ZERO, bill.number, "the bill is of 0.00", "0.00")
         if bill.total < 0:
             text = f"the bill is of {from_fen(bill.total)}"
-            yield Anomaly(unit, Kind.NEGATIVE, bill.number, text)
+            yield Anomaly(unit, Kind.NEGATIVE, bill.number, text, str(from_fen(bill.total)))
         for line in bill.lines:
             if line.amount < 0:
                 text = f"the line is of {from_fen(line.amount)}"
-                yield Anomaly(unit, Kind.NEGATIVE, line.charge, text)
+                amount = str(from_fen(line.amount))
+                yield Anomaly(unit, Kind.NEGATIVE, line.charge, text, amount)
 
 
 def _waiting(computed: Computed) -> Iterator[Anomaly]:
@@ -137,8 +151,10 @@ def _come_and_gone(before: Amounts, now: Amounts, held: Collection[str]) -> Iter
     for unit, charge in before.keys() - now.keys():
         if unit in held:
             continue
-        text = f"was billed {from_fen(before[unit, charge])} in the month before, and is not now"
-        yield Anomaly(unit, Kind.MISSING, charge, text)
+        amount = str(from_fen(before[unit, charge]))
+        text = f"was billed {amount} in the month before, and is not now"
+        yield Anomaly(unit, Kind.MISSING, charge, text, usual=amount)
     for unit, charge in now.keys() - before.keys():
-        text = f"is billed {from_fen(now[unit, charge])}, and was not in the month before"
-        yield Anomaly(unit, Kind.NEW, charge, text)
+        amount = str(from_fen(now[unit, charge]))
+        text = f"is billed {amount}, and was not in the month before"
+        yield Anomaly(unit, Kind.NEW, charge, text, amount)

@@ -32,6 +32,7 @@ from billing.store import (
     delivery_outbox,
     holds,
     payments_credit,
+    pool_checks,
     records,
     registry,
     results,
@@ -207,7 +208,7 @@ def approve_run(database: Database, *, run_id: int, digest: str, actor: str, now
     """Approve a reviewed run with a second pair of eyes, and return it.
 
     `digest` is that of the run which the approver saw; if it is another one now, `ChangedRunError`
-    is raised.
+    is raised. A run with a pool that is held is not approved (`PoolHeldError`).
     """
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
@@ -221,6 +222,7 @@ def approve_run(database: Database, *, run_id: int, digest: str, actor: str, now
             raise FourEyesError(
                 f"{actor} made run {run_id}, so somebody else has to approve it (four eyes)"
             )
+        pool_checks.assert_none_held(connection, run_id)
         _assert_unchanged(connection, run, "computed; compute it again")
         runs.advance(connection, run_id, "approved", actor=actor, now=now, digest=run.digest)
         _log(connection, "run.approve", run_id, actor, now, digest=run.digest)
@@ -310,12 +312,15 @@ def release(
     actor: str,
     now: datetime,
 ) -> Run:
-    """Let a run bill a unit or a building that it held; it is to be computed again."""
+    """Let a run bill what it held, as it was held; it is to be computed again."""
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
         runs.assert_state(run_id, run.state, "release in", *COMPUTABLE)
-        community_id = _parts(run, community)[0].community_id
-        holds.remove(connection, run_id, community_id, building=building, unit=unit)
+        if building is None and unit is None:
+            holds.release_community(connection, run, community)
+        else:
+            community_id = _parts(run, community)[0].community_id
+            holds.remove(connection, run_id, community_id, building=building, unit=unit)
         runs.redraft(connection, run_id)
         held = {"community": community, "building": building, "unit": unit}
         _log(connection, "run.release", run_id, actor, now, **held)

@@ -1,5 +1,7 @@
 """The tables of validation: what a community holds usage against, what was found, what was decided.
 
+What staff say of a pool's apportionment stands here too.
+
 Findings are made anew by each computation; decisions are never changed.
 """
 
@@ -66,4 +68,20 @@ review = Table(
     ),
     CheckConstraint("length(reason) > 0", name="has_a_reason"),
     Index("ix_review_point_period", "point_id", "period"),
+)
+
+pool_check = Table(
+    "pool_check",
+    metadata,
+    _id(),
+    _to("community_run", index=True),
+    Column("pool", Text, nullable=False),
+    Column("word", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("digest", Text),  # of the month as it was computed then
+    Column("said_by", Text, nullable=False),
+    Column("said_at", Instant, nullable=False),
+    CheckConstraint(
+        "word = 'signed-off' OR (word = 'held' AND length(reason) > 0)", name="says_what"
+    ),
 )

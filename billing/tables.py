@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from billing import delivery_tables, dispute_tables, payment_tables
+from billing import delivery_tables, dispute_tables, payment_tables, work_tables
 from billing.columns import Identifier, Instant, metadata
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
@@ -40,7 +40,7 @@ from billing.registry_tables import (
     unit_tariffs,
     vacancy,
 )
-from billing.review_tables import review, review_item, validation
+from billing.review_tables import pool_check, review, review_item, validation
 
 __all__ = [
     "Identifier",
@@ -55,6 +55,7 @@ __all__ = [
     "metadata",
     "payment_tables",
     "point",
+    "pool_check",
     "review",
     "review_item",
     "unit",
@@ -63,6 +64,7 @@ __all__ = [
     "unit_tariffs",
     "vacancy",
     "validation",
+    "work_tables",
 ]
 """What the registry's tables and the columns of all are known by here too."""
 

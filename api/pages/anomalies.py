@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from api import staff_terms
+from api.formats import Formats
 from billing.anomalies import Kind
+from billing.money import to_fen
 from billing.store.views import billed_lines
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from api.language import Language
     from billing.anomalies import Anomaly
     from billing.store.runs import Run
     from billing.store.views.billed_lines import BilledLine
@@ -30,6 +35,19 @@ class Shown:
     anomaly: Anomaly
     bill: str | None
     line: BilledLine | None
+
+    @property
+    def case(self) -> Mapping[str, str]:
+        """The point and register whose readings it rests on, as the review's page takes them."""
+        if self.line is None or self.line.register is None:
+            return {}
+        point, _, register = self.line.register.rpartition(" ")
+        return {
+            "community": self.community,
+            "period": self.period,
+            "point": point,
+            "register": register,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +88,24 @@ def of_run(connection: Connection, run: Run, kind: Kind | None) -> AnomalyList:
         for part, each in chosen
     ]
     return AnomalyList(kind, {each: counts[each] for each in Kind}, shown)
+
+
+def sentence(anomaly: Anomaly, language: Language, *, unit: str = "", currency: str = "CNY") -> str:
+    """Return what is unusual in one sentence, as billing says it where no sentence is known.
+
+    `unit`: of the register, where it is known.
+    """
+    about = "use" if anomaly.of_use else "money"
+    text = staff_terms.ANOMALY_SENTENCES.get(f"{anomaly.kind} {about}")
+    if text is None or not (anomaly.found or anomaly.usual):
+        return anomaly.text
+    words = Formats(language)
+
+    def shown(value: str) -> str:
+        if not value:
+            return ""
+        if anomaly.of_use:
+            return words.measure(Decimal(value), unit)
+        return words.money(to_fen(Decimal(value)), currency)
+
+    return language(text).format(found=shown(anomaly.found), usual=shown(anomaly.usual))

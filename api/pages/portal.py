@@ -25,9 +25,10 @@ from billing.store.verification import verify_line
 from billing.store.views import bills, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from api.language import Language
+    from billing.store.views.statements import StatementView
     from billing.tariff import Tariff
 
 router = APIRouter(include_in_schema=False)
@@ -145,16 +146,30 @@ async def show_statement(request: Request, caller: StatementReader, statement: i
     return statement_page(request, caller, statement)
 
 
-def statement_page(request: Request, caller: Principal, statement: int) -> Response:
-    """Return the page of a statement as `caller` may see it."""
-    with of(request).database.snapshot() as connection:
-        found = statements.statement(connection, scope_of(caller), statement)
+def statement_page(
+    request: Request,
+    caller: Principal,
+    statement: int,
+    *,
+    found: StatementView | None = None,
+    staff: Mapping[str, object] | None = None,
+    problem: ProblemError | None = None,
+) -> Response:
+    """Return the page of a statement as `caller` may see it.
+
+    `found`: what was read of it already; `staff`: what billing staff try of it, and say.
+    """
+    if found is None:
+        with of(request).database.snapshot() as connection:
+            found = statements.statement(connection, scope_of(caller), statement)
     if found is None:
         raise ProblemError(problems.NOT_FOUND)
     return page(
         request,
         "statement.html",
         principal=caller,
+        status=200 if problem is None else problem.kind.status,
+        problem=problem,
         statement=found,
         shares=shown_shares(found, caller),
         masked=not caller.sees_rooms,
@@ -162,6 +177,7 @@ def statement_page(request: Request, caller: Principal, statement: int) -> Respo
         by_company=found.amount_of(Payer.COMPANY),
         bases=wording.BASES,
         apportionment=apportionment,
+        staff=staff,
         charge_title=_charge_title(language.of_request(request)),
         price=from_price,
     )

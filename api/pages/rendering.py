@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api import findings, language, terms
+from api import findings, language, staff_terms, terms
 from api.formats import Formats
 from api.language import COOKIE, PARAMETER
 from api.permission import Permission
 from api.resources import of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
     from api.principal import Principal
@@ -54,10 +56,15 @@ def environment(tag: str) -> Environment:
         instant=datetime.fromisoformat,
         terms=terms,
     )
-    made.filters["term"] = lambda key, name: reader(terms.term(getattr(terms, name), key))
+    made.filters["term"] = lambda key, name: reader(terms.term(_terms(name), key))
     made.filters["titled"] = reader.titled
     made.filters["found"] = partial(findings.sentence, language=reader)
     return made
+
+
+def _terms(name: str) -> Mapping[str, str]:
+    found: Mapping[str, str] = getattr(terms, name, None) or getattr(staff_terms, name)
+    return found
 
 
 def compile_all() -> None:

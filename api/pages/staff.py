@@ -10,22 +10,21 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import problems
+from api import language, problems
 from api.errors import DOMAIN_ERRORS, as_problem
-from api.pages import anomalies
-from api.pages.portal import statement_page
+from api.pages import anomalies, changes
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.security import FormRequires, PageRequires
-from billing import lifecycle
+from billing import lifecycle, working
 from billing.anomalies import Kind
 from billing.computing import COMPUTABLE
-from billing.store import holds
+from billing.store import holds, jobs, pool_checks
 from billing.store import runs as run_store
-from billing.store.views import bills, runs, statements
+from billing.store.views import bills, charge_titles, runs, statements
 from billing.store.views.scope import Scope
 from meters.interval import Period
 
@@ -48,6 +47,8 @@ Code = Annotated[str, Form(max_length=80)]
 RUNS_SHOWN = 100
 BILLS_SHOWN = 200
 MONTHS_OFFERED = 12
+AT_ONCE = 500
+"""A run of more units is computed in the background; fewer take a moment."""
 
 
 @router.get("/runs")
@@ -92,10 +93,15 @@ async def show_run(
 
 @router.post("/runs/{run}/compute")
 async def compute(request: Request, caller: Preparing, run: int) -> Response:
-    """Compute a run and show what came out."""
+    """Compute a run and show what came out; a large one in the background, with its progress."""
     resources = of(request)
 
     def work(database: Database, **given: Any) -> None:
+        with database.snapshot() as connection:
+            is_large = run_store.units(connection, run) > AT_ONCE
+        if is_large:
+            working.ask(database, **given)
+            return
         types = resources.catalogue.current(database)
         lifecycle.compute_run(database, resources.archive, types, **given)
 
@@ -124,12 +130,6 @@ async def approve(
 async def issue(request: Request, caller: Issuing, run: int) -> Response:
     """Issue a run to the owners."""
     return await _change(request, caller, run, lifecycle.issue_run)
-
-
-@router.get("/statements/{statement}")
-async def show_statement(request: Request, caller: RunReader, statement: int) -> Response:
-    """A pool's apportionment on one page, every room by its name."""
-    return statement_page(request, caller, statement)
 
 
 @router.post("/runs/{run}/withdraw")
@@ -247,6 +247,13 @@ def _run_page(
         pools = statements.heads_of_run(connection, run)
         communities = {each.code: each for each in runs.communities(connection)}
         unusual = anomalies.of_run(connection, found, kind)
+        checks = {each.statement_id: each for each in pool_checks.of_run(connection, run)}
+        moved = changes.of_run(connection, found)
+        titles = {
+            part.community: charge_titles.of_community(connection, part.community_id)
+            for part in found.communities
+        }
+        job = jobs.newest(connection, run)
         held = holds.of_run(connection, run)
         buildings = runs.buildings(connection, {part.community_id for part in found.communities})
     return page(
@@ -266,12 +273,18 @@ def _run_page(
         after=after,
         statements=pools,
         unusual=unusual,
+        moved=moved,
+        titles=titles,
+        anomaly_text=partial(anomalies.sentence, language=language.of_request(request)),
+        checks=checks,
         held=held,
+        job=job,
         billed={
             part.community: buildings[part.community_id]
             for part in found.communities
             if part.state not in run_store.LEFT
         },
+        left_out=sorted({part.community for part in found.communities if part.state == "held"}),
         changeable=found.state in COMPUTABLE,
         problem=problem,
         made_by_me=caller.name in (found.created_by, found.computed_by),

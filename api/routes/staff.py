@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import Response
 
 from api import etag, idempotency, problems
@@ -16,6 +17,7 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing, held, scope_of
+from api.schemas.jobs import Job
 from api.schemas.runs import (
     AnomalyOfRun,
     NewHold,
@@ -28,7 +30,7 @@ from api.schemas.runs import (
 )
 from api.schemas.statements import Statement, StatementSummary
 from api.security import Requires
-from billing import lifecycle
+from billing import lifecycle, working
 from billing.anomalies import Kind
 from billing.store import holds
 from billing.store import runs as run_store
@@ -49,6 +51,13 @@ Approver = Annotated[Principal, Depends(Requires(Permission.RUNS_APPROVE))]
 Issuer = Annotated[Principal, Depends(Requires(Permission.RUNS_ISSUE))]
 StatementReader = Annotated[Principal, Depends(Requires(Permission.STATEMENTS_READ))]
 RunId = Annotated[int, Path(ge=1, lt=2**63)]
+Prefer = Annotated[
+    str,
+    Header(
+        max_length=200,
+        description="`respond-async` (RFC 7240): answer 202 at once, compute in the background.",
+    ),
+]
 
 CHANGING = (
     problems.KEY_MISSING,
@@ -130,14 +139,27 @@ async def create_run(
     summary="Compute a bill run",
     response_model=Run,
     dependencies=[etag.EXPECTING],
-    responses=failing(*CHANGING, problems.NOT_FOUND, problems.ARCHIVE_AWAY),
+    responses={
+        **failing(*CHANGING, problems.NOT_FOUND, problems.ARCHIVE_AWAY),
+        202: {"model": Job, "description": "It is computed in the background: see `Location`"},
+    },
 )
 async def compute_run(
-    request: Request, caller: Preparer, run: RunId, key: idempotency.Key = None
+    *,
+    request: Request,
+    caller: Preparer,
+    run: RunId,
+    prefer: Prefer = "",
+    key: idempotency.Key = None,
 ) -> Response:
-    """From readings to bills. A run that is not approved yet may be computed again."""
+    """From readings to bills. A run that is not approved yet may be computed again.
+
+    With `Prefer: respond-async` the answer comes at once, 202 with a job to ask after.
+    """
     resources = of(request)
     now = resources.now()
+    if "respond-async" in {each.strip().lower() for each in prefer.split(",")}:
+        return await _ask(request, caller, run, key)
 
     def work(database: Database) -> tuple[int, Run]:
         _demand(request, database, run)
@@ -310,6 +332,21 @@ async def get_statement(
         shown = shown_shares(found, caller)
         whole = Statement.whole(found, shown, masked=not caller.sees_rooms)
         return etag.answer(whole, known)
+
+
+async def _ask(request: Request, caller: Principal, run: int, key: str | None) -> Response:
+    """Have a run computed in the background."""
+    now = of(request).now()
+
+    def work(database: Database) -> tuple[int, Job]:
+        _demand(request, database, run)
+        return 202, Job.of(working.ask(database, run_id=run, actor=caller.name, now=now))
+
+    answer = await idempotency.once(request, caller, key, work)
+    job = json.loads(bytes(answer.body))["id"]
+    answer.headers["Location"] = f"/v1/jobs/{job}"
+    answer.headers["Preference-Applied"] = "respond-async"
+    return answer
 
 
 async def _advance(

@@ -14,6 +14,8 @@ from billing.store.ids import insert
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from billing.store.runs import Run
+
 
 class UnknownPlaceError(LookupError):
     """A community has no such building or unit."""
@@ -77,6 +79,19 @@ def remove(
     if hold_id is None:
         raise HeldError(f"{building or unit} is not held in run {run_id}")
     connection.execute(delete(tables.hold).where(tables.hold.c.id == hold_id))
+
+
+def release_community(connection: Connection, run: Run, community: str) -> None:
+    """Let a run bill a community that it left out, unless another run has its month by now."""
+    parts = [each for each in run.communities if each.community == community]
+    if not parts:
+        raise UnknownPlaceError(f"run {run.id} has no community {community!r}")
+    for part in parts:
+        if part.state != "held":
+            raise HeldError(f"{community} is not held in run {run.id}")
+        if runs.taken(connection, part.community_id, part.period) is not None:
+            raise HeldError(f"another run has {part.period} of {community} by now")
+        runs.release_part(connection, part.id)
 
 
 def of_run(connection: Connection, run_id: int) -> list[Hold]:

@@ -329,6 +329,18 @@ def advance(
     connection.execute(run.update().where(run.c.id == run_id).values(values))
 
 
+def units(connection: Connection, run_id: int) -> int:
+    """Return how many units the communities of a run have, once for each month that it bills."""
+    part, unit = tables.community_run, tables.unit
+    query = (
+        select(func.count())
+        .select_from(part)
+        .join(unit, unit.c.community_id == part.c.community_id)
+        .where(part.c.bill_run_id == run_id, part.c.state.not_in(LEFT))
+    )
+    return int(connection.scalar(query) or 0)
+
+
 def redraft(connection: Connection, run_id: int) -> None:
     """Set a run back to its beginning: all that it bills is to be computed, again if it was."""
     run, part = tables.bill_run, tables.community_run
@@ -354,6 +366,14 @@ def hold_part(connection: Connection, part_id: int, problem: Problem) -> None:
             total=0,
             digest=None,
         )
+    )
+
+
+def release_part(connection: Connection, part_id: int) -> None:
+    """Take a month of a community that was left out back into its run, as a draft."""
+    part = tables.community_run
+    connection.execute(
+        part.update().where(part.c.id == part_id).values(state="draft", problems="[]")
     )
 
 

@@ -8,10 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from billing import tables
+from billing.problem import Problem
+from billing.store import runs
 
 if TYPE_CHECKING:
     from conftest import House, Reader
 
+NO_SIGNS = str.maketrans("", "", "+−¥,.")
 NEW = {"period": "2026-10", "communities": ["osmanthus"]}
 
 
@@ -53,7 +56,7 @@ def test_the_page_leads_from_an_anomaly_to_its_line(computed: House) -> None:
     row = text.partition('id="unusual"')[2].partition("<tbody>")[2].partition("</tr>")[0]
     address = row.split('href="', 1)[1].split('"', 1)[0]
     assert address == "/bills/osmanthus-2026-10-0001/lines/6"
-    assert "the line is of -8.15" in row
+    assert "It comes to −¥8.15." in row
     assert "−¥8.15" in reader.get(address).text
     assert "Nothing" not in reader.get("/staff/runs/2?kind=negative").text.partition("<tbody>")[0]
     assert "?kind=negative#unusual" in text
@@ -161,3 +164,36 @@ def _send(reader: Reader, step: str, **fields: str) -> None:
     csrf = reader.csrf("/staff/runs/2")
     answer = reader.post(f"/staff/runs/2/{step}", csrf=csrf, **fields)
     assert (answer.status_code, answer.headers["location"]) == (303, "/staff/runs/2"), answer.text
+
+
+def test_what_differs_from_the_month_before_comes_with_the_largest_first(computed: House) -> None:
+    text = computed.reader("clerk").get("/staff/runs/2").text
+    part = text.partition('id="changes"')[2].partition("</section>")[0]
+    rows = part.partition("<tbody>")[2].split("<tr>")[1:]
+    amounts = [
+        abs(int(row.split('class="num">')[3].split("<")[0].translate(NO_SIGNS))) for row in rows
+    ]
+    assert amounts == sorted(amounts, reverse=True)
+    assert len(amounts) > 1
+    assert "Lift of building 1" in part
+    chinese = computed.reader("clerk", "zh-CN").get("/staff/runs/2").text
+    assert "金额为 −¥8.15。" in chinese
+
+
+def test_a_community_that_was_held_is_released_unless_another_run_has_its_month(
+    computed: House,
+) -> None:
+    with computed.database.transaction() as connection:
+        run = runs.read(connection, 2)
+        part = run.communities[0]
+        runs.hold_part(connection, part.id, Problem("Held", "osmanthus", "wait"))
+    reader = computed.reader("clerk")
+    text = reader.get("/staff/runs/2").text
+    assert "The whole community" in text
+    place = {"community": "osmanthus", "what": "community"}
+    answer = reader.post("/staff/runs/2/release", csrf=reader.csrf("/staff/runs/2"), **place)
+    assert answer.status_code == 303
+    with computed.database.snapshot() as connection:
+        assert runs.read(connection, 2).communities[0].state == "draft"
+    again = reader.post("/staff/runs/2/release", csrf=reader.csrf("/staff/runs/2"), **place)
+    assert "This cannot be held or released now" in again.text

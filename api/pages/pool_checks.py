@@ -1,0 +1,119 @@
+"""Checking a pool's apportionment on one page: what if it were shared otherwise, and the word."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api import pool_trials
+from api.errors import DOMAIN_ERRORS, as_problem
+from api.pages.portal import statement_page
+from api.permission import Permission
+from api.pool_trials import WhatIfError
+from api.principal import Principal
+from api.resources import of
+from api.security import FormRequires, PageRequires
+from billing.pool_checking import check_pool
+from billing.store import pool_checks
+from billing.store.pool_checks import CHECKABLE, Word
+from billing.store.views import statements
+from billing.store.views.scope import Scope
+from billing.what_if.otherwise import BASES
+from meters.quantity import number_in
+
+if TYPE_CHECKING:
+    from api.pool_trials import Trial
+    from api.problems import ProblemError
+
+router = APIRouter(include_in_schema=False, prefix="/staff/statements")
+
+RunReader = Annotated[Principal, Depends(PageRequires(Permission.RUNS_READ))]
+Preparing = Annotated[Principal, Depends(FormRequires(Permission.RUNS_PREPARE))]
+
+
+@router.get("/{statement}")
+async def show_statement(
+    *,
+    request: Request,
+    caller: RunReader,
+    statement: int,
+    basis: Annotated[str, Query(max_length=20)] = "",
+    company: Annotated[str, Query(max_length=12)] = "",
+) -> Response:
+    """A pool's apportionment, every room by its name; with what is asked, how it would be then."""
+    return _page(request, caller, statement, basis=basis, company=company)
+
+
+@router.post("/{statement}/check")
+async def check(
+    *,
+    request: Request,
+    caller: Preparing,
+    statement: int,
+    word: Annotated[Word, Form()],
+    reason: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """Sign the apportionment off, or hold it."""
+    resources = of(request)
+    work = partial(
+        check_pool,
+        resources.database,
+        statement_id=statement,
+        word=word,
+        reason=reason,
+        actor=caller.name,
+        now=resources.now(),
+    )
+    try:
+        await anyio.to_thread.run_sync(work)
+    except pool_checks.UnknownStatementError:
+        raise
+    except DOMAIN_ERRORS as error:
+        return _page(request, caller, statement, problem=as_problem(error))
+    return RedirectResponse(f"/staff/statements/{statement}#check", 303)
+
+
+def _page(
+    request: Request,
+    caller: Principal,
+    statement: int,
+    *,
+    basis: str = "",
+    company: str = "",
+    problem: ProblemError | None = None,
+) -> Response:
+    trial: Trial | None = None
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, Scope(unissued=True), statement)
+        said = [] if found is None else pool_checks.of_run(connection, found.head.run_id)
+        if found is not None and (basis or company.strip()):
+            try:
+                asked = pool_trials.asked(basis, _share(company))
+                trial = pool_trials.trial(connection, found, asked)
+            except WhatIfError as error:
+                problem = as_problem(error)
+    last = next((each for each in said if each.statement_id == statement), None)
+    staff = {
+        "check": last,
+        "checkable": found is not None and found.head.run_state in CHECKABLE,
+        "trial": trial,
+        "basis": basis,
+        "company": company,
+        "bases": BASES,
+    }
+    return statement_page(request, caller, statement, staff=staff, found=found, problem=problem)
+
+
+def _share(percent: str) -> Decimal | None:
+    """Return the share that a form states in percent, None for nothing."""
+    if not percent.strip():
+        return None
+    number = number_in(percent.strip().removesuffix("%"))
+    if number is None or not number.is_finite():
+        raise WhatIfError(f"{percent!r} is no percentage")
+    return number / Decimal(100)

@@ -1,0 +1,43 @@
+"""What the staff's pages call what billing keeps by its keys; see `api.terms`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.language import mark as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ANOMALY_SENTENCES: Mapping[str, str] = {
+    "zero use": _("Nothing was used; the median of earlier months is {usual}."),
+    "high use": _("{found} were used; the median of earlier months is {usual}."),
+    "estimated use": _("The use of {found} was not read."),
+    "negative use": _("The use is {found}."),
+    "zero money": _("The bill is of {found}."),
+    "negative money": _("It comes to {found}."),
+    "missing money": _("It was {usual} in the month before, and is not billed now."),
+    "new money": _("It is {found}, and was not billed in the month before."),
+}
+
+POOL_WORDS: Mapping[str, str] = {"signed-off": _("signed off"), "held": _("held")}
+
+PAYMENT_STATES: Mapping[str, str] = {
+    "entered": _("waits for approval"),
+    "posted": _("posted"),
+    "rejected": _("rejected"),
+    "reversed": _("undone"),
+}
+
+REFUND_STATES: Mapping[str, str] = {
+    "requested": _("waits for approval"),
+    "approved": _("approved, to be paid out"),
+    "rejected": _("rejected"),
+    "executed": _("paid out"),
+    "failed": _("failed"),
+}
+
+REVERSALS: Mapping[str, str] = {
+    "bounced": _("the money never came"),
+    "mistaken": _("it was entered wrongly"),
+}

@@ -1,0 +1,31 @@
+"""The tables of work that goes on by itself: runs that somebody asked to have computed."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Index, Table, Text, text
+
+from billing.columns import Instant, metadata
+from billing.columns import own_id as _id
+from billing.columns import refers_to as _to
+
+run_job = Table(
+    "run_job",
+    metadata,
+    _id(),
+    _to("bill_run", index=True),
+    Column("state", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("begun_at", Instant),
+    Column("seen_at", Instant),  # when its worker was last heard of
+    Column("ended_at", Instant),
+    Column("problem", Text),
+    CheckConstraint("state IN ('waiting', 'working', 'done', 'failed')", name="known_state"),
+    Index(
+        "ix_run_job_open",
+        "bill_run_id",
+        unique=True,
+        sqlite_where=text("state IN ('waiting', 'working')"),
+        postgresql_where=text("state IN ('waiting', 'working')"),
+    ),
+)
