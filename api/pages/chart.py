@@ -94,25 +94,38 @@ def of_readings(
             lines.append([])
         lines[-1].append(f"{across(each.time)},{up(value)}")
         last = each.time
-    bad = [each for each in readings if each.verdict is not Verdict.GOOD]
     marks = tuple(
-        Mark(
-            across(each.time),
-            HEIGHT - 8 if each.value is None else up(each.value),
-            each.verdict.name.lower(),
-        )
-        for each in bad[-MOST_MARKS:]
+        Mark(across(each.time), HEIGHT - 8 if value is None else up(value), _verdict(each))
+        for each, value in _not_good(readings)
     ) + tuple(Mark(across(at), up(value), "stated") for at, value in stated)
     return Chart(
         tuple(" ".join(points if len(points) > 1 else points * 2) for points in lines),
         marks,
-        (Tick(BOTTOM, value=low),)
-        if low == high
-        else (Tick(BOTTOM, value=low), Tick(TOP, value=high)),
-        tuple(
-            Tick(WIDTH * part // TICKS, time=interval.start + span * part // TICKS)
-            for part in range(TICKS + 1)
-        ),
+        _values(low, high),
+        _times(interval),
+    )
+
+
+def _not_good(readings: Sequence[Reading]) -> list[tuple[Reading, Decimal | None]]:
+    """Return the last readings that are not good, with their values."""
+    bad = [each for each in readings if each.verdict is not Verdict.GOOD]
+    return [(each, each.value) for each in bad[-MOST_MARKS:]]
+
+
+def _verdict(reading: Reading) -> str:
+    return reading.verdict.name.lower()
+
+
+def _values(low: Decimal, high: Decimal) -> tuple[Tick, ...]:
+    lowest = Tick(BOTTOM, value=low)
+    return (lowest,) if low == high else (lowest, Tick(TOP, value=high))
+
+
+def _times(interval: Interval) -> tuple[Tick, ...]:
+    span = interval.end - interval.start
+    return tuple(
+        Tick(WIDTH * part // TICKS, time=interval.start + span * part // TICKS)
+        for part in range(TICKS + 1)
     )
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Connection
+
     from billing.database import Database
     from billing.store.views.runs import CommunityView
 
@@ -246,15 +248,7 @@ def _run_page(
         )
         pools = statements.heads_of_run(connection, run)
         communities = {each.code: each for each in runs.communities(connection)}
-        unusual = anomalies.of_run(connection, found, kind)
-        checks = {each.statement_id: each for each in pool_checks.of_run(connection, run)}
-        moved = changes.of_run(connection, found)
-        titles = {
-            part.community: charge_titles.of_community(connection, part.community_id)
-            for part in found.communities
-        }
-        job = jobs.newest(connection, run)
-        held = holds.of_run(connection, run)
+        reviewed = _to_review(connection, found, kind)
         buildings = runs.buildings(connection, {part.community_id for part in found.communities})
     return page(
         request,
@@ -272,13 +266,8 @@ def _run_page(
         next_after=listed[BILLS_SHOWN - 1].id if len(listed) > BILLS_SHOWN else None,
         after=after,
         statements=pools,
-        unusual=unusual,
-        moved=moved,
-        titles=titles,
+        **reviewed,
         anomaly_text=partial(anomalies.sentence, language=language.of_request(request)),
-        checks=checks,
-        held=held,
-        job=job,
         billed={
             part.community: buildings[part.community_id]
             for part in found.communities
@@ -289,3 +278,18 @@ def _run_page(
         problem=problem,
         made_by_me=caller.name in (found.created_by, found.computed_by),
     )
+
+
+def _to_review(connection: Connection, run: run_store.Run, kind: Kind | None) -> dict[str, object]:
+    """Return what a reviewer looks at, by the names that the page has for it."""
+    return {
+        "unusual": anomalies.of_run(connection, run, kind),
+        "moved": changes.of_run(connection, run),
+        "titles": {
+            part.community: charge_titles.of_community(connection, part.community_id)
+            for part in run.communities
+        },
+        "checks": {each.statement_id: each for each in pool_checks.of_run(connection, run.id)},
+        "held": holds.of_run(connection, run.id),
+        "job": jobs.newest(connection, run.id),
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
@@ -19,6 +19,8 @@ from billing.store.ids import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from sqlalchemy import Row
 
 CHECKABLE = ("computed", "reviewed")
 """The states of a run whose pools are checked."""
@@ -62,23 +64,7 @@ def say(
 
     Raises `UnknownStatementError`, and `StateError` where its run is not to be checked.
     """
-    statement, part, version = tables.statement, tables.community_run, tables.pool_version
-    row = connection.execute(
-        select(
-            part.c.id,
-            part.c.bill_run_id,
-            part.c.digest,
-            part.c.period,
-            version.c.code,
-            tables.community.c.code.label("community"),
-        )
-        .join(part, part.c.id == statement.c.community_run_id)
-        .join(version, version.c.id == statement.c.pool_version_id)
-        .join(tables.community, tables.community.c.id == part.c.community_id)
-        .where(statement.c.id == statement_id)
-    ).one_or_none()
-    if row is None:
-        raise UnknownStatementError(f"there is no statement {statement_id}")
+    row = _pool_of(connection, statement_id)
     run = runs.read(connection, row.bill_run_id, lock=True)
     runs.assert_state(run.id, run.state, "check the pools of", *CHECKABLE)
     insert(
@@ -107,6 +93,28 @@ def say(
         },
     )
     return run.id
+
+
+def _pool_of(connection: Connection, statement_id: int) -> Row[Any]:
+    """Return the pool of a statement, and the month of the run that it is of."""
+    statement, part, version = tables.statement, tables.community_run, tables.pool_version
+    row = connection.execute(
+        select(
+            part.c.id,
+            part.c.bill_run_id,
+            part.c.digest,
+            part.c.period,
+            version.c.code,
+            tables.community.c.code.label("community"),
+        )
+        .join(part, part.c.id == statement.c.community_run_id)
+        .join(version, version.c.id == statement.c.pool_version_id)
+        .join(tables.community, tables.community.c.id == part.c.community_id)
+        .where(statement.c.id == statement_id)
+    ).one_or_none()
+    if row is None:
+        raise UnknownStatementError(f"there is no statement {statement_id}")
+    return row
 
 
 def of_run(connection: Connection, run_id: int) -> list[PoolCheck]:
