@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
@@ -43,6 +43,7 @@ router = APIRouter(include_in_schema=False, prefix="/staff/accounts")
 
 RunReader = Annotated[Principal, Depends(PageRequires(Permission.RUNS_READ))]
 Entering = Annotated[Principal, Depends(FormRequires(Permission.PAYMENTS_ENTER))]
+Id = Annotated[int, Path(ge=1, lt=2**63)]
 Text = Annotated[str, Field(max_length=200)]
 
 FOUND_SHOWN = 100
@@ -81,14 +82,14 @@ async def find(
 
 
 @router.get("/{account}")
-async def show(request: Request, caller: RunReader, account: int) -> Response:
+async def show(request: Request, caller: RunReader, account: Id) -> Response:
     """What an account owes, what it has paid, and what can be done about it."""
     return account_page(request, caller, account)
 
 
 @router.post("/{account}/payments")
 async def enter(
-    request: Request, caller: Entering, account: int, said: Annotated[Taken, Form()]
+    request: Request, caller: Entering, account: Id, said: Annotated[Taken, Form()]
 ) -> Response:
     """Enter money that came in; above the community's limit it waits for somebody else."""
     now = of(request).now()
@@ -113,8 +114,8 @@ async def reverse(
     *,
     request: Request,
     caller: Entering,
-    account: int,
-    payment: int,
+    account: Id,
+    payment: Id,
     kind: Annotated[str, Form(max_length=20)] = "",
     reason: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
@@ -140,8 +141,8 @@ async def ask_refund(
     *,
     request: Request,
     caller: Entering,
-    account: int,
-    payment: int,
+    account: Id,
+    payment: Id,
     amount: Annotated[str, Form(max_length=20)] = "",
     reason: Annotated[str, Form(max_length=1000)] = "",
     reopen: Annotated[bool, Form()] = False,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api import paying
@@ -38,7 +38,9 @@ async def show_desk(request: Request, caller: RunReader) -> Response:
 
 
 @router.post("/payments/{payment}/{word}")
-async def decide_payment(request: Request, caller: Approving, payment: int, word: Word) -> Response:
+async def decide_payment(
+    request: Request, caller: Approving, payment: Annotated[int, Path(ge=1, lt=2**63)], word: Word
+) -> Response:
     """Post what somebody else has entered, or reject it."""
     now = of(request).now()
 

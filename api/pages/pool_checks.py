@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api import pool_trials
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from api.pool_trials import Trial
     from api.problems import ProblemError
 
+StatementId = Annotated[int, Path(ge=1, lt=2**63)]
+
 router = APIRouter(include_in_schema=False, prefix="/staff/statements")
 
 RunReader = Annotated[Principal, Depends(PageRequires(Permission.RUNS_READ))]
@@ -41,7 +43,7 @@ async def show_statement(
     *,
     request: Request,
     caller: RunReader,
-    statement: int,
+    statement: StatementId,
     basis: Annotated[str, Query(max_length=20)] = "",
     company: Annotated[str, Query(max_length=12)] = "",
 ) -> Response:
@@ -54,7 +56,7 @@ async def check(
     *,
     request: Request,
     caller: Preparing,
-    statement: int,
+    statement: StatementId,
     word: Annotated[Word, Form()],
     reason: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
