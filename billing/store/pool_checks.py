@@ -95,7 +95,7 @@ def say(
     return run.id
 
 
-def _pool_of(connection: Connection, statement_id: int) -> Row[Any]:
+def _pool_of(connection: Connection, statement_id: int) -> Row[*tuple[Any, ...]]:
     """Return the pool of a statement, and the month of the run that it is of."""
     statement, part, version = tables.statement, tables.community_run, tables.pool_version
     row = connection.execute(
