@@ -35,6 +35,8 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Principal, Depends(PageRequires(Permission.USAGE_READ))]
 
 BACK = timedelta(days=31)
+GIVEN = "export_"
+"""How registers begin that count what is given to the grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,12 @@ def trust(archive: Archive, types: Mapping[str, MeterType], held: Held, *, now: 
 
 
 def _newest(found: Sequence[Newest]) -> tuple[Newest, ...]:
-    """Return the newest good reading of each register; `found` is in order, the newest first."""
+    """Return the newest good reading of each register that counts what was used.
+
+    `found` is in order, the newest first.
+    """
     by_register: dict[str, Newest] = {}
     for each in found:
-        if each.reading.verdict is Verdict.GOOD:
+        if each.reading.verdict is Verdict.GOOD and not each.register.startswith(GIVEN):
             by_register.setdefault(each.register, each)
     return tuple(by_register.values())

@@ -48,7 +48,20 @@ async def start(request: Request, caller: SignedIn) -> Response:
         return RedirectResponse(HOME[caller.role], 303)
     with of(request).database.snapshot() as connection:
         found = bills.heads(connection, scope_of(caller), limit=SHOWN)
-    return page(request, "bills.html", principal=caller, bills=found)
+        dues = [
+            payments_due.dues(connection, each, settled=True)
+            for each in sorted(caller.accounts or ())
+            if caller.may(Permission.PAYMENTS_READ)
+        ]
+    return page(
+        request,
+        "bills.html",
+        principal=caller,
+        bills=found,
+        dues=[each for each in dues if each.due],
+        payables={one.number: one for each in dues for one in each.payables if one.number},
+        online=bool(of(request).providers.by_account),
+    )
 
 
 @router.get("/statements")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import queue
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,21 @@ def test_a_bill_is_paid_on_its_page(
     assert shop.house.reader("chen").get(f"/receipts/{receipt}").status_code == 404
     assert f'<span class="badge good">{paid}</span>' in li.get(f"/bills/{BILL}").text
     assert f'href="/receipts/{receipt}"' in li.get("/account").text
+
+
+def test_the_list_of_bills_says_what_is_due_overdue_and_paid(billed: House) -> None:
+    def badges() -> list[str]:
+        page = billed.reader("li").get("/").text
+        return re.findall(r'<span class="badge [a-z]+">([^<]+)</span>', page)
+
+    assert badges() == ["Due 30 Nov 2026", "Due 30 Nov 2026"]
+    page = billed.reader("li").get("/").text
+    assert "¥964.52 are due in all for 1-201." in page
+    hand(billed, "cash-0001", "463.54")  # by policy the oldest bill first
+    assert badges() == ["Due 30 Nov 2026", "Paid"]
+    assert "are due in all" not in billed.reader("li").get("/").text
+    billed.now += timedelta(days=20)
+    assert badges() == ["Was due 30 Nov 2026", "Paid"]
 
 
 def test_nobody_pays_a_bill_on_a_page_that_is_not_theirs(shop: Shop) -> None:
