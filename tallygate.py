@@ -21,6 +21,7 @@ COMMANDS = {
     "ledger": "billing.commands.ledger",
     "meters": "gateway.bench.commands",
     "payment": "billing.commands.payments",
+    "project": "billing.commands.projects",
     "rate": "billing.what_if.commands",
     "simulate": "simulators.commands",
     "usage": "meters.commands",
@@ -41,6 +42,8 @@ class FrontDoor(click.Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
+        if module.startswith("billing."):
+            import_module("api.tables")  # who migrates the database knows all of its tables
         command: click.Command = getattr(import_module(module), cmd_name)
         return command
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from api.credentials import digest, new_token
 from api.permission import BOUND, Permission, Role
-from api.store import keys, logins
-from billing.store import audit
+from api.store import gateways, keys, logins
+from billing.scoping import scope_of
+from billing.store import audit, projects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = "command line"
 """The actor of what is done on the server itself."""
+
+
+OF_INSTALLATION = frozenset({Permission.LOGINS_MANAGE, Permission.KEYS_MANAGE})
+"""What a key may do that is of no project."""
 
 
 class AccessError(ValueError):
@@ -35,10 +40,11 @@ def add_login(
     password_hash: str,
     role: Role,
     accounts: Sequence[str],
+    project: str | None = None,
     actor: str,
     now: datetime,
 ) -> None:
-    """Add a login that is bound to `accounts`, by their codes.
+    """Add a login of `project` (by its code) that is bound to `accounts`, by theirs.
 
     Raises `AccessError`, `LoginExistsError` and `UnknownAccountError`.
     """
@@ -48,16 +54,26 @@ def add_login(
             if role in BOUND
             else f"a login of role {role} is not bound to accounts; leave them out"
         )
+    whose = _whose(connection, project, installation=role is Role.ADMIN)
     logins.add_login(
         connection,
         name=name,
         password_hash=password_hash,
         role=role,
-        accounts=[logins.account_id(connection, code) for code in accounts],
+        accounts=[logins.account_id(connection, code, project=whose) for code in accounts],
         now=now,
+        project=whose,
     )
     detail = {"role": str(role), "accounts": list(accounts)}
-    audit.append(connection, at=now, actor=actor, action="login.add", subject=name, detail=detail)
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="login.add",
+        subject=name,
+        detail=detail,
+        project=whose,
+    )
 
 
 def add_key(
@@ -67,10 +83,13 @@ def add_key(
     scopes: Collection[Permission],
     gateway: str | None,
     days: int | None,
+    project: str | None = None,
     actor: str,
     now: datetime,
 ) -> str:
-    """Add a key and return it: it is shown once. `days`: after how many it expires.
+    """Add a key of `project` (by its code) and return it: it is shown once.
+
+    `days`: after how many it expires.
 
     A key that reports as a gateway is of the gateway `name` where `gateway` says none. Raises
     `AccessError`.
@@ -78,18 +97,31 @@ def add_key(
     reports = Permission.GATEWAY_REPORT in scopes
     if gateway is not None and not reports:
         raise AccessError(f"a gateway is for keys with the scope {Permission.GATEWAY_REPORT}")
+    whose = _whose(connection, project, installation=frozenset(scopes) <= OF_INSTALLATION)
+    reported = (gateway or name) if reports else None
+    if reported is not None and gateways.is_of_another(connection, reported, project=whose):
+        raise AccessError(f"gateway {reported!r} is of another project; choose another name")
     token = new_token("key")
     keys.add_key(
         connection,
         name=name,
         key_digest=digest(token),
         scopes=scopes,
-        gateway=(gateway or name) if reports else None,
+        gateway=reported,
         now=now,
         expires_at=None if days is None else now + timedelta(days=days),
+        project=whose,
     )
     detail = {"scopes": sorted(scopes), "gateway": gateway, "days": days}
-    audit.append(connection, at=now, actor=actor, action="key.add", subject=name, detail=detail)
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="key.add",
+        subject=name,
+        detail=detail,
+        project=whose,
+    )
     return token
 
 
@@ -110,6 +142,7 @@ def rotate_key(
     live = [each for each in keys.listed(connection, name) if each.live(now)]
     if not live:
         raise UnknownKeyError(f"there is no live key called {name!r}; add one")
+    _assert_of_one_project(live)
     newest, *older = live
     for each in older:
         keys.end_key(connection, each.id, at=now)
@@ -123,23 +156,38 @@ def rotate_key(
         gateway=newest.gateway,
         now=now,
         expires_at=None if days is None else now + timedelta(days=days),
+        project=newest.project,
     )
     detail = {"replaces": newest.id, "until": (now + overlap).isoformat(), "days": days}
-    audit.append(connection, at=now, actor=actor, action="key.rotate", subject=name, detail=detail)
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="key.rotate",
+        subject=name,
+        detail=detail,
+        project=newest.project,
+    )
     return token
 
 
 def end_keys(connection: Connection, name: str, *, actor: str, now: datetime) -> int:
     """End every live key called `name` now; return how many. Raises `UnknownKeyError`."""
-    ended = [
-        each.id
-        for each in keys.listed(connection, name)
-        if keys.end_key(connection, each.id, at=now)
-    ]
+    live = [each for each in keys.listed(connection, name) if each.live(now)]
+    _assert_of_one_project(live)
+    ended = [each.id for each in live if keys.end_key(connection, each.id, at=now)]
     if not ended:
         raise UnknownKeyError(f"there is no live key called {name!r}")
     detail = {"keys": ended}
-    audit.append(connection, at=now, actor=actor, action="key.revoke", subject=name, detail=detail)
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="key.revoke",
+        subject=name,
+        detail=detail,
+        project=live[0].project,
+    )
     return len(ended)
 
 
@@ -150,5 +198,29 @@ def end_key(connection: Connection, number: int, *, actor: str, now: datetime) -
         raise UnknownKeyError(f"there is no live key {number}")
     detail = {"keys": [number]}
     audit.append(
-        connection, at=now, actor=actor, action="key.revoke", subject=found.name, detail=detail
+        connection,
+        at=now,
+        actor=actor,
+        action="key.revoke",
+        subject=found.name,
+        detail=detail,
+        project=found.project,
     )
+
+
+def _assert_of_one_project(found: Sequence[keys.Key]) -> None:
+    if len({each.project for each in found}) > 1:
+        raise UnknownKeyError("keys of several projects are called so; say which project's")
+
+
+def _whose(connection: Connection, project: str | None, *, installation: bool) -> int | None:
+    """Return the id of the project that a login or key is to be of; None for the installation.
+
+    `installation`: whether it may be the installation's, which it is then where no project is said.
+    """
+    if installation and project is None and scope_of(connection) is None:
+        return None
+    try:
+        return projects.chosen(connection, project)
+    except projects.UnknownProjectError as error:
+        raise AccessError(str(error)) from error

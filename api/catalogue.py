@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from billing.database import Database
     from meters.meter_type import MeterType
 
+KEPT = 64
+"""Of how many projects, or versions of what they uploaded, the proven types are kept."""
+
 LOG = logging.getLogger(__name__)
 
 
@@ -24,8 +27,7 @@ class Catalogue:
 
     def __init__(self, fixed: Mapping[str, MeterType]) -> None:
         self.fixed = fixed
-        self._digests: tuple[str, ...] = ()
-        self._known: Mapping[str, MeterType] = fixed
+        self._proven: dict[tuple[str, ...], Mapping[str, MeterType]] = {(): fixed}
 
     def current(self, database: Database) -> Mapping[str, MeterType]:
         """Return every type by id, as the database holds them now."""
@@ -33,9 +35,13 @@ class Catalogue:
             return self.known(connection)
 
     def known(self, connection: Connection) -> Mapping[str, MeterType]:
-        """Return every type by id. Uploaded files are proven again where one of them changed."""
+        """Return every type by id, as `connection` sees them.
+
+        Uploaded files are proven again where one of them changed.
+        """
         digests = meter_types.digests(connection)
-        if digests != self._digests:
+        known = self._proven.get(digests)
+        if known is None:
             found: dict[str, MeterType] = {}
             for name, text in meter_types.texts(connection).items():
                 try:
@@ -43,5 +49,7 @@ class Catalogue:
                 except DefinitionError as error:
                     # a release may ship a type under an id that was uploaded before
                     LOG.error("the uploaded meter type %s does not load any more: %s", name, error)  # noqa: TRY400 - what is wrong stands in the error
-            self._known, self._digests = {**found, **self.fixed}, digests
-        return self._known
+            if len(self._proven) >= KEPT:
+                self._proven = {(): self.fixed}
+            self._proven[digests] = known = {**found, **self.fixed}
+        return known

@@ -24,11 +24,14 @@ from api.settings import ApiSettings, load_settings
 from api.store import keys
 from api.store.logins import LoginExistsError, UnknownAccountError
 from billing.database import Database, DatabaseError
+from billing.store import projects
 from meters.archive.protocol import ArchiveUrlError
 from meters.definition import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PROJECT = click.option("--project", metavar="CODE", help="Whose; needed where there are several.")
 
 SETTINGS = click.option(
     "--settings",
@@ -71,11 +74,21 @@ def user() -> None:
     "--account", "accounts", multiple=True, help="Code of an owner's or tenant's account."
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@PROJECT
 @SETTINGS
 def add_user(
-    name: str, role: str, accounts: tuple[str, ...], password_stdin: bool, settings: Path | None
+    *,
+    name: str,
+    role: str,
+    accounts: tuple[str, ...],
+    password_stdin: bool,
+    project: str | None,
+    settings: Path | None,
 ) -> None:
-    """Add the login NAME. Its password is made at random and printed once."""
+    """Add the login NAME. Its password is made at random and printed once.
+
+    An administrator of no project manages the logins and keys of all.
+    """
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else new_password()
     try:
         password_hash = Passwords().hash(password)
@@ -86,6 +99,7 @@ def add_user(
                 password_hash=password_hash,
                 role=Role(role),
                 accounts=accounts,
+                project=project,
                 actor=access.COMMAND_LINE,
                 now=read_clock(),
             )
@@ -113,12 +127,15 @@ def key() -> None:
 )
 @click.option("--gateway", help="The only gateway that the key reports as; NAME if left out.")
 @click.option("--days", type=click.IntRange(min=1), help="After how many days it expires.")
+@PROJECT
 @SETTINGS
 def add_key(
+    *,
     name: str,
     scopes: tuple[str, ...],
     gateway: str | None,
     days: int | None,
+    project: str | None,
     settings: Path | None,
 ) -> None:
     """Add an API key called NAME and print it once. Two keys may share a name during a change."""
@@ -130,6 +147,7 @@ def add_key(
                 scopes={Permission(scope) for scope in scopes},
                 gateway=gateway,
                 days=days,
+                project=project,
                 actor=access.COMMAND_LINE,
                 now=read_clock(),
             )
@@ -148,14 +166,22 @@ def add_key(
     help="How long the key before works too.",
 )
 @click.option("--days", type=click.IntRange(min=1), help="After how many days the new one expires.")
+@PROJECT
 @SETTINGS
-def rotate_key(name: str, overlap_days: int, days: int | None, settings: Path | None) -> None:
+def rotate_key(
+    *,
+    name: str,
+    overlap_days: int,
+    days: int | None,
+    project: str | None,
+    settings: Path | None,
+) -> None:
     """Add a key in place of the newest one called NAME and print it once.
 
     The one before works for some days more; at most two live.
     """
     try:
-        with _database(_settings(settings)) as database, database.transaction() as connection:
+        with _keys_of(project, settings) as database, database.transaction() as connection:
             token = access.rotate_key(
                 connection,
                 name,
@@ -170,11 +196,12 @@ def rotate_key(name: str, overlap_days: int, days: int | None, settings: Path | 
 
 
 @key.command("list")
+@PROJECT
 @SETTINGS
-def list_keys(settings: Path | None) -> None:
+def list_keys(*, project: str | None, settings: Path | None) -> None:
     """List the keys, with what they may do, until when, and when they were used last."""
     now = read_clock()
-    with _database(_settings(settings)) as database, database.snapshot() as connection:
+    with _keys_of(project, settings) as database, database.snapshot() as connection:
         found = keys.listed(connection)
     for each in found:
         until = "without end" if each.expires_at is None else f"until {each.expires_at:%Y-%m-%d}"
@@ -185,11 +212,12 @@ def list_keys(settings: Path | None) -> None:
 
 @key.command("revoke")
 @click.argument("name")
+@PROJECT
 @SETTINGS
-def revoke_key(name: str, settings: Path | None) -> None:
+def revoke_key(*, name: str, project: str | None, settings: Path | None) -> None:
     """End every key called NAME now."""
     try:
-        with _database(_settings(settings)) as database, database.transaction() as connection:
+        with _keys_of(project, settings) as database, database.transaction() as connection:
             ended = access.end_keys(connection, name, actor=access.COMMAND_LINE, now=read_clock())
     except UnknownKeyError as error:
         raise click.ClickException(str(error)) from error
@@ -211,6 +239,21 @@ def _database(settings: ApiSettings) -> Iterator[Database]:
         except DatabaseError as error:
             raise click.ClickException(str(error)) from error
         yield database
+
+
+@contextmanager
+def _keys_of(project: str | None, settings: Path | None) -> Iterator[Database]:
+    """Give the database as `project` sees it: keys of several may have one name."""
+    with _database(_settings(settings)) as database:
+        if project is None:
+            yield database
+            return
+        try:
+            with database.snapshot() as connection:
+                whose = projects.chosen(connection, project)
+        except projects.UnknownProjectError as error:
+            raise click.ClickException(str(error)) from error
+        yield database.within(whose)
 
 
 @contextmanager

@@ -92,7 +92,7 @@ class _Call:
 
     def __init__(self, request: Request, principal: Principal, key: str, fingerprint: str) -> None:
         self._resources = of(request)
-        self._principal = principal.name
+        self._principal = principal.caller
         self._key = key
         self._fingerprint = fingerprint
 

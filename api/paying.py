@@ -121,6 +121,6 @@ def give_back(resources: Resources, number: str, *, actor: str) -> Refund:
                 connection, number, executed=True, actor=actor, now=now
             )
     said = provider.refund(asked, now=now)
-    take_refund(resources.database, said, now=now)
+    take_refund(resources.database.whole, said, now=now)
     with resources.database.snapshot() as connection:
         return payments_refunds.read(connection, number)

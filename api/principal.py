@@ -20,7 +20,8 @@ class Principal:
     """A person or client. `name` is what the audit log records.
 
     `accounts` holds the ids of the accounts that it is bound to, None for one that is not bound.
-    `gateway` is the only gateway that an API key may report as.
+    `gateway` is the only gateway that an API key may report as. `project` is the id of the project
+    that it is kept to, None for the installation's own staff.
     """
 
     name: str
@@ -29,6 +30,12 @@ class Principal:
     role: Role | None = None
     session: Session | None = None
     gateway: str | None = None
+    project: int | None = None
+
+    @property
+    def caller(self) -> str:
+        """What it is told apart by in the whole installation, as names of keys are not."""
+        return f"project {self.project} {self.name}" if self.session is None else self.name
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

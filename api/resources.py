@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from api.credentials import Passwords
 from api.providers import Providers, open_providers
 from api.rate import Limiter
 from billing.database import Database
+from billing.scoping import NOBODY
 from meters.archive.open import open_archive
 from meters.catalog.choice import known_types
 
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
+    from api.principal import Principal
     from api.settings import ApiSettings
     from meters.archive.protocol import Archive
+
+
+CALLER = "caller"
+"""Where the state of a request keeps who makes it."""
 
 
 def read_clock() -> datetime:
@@ -40,6 +46,10 @@ class Resources:
     providers: Providers
     now: Callable[[], datetime]
     limiter: Limiter = field(default_factory=Limiter)
+
+    def within(self, project: int | None) -> Resources:
+        """Return the same with the database as `project` sees it; the whole of it for None."""
+        return replace(self, database=self.database.within(project))
 
     def close(self) -> None:
         self.providers.close()
@@ -64,7 +74,24 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
     )
 
 
-def of(connection: HTTPConnection) -> Resources:
-    """Return the resources of the app that `connection` came to."""
+def whole(connection: HTTPConnection) -> Resources:
+    """Return the resources of the app that `connection` came to, with what all projects have.
+
+    For what happens before it is known who calls, and for what is not done for a caller.
+    """
     resources: Resources = connection.app.state.resources
     return resources
+
+
+def admit(connection: HTTPConnection, principal: Principal) -> None:
+    """Keep what `of` gives to the project of `principal`, who makes the call."""
+    connection.scope.setdefault("state", {})[CALLER] = principal
+
+
+def of(connection: HTTPConnection) -> Resources:
+    """Return the resources as the caller has them: rows of the own project and no others.
+
+    Where a guard has admitted nobody, there are no rows at all.
+    """
+    principal: Principal | None = connection.scope.get("state", {}).get(CALLER)
+    return whole(connection).within(NOBODY if principal is None else principal.project)

@@ -18,7 +18,7 @@ from api.credentials import digest
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
-from api.resources import Resources, of
+from api.resources import Resources, admit, whole
 from api.store import keys, sessions
 
 if TYPE_CHECKING:
@@ -52,12 +52,16 @@ class Guard:
     def __init__(self, permission: Permission | None = None) -> None:
         self.permission = permission
 
-    def admit(self, principal: Principal) -> Principal:
-        """Return `principal`; raise `ProblemError` unless it has the permission."""
+    def admit(self, request: Request, principal: Principal) -> Principal:
+        """Return `principal`, to whose project the request is kept from here on.
+
+        Raises `ProblemError` unless it has the permission.
+        """
         if self.permission is not None and not principal.may(self.permission):
             raise ProblemError(
                 problems.FORBIDDEN, f"this needs the permission {str(self.permission)!r}"
             )
+        admit(request, principal)
         return principal
 
 
@@ -73,7 +77,7 @@ class Requires(Guard):
         count_call(request, found)
         if found is None:
             raise ProblemError(problems.NOT_SIGNED_IN, headers={"WWW-Authenticate": "Bearer"})
-        return self.admit(found)
+        return self.admit(request, found)
 
 
 class PageRequires(Guard):
@@ -84,7 +88,7 @@ class PageRequires(Guard):
         count_call(request, found)
         if found is None:
             raise SignInFirstError
-        return self.admit(found)
+        return self.admit(request, found)
 
 
 class FormRequires(PageRequires):
@@ -120,15 +124,15 @@ def count_call(request: Request, principal: Principal | None) -> None:
 
     Raises `ProblemError` where that were more than the settings allow.
     """
-    resources = of(request)
+    resources = whole(request)
     settings = resources.settings
     if principal is None:
         host = request.client.host if request.client else ""
         who, limit = f"address {host}", settings.address_calls_per_minute
     elif principal.session is None:
-        who, limit = f"client {principal.name}", settings.key_calls_per_minute
+        who, limit = f"client {principal.caller}", settings.key_calls_per_minute
     else:
-        who, limit = f"person {principal.name}", settings.session_calls_per_minute
+        who, limit = f"person {principal.caller}", settings.session_calls_per_minute
     standing = resources.limiter.take(who, limit)
     request.scope.setdefault("state", {})[rate.STATE] = standing
     if not standing.admitted:
@@ -142,7 +146,7 @@ def cookie_name(*, secure: bool) -> str:
 
 def page_principal(request: Request) -> Principal | None:
     """Return who is signed in on this browser, None for nobody."""
-    resources = of(request)
+    resources = whole(request)
     token = request.cookies.get(cookie_name(secure=resources.settings.secure_cookies))
     if not token:
         return None
@@ -153,7 +157,7 @@ def page_principal(request: Request) -> Principal | None:
 
 
 def _bearer(request: Request, token: str, afterwards: BackgroundTasks) -> Principal | None:
-    resources = of(request)
+    resources = whole(request)
     now = resources.now()
     with resources.database.snapshot() as connection:
         if token.startswith(KEY_PREFIX):

@@ -2,6 +2,7 @@
 
 They stand beside billing's in one database, so that a call and its effect share a transaction.
 Secrets are never kept: passwords as Argon2 hashes, tokens and keys as SHA-256 digests.
+A login or key without a project is of the installation as a whole.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from billing.columns import of_project
+from billing.scoping import Reach, Through
 from billing.tables import Identifier, Instant, metadata
 
 login = Table(
@@ -28,6 +31,7 @@ login = Table(
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    of_project(nullable=True),
     CheckConstraint(
         "role IN ('owner', 'tenant', 'committee', 'clerk', 'approver', 'engineer', 'auditor',"
         " 'admin')",
@@ -48,6 +52,7 @@ login_failure = Table(
     Column("id", Identifier, primary_key=True),
     Column("subject", Text, nullable=False, index=True),  # digest of a name or an address
     Column("at", Instant, nullable=False),
+    info={"project": Reach.INSTALLATION},
 )
 
 session = Table(
@@ -72,7 +77,8 @@ api_key = Table(
     Column("gateway", Text),  # the one gateway that it may report as
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
-    Column("last_used_at", Instant),  # to the minute: a read is not to write each time
+    Column("last_used_at", Instant),  # to the hour: a read is not to write each time
+    of_project(nullable=True),
 )
 
 idempotency = Table(
@@ -84,7 +90,11 @@ idempotency = Table(
     Column("status", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Column("created_at", Instant, nullable=False, index=True),
+    info={"project": Reach.EVERYBODY},  # the principal says whose a call is
 )
+
+OF_GATEWAY = {"project": Through("gateway", "gateway", "name")}
+"""Rows of the project whose gateway they name."""
 
 gateway_report = Table(
     "gateway_report",
@@ -95,6 +105,7 @@ gateway_report = Table(
     Column("version", Text, nullable=False),
     Column("tally", Text, nullable=False),  # JSON: received, stored, duplicate, …
     Column("condition", Text, nullable=False, server_default="{}"),  # JSON: clock, spool, alarms
+    info=OF_GATEWAY,
 )
 
 gateway_device = Table(
@@ -123,6 +134,7 @@ quarantine = Table(
     Column("content", LargeBinary, nullable=False),
     # The digest belongs to the identity: a gateway that lost its disk counts from 1 again.
     UniqueConstraint("gateway", "entry", "digest"),
+    info=OF_GATEWAY,
 )
 
 # --- what engineers tell gateways -----------------------------------------------------------------
@@ -133,6 +145,7 @@ gateway = Table(
     Column("name", Text, primary_key=True),
     Column("digest", Text, nullable=False),  # of its device list, which is its ETag
     Column("created_at", Instant, nullable=False),
+    of_project(),
 )
 
 gateway_enrolment = Table(
@@ -175,6 +188,7 @@ meter_type = Table(
     Column("digest", Text, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    of_project(),
 )
 
 gateway_request = Table(
@@ -201,6 +215,7 @@ gateway_question = Table(
     Column("meter", Text, primary_key=True),
     Column("register", Text, primary_key=True),
     Column("document", Text, nullable=False),  # JSON: what the gateway saw
+    info=OF_GATEWAY,
 )
 
 question_answer = Table(
@@ -217,4 +232,5 @@ question_answer = Table(
     Column("answered_at", Instant, nullable=False),
     Column("request_id", Identifier, ForeignKey("gateway_request.id")),
     CheckConstraint("cause IN ('reset', 'exchange', 'map', 'glitch')", name="known_cause"),
+    info=OF_GATEWAY,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, TypeDecorator
 
@@ -19,6 +19,11 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
+
+FIRST = 1
+"""The project of what was there before there were projects; a migration makes it."""
+SCOPE = "project"
+"""The execution option of a connection that says to which project it is kept."""
 
 Identifier = BigInteger().with_variant(Integer, "sqlite")
 """64 bits everywhere; SQLite numbers rows by itself only under the name INTEGER."""
@@ -51,3 +56,21 @@ def refers_to(table: str, *, nullable: bool = False, index: bool = False) -> Col
     return Column(
         f"{table}_id", Identifier, ForeignKey(f"{table}.id"), nullable=nullable, index=index
     )
+
+
+def of_project(*, nullable: bool = False) -> Column[int]:
+    """Return the column that says whose a row is: its connection's, where nothing else is said."""
+    return Column(
+        "project_id",
+        Identifier,
+        ForeignKey("project.id"),
+        nullable=nullable,
+        index=True,
+        default=_of_connection,
+        server_default=str(FIRST),
+    )
+
+
+def _of_connection(context: Any) -> int:
+    found: int = context.execution_options.get(SCOPE, FIRST)
+    return found

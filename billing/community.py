@@ -254,6 +254,8 @@ class Community(Definition):
 
     kind: Literal["community"]
     code: NumberPrefix
+    project: Name = "default"
+    """The code of the property company that it is of."""
     title: Title
     zone: Annotated[str, AfterValidator(_zone)]
     currency: Literal["CNY"] = "CNY"

@@ -12,6 +12,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from billing import scoping
+from billing.columns import SCOPE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
@@ -33,6 +36,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
+        self._scoped = _scoped(self.engine)
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +64,18 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
+    def within(self, project: int | None) -> Database:
+        """Return the database as it is to callers of `project`: nothing of another one is there.
+
+        The whole of it for None.
+        """
+        return self if project is None else ProjectDatabase(self, self._scoped, project)
+
+    @property
+    def whole(self) -> Database:
+        """All of it, for what is done whoever asked: a provider's word is kept for its order."""
+        return self
+
     def migrate(self) -> None:
         """Bring the database to the newest version of its tables.
 
@@ -70,6 +86,7 @@ class Database:
             if found is not None and found not in _known_versions():
                 raise _newer(found)
             command.upgrade(_config(connection), "head")
+            scoping.guard(connection)
 
     @contextmanager
     def _unreferenced(self) -> Iterator[Connection]:
@@ -109,6 +126,32 @@ class Database:
             )
 
 
+class ProjectDatabase(Database):
+    """The rows of one project, over the connections of the whole database."""
+
+    def __init__(self, whole: Database, engine: Engine, project: int) -> None:
+        self.url = whole.url
+        self.engine = engine
+        self._whole = whole
+        self._project = project
+
+    @property
+    def whole(self) -> Database:
+        return self._whole
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        options = {SCOPE: self._project, "writes": True}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        options = {SCOPE: self._project}
+        with self.engine.connect().execution_options(**options) as connection:
+            yield connection
+
+
 def _known_versions() -> list[str]:
     """Return the versions that this program can bring a database to, the newest first."""
     return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
@@ -135,7 +178,18 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+def _scoped(engine: Engine) -> Engine:
+    """Return an engine over the connections of `engine` whose statements keep to a project."""
+    scoped = create_engine(engine.url, pool=engine.pool)
+    scoped.dialect.statement_compiler = scoping.scoped_compiler(scoped.dialect)
+    if engine.dialect.name == "sqlite":
+        event.listen(scoped, "begin", _begin_sqlite)
+    else:
+        event.listen(scoped, "begin", _begin_postgresql)
+    return scoped
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
     """Hand the transactions to us: the driver would begin them late and commit before DDL."""
     connection.isolation_level = None
     # With recursive triggers, what an INSERT OR REPLACE deletes is refused like any deletion.
@@ -147,18 +201,32 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
         "cache_size = -65536",  # KiB: what a run writes, and its indexes, stay in memory
     ):
         connection.execute(f"PRAGMA {pragma}")
+    record.info[SCOPE] = scoping.NOBODY
+    connection.create_function(
+        scoping.SQLITE_FUNCTION, 0, lambda: record.info[SCOPE], deterministic=True
+    )
 
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: a read that turns into a write would fail as "locked"."""
     writes = connection.get_execution_options().get("writes", False)
+    connection.info[SCOPE] = scoping.scope_of(connection) or scoping.NOBODY
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:
     """Let a snapshot see one state: by default each statement would see its own."""
+    first = []
     if not connection.get_execution_options().get("writes", False):
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        first.append("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    project = scoping.scope_of(connection)
+    if project is not None:
+        first += [
+            f"SET LOCAL ROLE {scoping.ROLE}",
+            f"SET LOCAL {scoping.SETTING} = '{int(project)}'",
+        ]
+    if first:
+        connection.exec_driver_sql("; ".join(first))
 
 
 def _config(connection: Connection) -> Config:

@@ -14,7 +14,7 @@ from sqlalchemy import (
     text,
 )
 
-from billing.columns import Identifier, Instant, metadata
+from billing.columns import Identifier, Instant, metadata, of_project
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
 
@@ -42,6 +42,7 @@ webhook = Table(
     "webhook",
     metadata,
     _id(),
+    of_project(),
     Column("url", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("kinds", Text, nullable=False),  # JSON list of kinds of events

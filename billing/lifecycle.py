@@ -419,5 +419,11 @@ def _log(
     connection: Connection, action: str, run_id: int, actor: str, now: datetime, **detail: object
 ) -> None:
     audit.append(
-        connection, at=now, actor=actor, action=action, subject=f"run:{run_id}", detail=detail
+        connection,
+        at=now,
+        actor=actor,
+        action=action,
+        subject=f"run:{run_id}",
+        detail=detail,
+        project=runs.project_of(connection, run_id),
     )

@@ -14,12 +14,23 @@ from sqlalchemy import (
     text,
 )
 
-from billing.columns import Instant, metadata, own_id, refers_to
+from billing.columns import Instant, metadata, of_project, own_id, refers_to
+from billing.scoping import Own
+
+project = Table(
+    "project",
+    metadata,
+    own_id(),
+    Column("code", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    info={"project": Own("id")},
+)
 
 community = Table(
     "community",
     metadata,
     own_id(),
+    of_project(),
     Column("code", Text, nullable=False, unique=True),
     Column("title", Text, nullable=False),  # JSON: language → text
     Column("zone", Text, nullable=False),

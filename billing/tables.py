@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from billing import delivery_tables, dispute_tables, payment_tables, work_tables
-from billing.columns import Identifier, Instant, metadata
+from billing.columns import Identifier, Instant, metadata, of_project
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
 from billing.registry_tables import (
@@ -34,6 +34,7 @@ from billing.registry_tables import (
     installation,
     interim_register,
     point,
+    project,
     unit,
     unit_attribute,
     unit_class,
@@ -41,6 +42,7 @@ from billing.registry_tables import (
     vacancy,
 )
 from billing.review_tables import pool_check, review, review_item, validation
+from billing.scoping import Reach, Through
 
 __all__ = [
     "Identifier",
@@ -56,6 +58,7 @@ __all__ = [
     "payment_tables",
     "point",
     "pool_check",
+    "project",
     "review",
     "review_item",
     "unit",
@@ -87,6 +90,7 @@ tariff_version = Table(
     Column("digest", Text, nullable=False),
     Column("document", Text, nullable=False),
     UniqueConstraint("code", "version"),
+    info={"project": Reach.EVERYBODY},  # a tariff is published, and many companies charge it
 )
 
 pool_version = Table(
@@ -160,6 +164,7 @@ bill_run = Table(
     "bill_run",
     metadata,
     _id(),
+    of_project(),
     Column("kind", Text, nullable=False),
     Column("period", Text, nullable=False),  # the last that it bills
     Column("state", Text, nullable=False),
@@ -356,6 +361,7 @@ correction = Table(
         sqlite_where=text("reversal"),
         postgresql_where=text("reversal"),
     ),
+    info={"project": Through("bill_id", "bill", "id")},
 )
 
 # --- the ledger and the log -----------------------------------------------------------------------
@@ -390,6 +396,7 @@ audit = Table(
     "audit",
     metadata,
     Column("position", Identifier, primary_key=True, autoincrement=False),
+    of_project(nullable=True),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),

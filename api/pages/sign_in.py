@@ -13,7 +13,7 @@ from api.pages.rendering import page
 from api.permission import Role
 from api.principal import Principal
 from api.problems import TYPES, ProblemError
-from api.resources import of
+from api.resources import of, whole
 from api.security import ANYONE, FormRequires, cookie_name, page_principal
 from api.store.sessions import Kind, close_session
 
@@ -54,7 +54,7 @@ async def log_in(
     next: Annotated[str, Form(max_length=500)] = "/",  # noqa: A002  the address's own word
 ) -> Response:
     """Open a session and lead on to where the reader wanted to go, or the role's work is."""
-    resources = of(request)
+    resources = whole(request)
     try:
         opened = await attempts.sign_in(
             resources,

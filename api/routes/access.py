@@ -58,6 +58,7 @@ async def add_login(request: Request, caller: LoginKeeper, body: NewLogin) -> Lo
                 password_hash=hashed,
                 role=body.role,
                 accounts=body.accounts,
+                project=body.project,
                 actor=caller.name,
                 now=resources.now(),
             )
@@ -99,6 +100,7 @@ async def add_key(request: Request, caller: KeyKeeper, body: NewKey) -> KeyAdded
                 scopes=frozenset(body.scopes),
                 gateway=body.gateway,
                 days=body.days,
+                project=body.project,
                 actor=caller.name,
                 now=resources.now(),
             )

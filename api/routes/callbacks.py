@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from api import problems
 from api.problems import ProblemError
-from api.resources import Resources, of
+from api.resources import Resources, whole
 from api.routes.answers import failing
 from api.security import ANYONE
 from billing.payments.provider import MalformedNoticeError, NotAuthenticError
@@ -44,7 +44,7 @@ async def tell_of_wechat_pay(request: Request) -> Response:
 
     What is not proven, or fits no order, is kept and answered with 400.
     """
-    resources = of(request)
+    resources = whole(request)
     provider = resources.providers.wechat
     if provider is None:
         raise ProblemError(problems.NOT_FOUND)

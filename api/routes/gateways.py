@@ -15,7 +15,7 @@ from api.credentials import new_token
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
-from api.resources import Resources, of
+from api.resources import Resources, of, whole
 from api.routes.answers import failing, held
 from api.schemas.devices import DeviceListBody, EnrolmentToken, GatewayKey
 from api.schemas.gateways import GatewayReport, ReportReceived
@@ -46,7 +46,7 @@ LONGEST_WAIT_S = 25
 async def enrol_gateway(request: Request, body: EnrolmentToken) -> GatewayKey:
     """A token counts once. Every other key of the gateway ends, so a replaced box is locked out."""
     key = new_token("key")
-    gateway = await anyio.to_thread.run_sync(partial(_enrol, of(request), body.token, key))
+    gateway = await anyio.to_thread.run_sync(partial(_enrol, whole(request), body.token, key))
     if gateway is None:
         raise ProblemError(problems.ENROLMENT_REFUSED)
     return GatewayKey(gateway=gateway, key=key)
@@ -69,7 +69,10 @@ async def report_gateway(request: Request, caller: Reporter, body: GatewayReport
             f"the key is for gateway {caller.gateway!r}, the report is of {body.gateway!r}",
         )
     resources = of(request)
-    upto = await anyio.to_thread.run_sync(partial(_record, resources, body.report()))
+    try:
+        upto = await anyio.to_thread.run_sync(partial(_record, resources, body.report()))
+    except device_lists.GatewayExistsError as error:
+        raise ProblemError(problems.WRONG_GATEWAY, str(error)) from error
     return ReportReceived(quarantine_upto=upto, now=resources.now())
 
 

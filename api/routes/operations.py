@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.metrics import CONTENT_TYPE, Metrics
-from api.resources import Resources, of
+from api.resources import Resources, whole
 from api.schemas.values import Answer
 from api.security import ANYONE, ANYONE_AT_ANY_TIME
 from api.store import gateways
@@ -41,7 +41,7 @@ class Health(Answer):
 )
 async def health(request: Request, response: Response) -> Health:
     """200 if everything answers, 503 if a part does not."""
-    found = await anyio.to_thread.run_sync(_health, of(request))
+    found = await anyio.to_thread.run_sync(_health, whole(request))
     if found.status != "ok":
         response.status_code = 503
     return found
@@ -57,7 +57,7 @@ async def health(request: Request, response: Response) -> Health:
 )
 async def metrics(request: Request) -> Response:
     """Counts and times of answers, age of gateways' reports. No personal data."""
-    resources = of(request)
+    resources = whole(request)
     kept: Metrics = request.app.state.metrics
     with resources.database.snapshot() as connection:
         found = gateways.gateways(connection)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import attempts, problems
 from api.principal import Principal
-from api.resources import of
+from api.resources import of, whole
 from api.routes.answers import failing
 from api.schemas.sessions import SessionOpened, SignIn
 from api.security import ANYONE, Requires
@@ -34,7 +34,7 @@ async def open_session(request: Request, body: SignIn) -> SessionOpened:
     Each call opens a session of its own, so it needs no `Idempotency-Key`.
     """
     opened = await attempts.sign_in(
-        of(request),
+        whole(request),
         name=body.name,
         password=body.password,
         address=request.client.host if request.client else "",

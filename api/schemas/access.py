@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from api.store.logins import LoginHead
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Project = Annotated[
+    Name | None,
+    Field(
+        description="Code of the project that it is of. Your own where you leave it out; who is of "
+        "none must say it, but for what manages the installation."
+    ),
+]
 
 
 class LoginShown(Answer):
@@ -23,6 +30,7 @@ class LoginShown(Answer):
     name: str
     role: str
     accounts: list[str] = Field(description="Codes of the accounts that it is bound to.")
+    project: str | None = Field(description="Code of its project; null: the installation's staff.")
     created_at: datetime
 
     @classmethod
@@ -31,6 +39,7 @@ class LoginShown(Answer):
             name=head.name,
             role=head.role.value,
             accounts=list(head.accounts),
+            project=head.project,
             created_at=head.created_at,
         )
 
@@ -46,6 +55,7 @@ class NewLogin(BaseModel):
     name: Name
     role: Role
     accounts: Annotated[list[Name], Field(max_length=100)] = []
+    project: Project = None
 
 
 class LoginAdded(Answer):
@@ -94,6 +104,7 @@ class NewKey(BaseModel):
     scopes: Annotated[list[Permission], Field(min_length=1)]
     gateway: Name | None = None
     days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    project: Project = None
 
 
 class KeyAdded(Answer):

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from api import tables
 from api.store import meter_types
 from billing.canonical import canonical_json
+from billing.scoping import is_taken
 from billing.store import audit
 from gateway.device_list import problems_of, read_device_list
 from meters.catalog import shipped
@@ -38,7 +39,7 @@ class UnknownDeviceError(LookupError):
 
 
 class GatewayExistsError(ValueError):
-    """A gateway of this name was added before."""
+    """A gateway of this name was added before, perhaps in another project."""
 
 
 class MeterListedError(ValueError):
@@ -64,8 +65,13 @@ def add_gateway(connection: Connection, name: str, *, actor: str, now: datetime)
 
 
 def note_gateway(connection: Connection, name: str, *, now: datetime) -> None:
-    """Add the gateway `name` unless it is known: one that reports exists, whoever set it up."""
+    """Add the gateway `name` unless it is known: one that reports exists, whoever set it up.
+
+    Raises `GatewayExistsError` where another project has one of this name.
+    """
     if tag(connection, name) is None:
+        if is_taken(connection, tables.gateway.c.name, name):
+            raise GatewayExistsError(f"gateway {name!r} is of another project; name it otherwise")
         connection.execute(insert(tables.gateway).values(name=name, digest=EMPTY, created_at=now))
 
 
@@ -179,6 +185,10 @@ def put_meter(connection: Connection, way: Way, *, actor: str, now: datetime) ->
     if held is not None and held.gateway != way.gateway:
         raise MeterListedError(
             f"meter {way.meter!r} is read by gateway {held.gateway!r}; remove it there first"
+        )
+    if held is None and is_taken(connection, tables.gateway_meter.c.meter, way.meter):
+        raise MeterListedError(
+            f"meter {way.meter!r} is read for another project; name this one otherwise"
         )
     if way.bus is not None and way.bus not in bus_settings(connection, way.gateway):
         raise UnknownDeviceError(f"gateway {way.gateway!r} has no bus {way.bus!r}; add it first")

@@ -56,9 +56,12 @@ def take_up(connection: Connection, token: str, *, key: str, now: datetime) -> s
     # one statement decides: of two gateways with one token, one is enrolled
     if connection.execute(update(table).where(counts).values(used_at=now)).rowcount != 1:
         return None
-    gateway = str(
-        connection.scalar(select(table.c.gateway).where(table.c.token_digest == digest(token)))
-    )
+    known = tables.gateway
+    gateway, project = connection.execute(
+        select(known.c.name, known.c.project_id)
+        .join(table, table.c.gateway == known.c.name)
+        .where(table.c.token_digest == digest(token))
+    ).one()
     ended = keys.end_keys_of(connection, gateway, now=now)
     keys.add_key(
         connection,
@@ -67,6 +70,7 @@ def take_up(connection: Connection, token: str, *, key: str, now: datetime) -> s
         scopes=[Permission.GATEWAY_REPORT],
         gateway=gateway,
         now=now,
+        project=project,
     )
     audit.append(
         connection,
@@ -75,5 +79,6 @@ def take_up(connection: Connection, token: str, *, key: str, now: datetime) -> s
         action="gateway.enrolment.take-up",
         subject=gateway,
         detail={"keys_ended": ended},
+        project=project,
     )
-    return gateway
+    return str(gateway)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from api import tables
 from api.gateway_report import Alarm, Device, Entry, ListState, SpoolState, Tally
 from api.store import device_lists, questions
+from billing.scoping import is_taken
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,7 +60,8 @@ def record(connection: Connection, report: Report, *, now: datetime) -> int | No
     """Store `report` and return the number up to which the gateway's quarantine is kept here.
 
     None if nothing of it was ever sent. A report that was sent before the stored one changes
-    nothing but the quarantine; the same report again changes nothing.
+    nothing but the quarantine; the same report again changes nothing. Raises `GatewayExistsError`
+    where another project has a gateway of this name.
     """
     device_lists.note_gateway(connection, report.gateway, now=now)
     table = tables.gateway_report
@@ -77,6 +79,13 @@ def record(connection: Connection, report: Report, *, now: datetime) -> int | No
     query = select(func.max(held.c.entry)).where(held.c.gateway == report.gateway)
     newest = connection.scalar(query)
     return None if newest is None else int(newest)
+
+
+def is_of_another(connection: Connection, name: str, *, project: int | None) -> bool:
+    """Return whether the gateway `name` is of another project than `project`."""
+    known = tables.gateway
+    query = select(known.c.name).where(known.c.name == name, known.c.project_id == project)
+    return connection.scalar(query) is None and is_taken(connection, known.c.name, name)
 
 
 def gateways(connection: Connection) -> list[Gateway]:

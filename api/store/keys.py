@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 from api import tables
 from api.permission import Permission
 from api.principal import Principal
+from billing.columns import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,10 @@ NOTED = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key as stored; what opens with it is kept as a digest only."""
+    """A key as stored; what opens with it is kept as a digest only.
+
+    `project`: the id of whose it is, None for a key that manages access to the installation.
+    """
 
     id: int
     name: str
@@ -33,6 +37,7 @@ class Key:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    project: int | None
 
     def live(self, now: datetime) -> bool:
         return self.expires_at is None or self.expires_at > now
@@ -47,6 +52,7 @@ class Key:
             permissions=self.scopes,
             accounts=None,
             gateway=self.gateway,
+            project=self.project,
         )
 
 
@@ -59,6 +65,7 @@ def add_key(
     gateway: str | None,
     now: datetime,
     expires_at: datetime | None = None,
+    project: int | None = FIRST,
 ) -> int:
     """Store a key and return its number.
 
@@ -72,6 +79,7 @@ def add_key(
         "gateway": gateway,
         "created_at": now,
         "expires_at": expires_at,
+        "project_id": project,
     }
     return int(connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
 
@@ -129,4 +137,5 @@ def _key(row: Row[Any]) -> Key:
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
+        project=row.project_id,
     )

@@ -10,7 +10,9 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 
 from api import tables
 from api.permission import Role
-from billing.tables import account, community
+from billing.columns import FIRST
+from billing.scoping import is_taken
+from billing.tables import account, community, project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +38,16 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class LoginHead:
-    """What a list shows of a login. `accounts`: the codes of those that it is bound to."""
+    """What a list shows of a login. `accounts`: the codes of those that it is bound to.
+
+    `project`: the code of its project, None for the installation's own staff.
+    """
 
     name: str
     role: Role
     created_at: datetime
     accounts: tuple[str, ...]
+    project: str | None
 
 
 def heads(connection: Connection) -> list[LoginHead]:
@@ -55,9 +61,16 @@ def heads(connection: Connection) -> list[LoginHead]:
     )
     for row in connection.execute(bound):
         held.setdefault(row.login_id, []).append(row.code)
+    query = (
+        select(table, project.c.code.label("project"))
+        .outerjoin(project, project.c.id == table.c.project_id)
+        .order_by(table.c.name)
+    )
     return [
-        LoginHead(row.name, Role(row.role), row.created_at, tuple(held.get(row.id, ())))
-        for row in connection.execute(select(table).order_by(table.c.name))
+        LoginHead(
+            row.name, Role(row.role), row.created_at, tuple(held.get(row.id, ())), row.project
+        )
+        for row in connection.execute(query)
     ]
 
 
@@ -69,16 +82,21 @@ def add_login(
     role: Role,
     accounts: Sequence[int] = (),
     now: datetime,
+    project: int | None = FIRST,
 ) -> int:
-    """Store a login and return its id; raise `LoginExistsError` if the name is taken."""
+    """Store a login and return its id; raise `LoginExistsError` if the name is taken.
+
+    Names are the whole installation's: who signs in says no project.
+    """
     table = tables.login
-    if connection.scalar(select(table.c.id).where(table.c.name == name)) is not None:
+    if is_taken(connection, table.c.name, name):
         raise LoginExistsError(f"a login {name!r} exists already; choose another name")
     values = {
         "name": name,
         "password_hash": password_hash,
         "role": str(role),
         "created_at": now,
+        "project_id": project,
     }
     login_id = connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
     for account_id in dict.fromkeys(accounts):
@@ -88,8 +106,10 @@ def add_login(
     return int(login_id)
 
 
-def account_id(connection: Connection, code: str) -> int:
+def account_id(connection: Connection, code: str, *, project: int | None = FIRST) -> int:
     """Return the id of the account `code`, or `community/code` where several have the code.
+
+    Accounts of other projects than `project` do not count.
 
     Raises `UnknownAccountError`, which lists the choices.
     """
@@ -97,10 +117,11 @@ def account_id(connection: Connection, code: str) -> int:
         select(account.c.id, community.c.code.label("community"), account.c.code)
         .join(community, community.c.id == account.c.community_id)
         .where(
+            community.c.project_id == project,
             or_(
                 account.c.code == code,
                 community.c.code + "/" + account.c.code == code,
-            )
+            ),
         )
         .order_by(community.c.code)
     ).all()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, delete, insert, select
 
 from api import tables
+from billing.scoping import is_taken
 from billing.store import audit
 from gateway.device_list import DeviceList, listed_types
 from meters.catalog import shipped
@@ -57,6 +58,8 @@ def put(connection: Connection, text: str, *, actor: str, now: datetime) -> list
     found = parsed({name: text})
     table = tables.meter_type
     connection.execute(delete(table).where(table.c.id == name))
+    if is_taken(connection, table.c.id, name):
+        raise DefinitionError([Problem(SOURCE, "id", "is taken by another project's type")])
     connection.execute(
         insert(table).values(
             id=name,

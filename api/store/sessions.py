@@ -53,7 +53,7 @@ def find_principal(
     """Return who holds the session, None if it does not exist or has expired."""
     session, login, linked = tables.session, tables.login, tables.login_account
     row = connection.execute(
-        select(login.c.id, login.c.name, login.c.role, session.c.csrf)
+        select(login.c.id, login.c.name, login.c.role, login.c.project_id, session.c.csrf)
         .join(session, session.c.login_id == login.c.id)
         .where(
             session.c.token_digest == token_digest,
@@ -74,6 +74,7 @@ def find_principal(
         accounts=accounts,
         role=role,
         session=Session(token_digest, row.csrf),
+        project=row.project_id,
     )
 
 

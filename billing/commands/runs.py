@@ -38,6 +38,7 @@ MENDABLE = (
     lifecycle.FourEyesError,
     lifecycle.ReasonError,
     registry.UnknownCommunityError,
+    runs.MixedProjectsError,
     runs.PeriodTakenError,
     runs.StateError,
 )

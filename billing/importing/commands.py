@@ -14,7 +14,7 @@ from billing.importing.report import ImportRefusedError, Place
 from billing.importing.sources import read_community
 from billing.importing.writing import write_community, write_template
 from billing.money import from_fen
-from billing.store import opening_balance, registry, whole_community
+from billing.store import opening_balance, projects, registry, whole_community
 from billing.store.opening_balance import Said
 
 if TYPE_CHECKING:
@@ -120,7 +120,11 @@ def _store(
             registry.import_community(connection, community, said=said)
             if not keep:
                 attempt.rollback()
-    except (registry.CommunityExistsError, registry.MeterTakenError) as error:
+    except (
+        projects.UnknownProjectError,
+        registry.CommunityExistsError,
+        registry.MeterTakenError,
+    ) as error:
         report.problem(Place(str(path)), str(error))
         raise ImportRefusedError(report) from error
 

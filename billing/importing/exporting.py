@@ -24,6 +24,7 @@ def records(community: Community) -> dict[str, list[Record]]:
         "community": [
             {
                 "code": community.code,
+                "project": community.project,
                 **_members("title", community.title),
                 "zone": community.zone,
                 "due_days": community.due_days,

@@ -165,6 +165,14 @@ COMMUNITY = Layout(
     "Community",
     (
         Column("code", "编号", "Code", Kind.CODE, required=True, example="osmanthus"),
+        Column(
+            "project",
+            "项目",
+            "Project",
+            Kind.NAME,
+            zh_help="物业公司的代码，默认 default",
+            en_help="the code of the property company; default if empty",
+        ),
         _title("桂苑"),
         Column("zone", "时区", "Zone", Kind.TEXT, required=True, example="Asia/Shanghai"),
         Column(

@@ -1,4 +1,8 @@
-"""The audit log in the database: append-only, each entry chained to the one before by SHA-256."""
+"""The audit log in the database: append-only, each entry chained to the one before by SHA-256.
+
+One chain holds the entries of all projects, and each entry says whose it is. Those of the first
+project are hashed without saying so, as they were before there were projects.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, cast, select, text
 
 from billing import tables
 from billing.canonical import canonical_json
+from billing.columns import FIRST as FIRST_PROJECT
+from billing.scoping import beyond, scope_of
 from meters.interval import utc
 
 if TYPE_CHECKING:
@@ -65,17 +71,25 @@ def append(
     action: str,
     subject: str,
     detail: Mapping[str, Any] | None = None,
+    project: int | None = None,
 ) -> None:
-    """Add what `actor` did to `subject`, in the transaction that does it."""
-    table = tables.audit
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
-    last = connection.execute(
-        select(table.c.position, table.c.digest).order_by(table.c.position.desc()).limit(1)
-    ).one_or_none()
+    """Add what `actor` did to `subject`, in the transaction that does it.
+
+    `project`: whose entry it is; that of the connection, else the only one, where it is not said.
+    With neither it is the installation's.
+    """
+    if project is None:
+        project = scope_of(connection) or _only_project(connection)
+    with beyond(connection):
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+        last = connection.execute(
+            text("SELECT position, digest FROM audit ORDER BY position DESC LIMIT 1")
+        ).one_or_none()
     position, previous = (last.position + 1, last.digest) if last is not None else (1, FIRST)
     entry = {
         "position": position,
+        "project_id": project,
         "at": utc(at),
         "actor": actor,
         "action": action,
@@ -83,7 +97,7 @@ def append(
         "detail": canonical_json(dict(detail or {})),
         "previous": previous,
     }
-    connection.execute(table.insert().values(**entry, digest=_digest(entry)))
+    connection.execute(tables.audit.insert().values(**entry, digest=_digest(entry)))
 
 
 def verify(connection: Connection, *, head: Head | None = None) -> int:
@@ -168,6 +182,7 @@ def _wrong(row: Row[Any], position: int, previous: str) -> str | None:
     try:
         entry = {
             "position": row.position,
+            "project_id": _number(row.project_id),
             "at": _instant(row.at),
             **{name: _text(getattr(row, name)) for name in ("actor", "action", "subject")},
             **{name: _text(getattr(row, name)) for name in ("detail", "previous")},
@@ -184,6 +199,17 @@ def _wrong(row: Row[Any], position: int, previous: str) -> str | None:
 
 def _text(stored: str | bytes) -> str:
     return stored.decode() if isinstance(stored, bytes) else stored
+
+
+def _number(stored: int | bytes | None) -> int | None:
+    """Return a number as it stands on PostgreSQL or, as bytes, on SQLite."""
+    return int(stored) if isinstance(stored, bytes) else stored
+
+
+def _only_project(connection: Connection) -> int | None:
+    """Return the project where there is one only."""
+    found = connection.scalars(select(tables.project.c.id).limit(2)).all()
+    return found[0] if len(found) == 1 else None
 
 
 def _forms(text: str) -> tuple[str, bytes]:
@@ -205,4 +231,6 @@ def _instant(stored: datetime | bytes) -> datetime:
 
 def _digest(entry: Mapping[str, Any]) -> str:
     plain = {**entry, "at": entry["at"].isoformat()}
+    if plain["project_id"] == FIRST_PROJECT:
+        del plain["project_id"]
     return hashlib.sha256(canonical_json(plain).encode()).hexdigest()

@@ -32,7 +32,7 @@ AT_ONCE = 500
 class Hearer:
     """Who hears of which events over which channel, of those that happen from `since` on.
 
-    `webhook_id`: None for anything else.
+    `webhook_id`: None for anything else. `project`: of whose events only, None for all.
     """
 
     channel: str
@@ -40,9 +40,14 @@ class Hearer:
     kinds: frozenset[str]
     since: datetime | None = None
     webhook_id: int | None = None
+    project: int | None = None
 
-    def hears(self, kind: str, at: datetime) -> bool:
-        return kind in self.kinds and (self.since is None or at >= self.since)
+    def hears(self, kind: str, at: datetime, project: int) -> bool:
+        return (
+            kind in self.kinds
+            and (self.since is None or at >= self.since)
+            and self.project in (None, project)
+        )
 
 
 def tell(connection: Connection, told: Event) -> None:
@@ -122,8 +127,15 @@ def spread(connection: Connection, groups: Sequence[Hearer], *, now: datetime) -
     Webhooks hear of what they asked for; `groups` are those of the settings. On PostgreSQL two
     processes take different events, on SQLite one waits for the other.
     """
-    query = select(event).where(event.c.spread_at.is_(None)).order_by(event.c.id).limit(AT_ONCE)
-    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    community = tables.community
+    query = (
+        select(event, community.c.project_id)
+        .join(community, community.c.id == event.c.community_id)
+        .where(event.c.spread_at.is_(None))
+        .order_by(event.c.id)
+        .limit(AT_ONCE)
+    )
+    rows = connection.execute(query.with_for_update(skip_locked=True, of=event)).all()
     if not rows:
         return 0
     hearers = [*_webhooks(connection), *groups]
@@ -139,7 +151,7 @@ def spread(connection: Connection, groups: Sequence[Hearer], *, now: datetime) -
         }
         for row in rows
         for hearer in hearers
-        if row.kind in OUTWARD and hearer.hears(row.kind, row.at)
+        if row.kind in OUTWARD and hearer.hears(row.kind, row.at, row.project_id)
     ]
     if made:
         connection.execute(_unless_there(connection, delivery, made))
@@ -151,7 +163,8 @@ def spread(connection: Connection, groups: Sequence[Hearer], *, now: datetime) -
 def _webhooks(connection: Connection) -> Iterable[Hearer]:
     for row in connection.execute(select(webhook).where(webhook.c.state == "on")):
         kinds = frozenset(read_json(row.kinds))
-        yield Hearer("webhook", f"webhook:{row.id}", kinds, row.created_at, row.id)
+        target = f"webhook:{row.id}"
+        yield Hearer("webhook", target, kinds, row.created_at, row.id, row.project_id)
 
 
 def _unless_there(

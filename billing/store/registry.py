@@ -19,6 +19,7 @@ from billing.store import (
     installations,
     opening_balance,
     peaks,
+    projects,
     reviews,
     usages,
 )
@@ -55,6 +56,7 @@ def import_community(
     """Store `community` with all that it holds and return its id.
 
     `said`: who answers for what its accounts open with; needed where one of them has a balance.
+    Raises `CommunityExistsError`, `MeterTakenError` and `UnknownProjectError`.
     """
     table = tables.community
     if connection.scalar(select(table.c.id).where(table.c.code == community.code)) is not None:
@@ -65,6 +67,7 @@ def import_community(
     community_id = insert(
         connection,
         table,
+        project_id=projects.chosen(connection, community.project),
         code=community.code,
         title=canonical_json(community.title),
         zone=community.zone,

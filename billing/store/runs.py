@@ -11,6 +11,7 @@ from billing import tables
 from billing.anomalies import Anomaly, Kind
 from billing.canonical import canonical_json, read_json
 from billing.problem import Problem
+from billing.store import projects
 from billing.store.ids import insert
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class StateError(ValueError):
 
 class PeriodTakenError(ValueError):
     """A community has a run for this period already."""
+
+
+class MixedProjectsError(ValueError):
+    """A run was to bill communities of several projects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Run:
     """
 
     id: int
+    project_id: int
     kind: str
     period: str
     state: str
@@ -109,11 +115,16 @@ def create(
 ) -> int:
     """Store a draft run of `months`, each of a community by its id, and return its id.
 
-    What is issued gets its next revision. Raises `PeriodTakenError` where another run has a month.
+    What is issued gets its next revision. Raises `PeriodTakenError` where another run has a month,
+    and `MixedProjectsError`.
     """
+    whose = projects.of_communities(connection, [community_id for community_id, _ in months])
+    if len(whose) > 1:
+        raise MixedProjectsError("a run bills communities of one project; make one for each")
     run_id = insert(
         connection,
         tables.bill_run,
+        project_id=whose.pop(),
         kind=kind,
         period=period,
         state="draft",
@@ -135,6 +146,13 @@ def create(
             total=0,
         )
     return run_id
+
+
+def project_of(connection: Connection, run_id: int) -> int | None:
+    """Return whose a run is, None for one that is not there."""
+    run = tables.bill_run
+    found: int | None = connection.scalar(select(run.c.project_id).where(run.c.id == run_id))
+    return found
 
 
 def taken(connection: Connection, community_id: int, period: str) -> int | None:

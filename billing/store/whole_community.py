@@ -27,11 +27,17 @@ Document = dict[str, Any]
 def read(connection: Connection, community_id: int) -> tuple[Community, tuple[str, ...]]:
     """Return the community, and in words what of it a definition cannot say."""
     table = tables.community
-    row = connection.execute(select(table).where(table.c.id == community_id)).one()
+    project = tables.project
+    row = connection.execute(
+        select(table, project.c.code.label("project"))
+        .join(project, project.c.id == table.c.project_id)
+        .where(table.c.id == community_id)
+    ).one()
     left_out: list[str] = []
     document = {
         "kind": "community",
         "code": row.code,
+        "project": row.project,
         "title": read_json(row.title),
         "zone": row.zone,
         "currency": row.currency,

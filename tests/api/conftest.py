@@ -19,7 +19,7 @@ from api.resources import open_resources
 from api.settings import ApiSettings
 from api.store import keys, logins
 from billing.database import Database
-from billing.store import runs
+from billing.store import projects, runs
 from meters.archive.open import open_archive
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
+ELSEWHERE = " elsewhere"
+"""What the names of another project's people and programs end in."""
 PEOPLE = {
     "li": (Role.OWNER, ("A-1-201",)),
     "chen": (Role.OWNER, ("A-1-101",)),
@@ -301,3 +303,35 @@ def patient(app: FastAPI, billed_template: Template, tmp_path: Path) -> Iterator
     )
     with opened(app, settings, billed_template.keys) as house:
         yield house
+
+
+@pytest.fixture
+def strangers(billed: House) -> House:
+    """The house, with people and programs of another project beside its own: `clerk elsewhere`."""
+    with billed.database.transaction() as connection:
+        other = projects.add(connection, "other", "Other", actor="a", now=billed.now)
+        known = logins.find_login(connection, "li")
+        assert known is not None
+        for name, (role, _) in PEOPLE.items():
+            logins.add_login(
+                connection,
+                name=name + ELSEWHERE,
+                password_hash=known.password_hash,
+                role=role,
+                now=billed.now,
+                project=other,
+            )
+        added = {}
+        for key in keys.listed(connection):
+            added[key.name + ELSEWHERE] = new_token("key")
+            keys.add_key(
+                connection,
+                name=key.name,
+                key_digest=digest(added[key.name + ELSEWHERE]),
+                scopes=key.scopes,
+                gateway=None if key.gateway is None else "hall",
+                now=billed.now,
+                project=other,
+            )
+    billed.keys = {**billed.keys, **added}
+    return billed

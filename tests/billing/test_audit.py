@@ -107,6 +107,7 @@ def written(sqlite_database: Database) -> Iterator[Database]:
     with sqlite_database.transaction() as connection:
         for event in ("update", "delete"):
             connection.exec_driver_sql(f"DROP TRIGGER audit_stays_on_{event}")
+        connection.exec_driver_sql("INSERT INTO project (code, name) VALUES ('other', 'Other')")
     return sqlite_database
 
 
@@ -119,7 +120,13 @@ def written(sqlite_database: Database) -> Iterator[Database]:
         ("DELETE FROM audit WHERE position = 3", 3),
         ("DELETE FROM audit WHERE position = 1", 1),
         ("UPDATE audit SET position = position + 10 WHERE position = 4", 4),
-        ("INSERT INTO audit SELECT 6, at, '', '', '', '{}', digest, digest FROM audit LIMIT 1", 6),
+        ("UPDATE audit SET project_id = 2 WHERE position = 2", 2),
+        ("UPDATE audit SET project_id = NULL WHERE position = 2", 2),
+        (
+            """INSERT INTO audit (position, at, actor, action, subject, detail, previous, digest)
+            SELECT 6, at, '', '', '', '{}', digest, digest FROM audit LIMIT 1""",
+            6,
+        ),
     ],
 )
 def test_every_change_is_found_where_it_is(change: str, position: int, written: Database) -> None:

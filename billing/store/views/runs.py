@@ -68,7 +68,7 @@ def heads(connection: Connection, *, limit: int, before_id: int | None = None) -
             func.coalesce(func.sum(part.c.total), 0).label("total"),
         )
         .outerjoin(part, part.c.bill_run_id == run.c.id)
-        .group_by(run.c.id)
+        .group_by(*run.c)
         .order_by(run.c.id.desc())
         .limit(limit)
     )
