@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from api.principal import Principal
 
 KEPT = timedelta(days=30)
+CUT_OFF = timedelta(minutes=10)
+"""So long a call that works in several transactions is waited for."""
 REPLAYED = "Idempotency-Replayed"
 
 Key = Annotated[
@@ -82,7 +84,11 @@ async def repeatable(
     key: str | None,
     work: Callable[[Database], tuple[int, BaseModel]],
 ) -> Response:
-    """As `once`, for work in several transactions that comes to the same when it is done again."""
+    """As `once`, for work in several transactions that comes to the same when it is done again.
+
+    While it is worked on, the same call is told so; one that was cut off may be repeated after
+    `CUT_OFF`.
+    """
     call = await _Call.of(request, principal, key)
     return await anyio.to_thread.run_sync(call.apart, work)
 
@@ -113,15 +119,19 @@ class _Call:
 
     def apart(self, work: Callable[[Database], tuple[int, BaseModel]]) -> Response:
         database = self._resources.database
-        with database.snapshot() as connection:
-            kept = answers.find(connection, principal=self._principal, key=self._key)
+        long_ago = self._resources.now() - CUT_OFF
+        with database.transaction() as connection:
+            answers.drop(connection, principal=self._principal, key=self._key, before=long_ago)
+            kept = self._claim(connection)
         if kept is not None:
             return self._replay(kept)
-        status, model = work(database)
+        try:
+            status, model = work(database)
+        except BaseException:
+            with database.transaction() as connection:
+                answers.drop(connection, principal=self._principal, key=self._key)
+            raise
         with database.transaction() as connection:
-            kept = self._claim(connection)
-            if kept is not None:
-                return self._replay(kept)
             return self._keep(connection, status, model)
 
     def _claim(self, connection: Connection) -> answers.Kept | None:
@@ -144,4 +154,6 @@ class _Call:
     def _replay(self, kept: answers.Kept) -> Response:
         if kept.fingerprint != self._fingerprint:
             raise ProblemError(problems.KEY_REUSED)
+        if kept.status == 0:
+            raise ProblemError(problems.STILL_WORKING, headers={"Retry-After": "5"})
         return JSONResponse(json.loads(kept.body), kept.status, headers={REPLAYED: "true"})

@@ -171,6 +171,12 @@ KEY_REUSED = ProblemType(
     _("The Idempotency-Key belongs to another request"),
     _("Use a new key for a new request; a repeated request must be the same in every byte."),
 )
+STILL_WORKING = ProblemType(
+    "still-working",
+    409,
+    _("The same call is being worked on"),
+    _("Repeat it with the same Idempotency-Key in a moment; then its answer comes."),
+)
 FOUR_EYES = ProblemType(
     "four-eyes",
     409,

@@ -48,7 +48,10 @@ OrderNumber = Annotated[str, Path(max_length=32)]
 PaymentId = Annotated[int, Path(ge=1, lt=2**63)]
 
 CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.NOT_FOUND, problems.NOT_PAYABLE)
-ONLINE = (problems.NO_PROVIDER, problems.PROVIDER_REFUSED, problems.PROVIDER_AWAY)
+ONLINE = (
+    *(problems.NO_PROVIDER, problems.STILL_WORKING),
+    *(problems.PROVIDER_REFUSED, problems.PROVIDER_AWAY),
+)
 LONGEST_STATEMENT = timedelta(days=3660)
 
 
@@ -131,7 +134,7 @@ async def open_payment_order(
     operation_id="getPaymentOrder",
     summary="Get an order",
     response_model=OrderShown,
-    responses=held(problems.NOT_FOUND, *ONLINE[1:]),
+    responses=held(problems.NOT_FOUND, *ONLINE[2:]),
 )
 async def get_payment_order(
     request: Request, caller: Reader, number: OrderNumber, known: etag.Known

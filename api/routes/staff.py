@@ -140,7 +140,7 @@ async def create_run(
     response_model=Run,
     dependencies=[etag.EXPECTING],
     responses={
-        **failing(*CHANGING, problems.NOT_FOUND, problems.ARCHIVE_AWAY),
+        **failing(*CHANGING, problems.NOT_FOUND, problems.STILL_WORKING, problems.ARCHIVE_AWAY),
         202: {"model": Job, "description": "It is computed in the background: see `Location`"},
     },
 )

@@ -68,6 +68,16 @@ def keep(connection: Connection, *, principal: str, key: str, status: int, body:
     )
 
 
+def drop(
+    connection: Connection, *, principal: str, key: str, before: datetime | None = None
+) -> None:
+    """Give back a claimed `key` that has no answer; `before`: one that was claimed before."""
+    table = tables.idempotency
+    of_key = (table.c.principal == principal, table.c.key == key, table.c.status == 0)
+    old = () if before is None else (table.c.created_at < before,)
+    connection.execute(delete(table).where(*of_key, *old))
+
+
 def forget(connection: Connection, *, before: datetime) -> None:
     """Drop answers that were kept before `before`."""
     table = tables.idempotency

@@ -23,7 +23,8 @@ from billing.store import projects, runs
 from meters.archive.open import open_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -262,6 +263,26 @@ def house(app: FastAPI, settings: ApiSettings, template: Template) -> Iterator[H
 @pytest.fixture
 def listed(house: House) -> House:
     """The house with a gateway that reads a meter on a bus and one through its broker."""
+    list_meters(house)
+    return house
+
+
+@pytest.fixture
+def another_listed(
+    app: FastAPI, template: Template, tmp_path: Path
+) -> Callable[[str], AbstractContextManager[House]]:
+    """Opens a house as `listed` under a name, and again under another; one at a time."""
+
+    @contextmanager
+    def listed_as(name: str) -> Iterator[House]:
+        with opened(app, copied(template.folder, tmp_path / name), template.keys) as house:
+            list_meters(house)
+            yield house
+
+    return listed_as
+
+
+def list_meters(house: House) -> None:
     for method, path, body in (
         ("POST", "", {"gateway": "gw-1"}),
         ("PUT", "/gw-1/buses/b1", {"host": "10.0.0.7", "timeout_s": "1.5"}),
@@ -270,7 +291,6 @@ def listed(house: House) -> House:
     ):
         answer = house.change(method, f"/v1/gateways{path}", **body)
         assert answer.is_success, answer.text
-    return house
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import osmanthus_court as court
 from sqlalchemy import func, select
 
+from api.store import answers
 from billing import lifecycle
 from billing.tables import audit, bill_run
 
@@ -87,10 +90,28 @@ def test_every_step_of_a_run_can_be_repeated(house: House) -> None:
         assert connection.scalar(issued) == 2, "September and October, each once"
 
 
+def test_a_call_that_was_cut_off_is_waited_for_and_then_made_again(house: House) -> None:
+    clerk = house.caller("clerk")
+    clerk.post("/v1/runs", key="create-october", json=NEW)
+    fingerprint = hashlib.sha256(b"POST\n/v1/runs/2/compute\n").hexdigest()
+    with house.database.transaction() as connection:
+        answers.claim(
+            connection,
+            principal="clerk",
+            key="compute-october",
+            fingerprint=fingerprint,
+            now=house.now,
+        )
+    waiting = clerk.post("/v1/runs/2/compute", key="compute-october")
+    assert (waiting.status_code, waiting.json()["type"]) == (409, "/problems/still-working")
+    assert waiting.headers["Retry-After"] == "5"
+    house.now += timedelta(minutes=11)
+    assert clerk.post("/v1/runs/2/compute", key="compute-october").json()["state"] == "computed"
+
+
 def test_twenty_calls_at_once_create_one_run(house: House) -> None:
     """Through the store, in threads: that is where calls of one key meet."""
     from api.idempotency import JoinedDatabase
-    from api.store import answers
 
     came = []
 
