@@ -28,9 +28,14 @@ def ends(
     return [(each, _around(archive, series, each)) for each in at]
 
 
-def _around(archive: Archive, series: Sequence[Series], at: datetime) -> list[Reading]:
-    interval = Interval(at - AROUND, at + AROUND)
-    found = [reading for each in series for reading in archive.readings(each, interval)]
-    ordered = sorted(found, key=lambda each: each.time)
+def nearest(readings: Iterable[Reading], at: datetime) -> list[Reading]:
+    """Return the readings nearest to `at` and not farther than `AROUND`, in order."""
+    near = [each for each in readings if at - AROUND <= each.time < at + AROUND]
+    ordered = sorted(near, key=lambda each: each.time)
     before = [each for each in ordered if each.time < at][-NEAREST:]
     return before + [each for each in ordered if each.time >= at][:NEAREST]
+
+
+def _around(archive: Archive, series: Sequence[Series], at: datetime) -> list[Reading]:
+    interval = Interval(at - AROUND, at + AROUND)
+    return nearest((one for each in series for one in archive.readings(each, interval)), at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 from urllib.parse import urlencode
@@ -14,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from api import deciding, problems
 from api.errors import DOMAIN_ERRORS, as_problem
-from api.pages import chart
+from api.pages import around, chart
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
@@ -28,7 +27,6 @@ from meters.interval import Interval
 from meters.reading import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -47,9 +45,6 @@ Preparing = Annotated[Principal, Depends(FormRequires(Permission.RUNS_PREPARE))]
 Text = Annotated[str, Field(max_length=200)]
 
 QUEUE_SHOWN = 200
-AROUND = timedelta(days=3)
-NEAREST = 4
-"""How many readings are shown before and after each end of the month."""
 
 
 class Said(BaseModel):
@@ -154,14 +149,14 @@ async def _case_page(
 def _seen(archive: Archive, case: Case) -> tuple[list[tuple[datetime, list[Reading]]], list[Drawn]]:
     """Return each end of the month with the readings nearest to it, and each meter's drawing."""
     month = case.period.interval
-    around = Interval(month.start - AROUND, month.end + AROUND)
-    read = {meter: archive.readings(Series(meter, case.register), around) for meter in case.meters}
+    shown = Interval(month.start - around.AROUND, month.end + around.AROUND)
+    read = {meter: archive.readings(Series(meter, case.register), shown) for meter in case.meters}
     stated = _stated(case)
     ends = [
-        (at, _nearest([each for found in read.values() for each in found], at))
+        (at, around.nearest([each for found in read.values() for each in found], at))
         for at in (month.start, month.end)
     ]
-    drawn = [(meter, chart.of_readings(found, around, stated)) for meter, found in read.items()]
+    drawn = [(meter, chart.of_readings(found, shown, stated)) for meter, found in read.items()]
     return ends, drawn
 
 
@@ -174,10 +169,3 @@ def _stated(case: Case) -> list[tuple[datetime, Decimal]]:
         elif each.at is not None and each.value is not None:
             found.append((each.at, each.value))
     return found
-
-
-def _nearest(readings: Sequence[Reading], at: datetime) -> list[Reading]:
-    near = [each for each in readings if at - AROUND <= each.time < at + AROUND]
-    ordered = sorted(near, key=lambda each: each.time)
-    before = [each for each in ordered if each.time < at][-NEAREST:]
-    return before + [each for each in ordered if each.time >= at][:NEAREST]

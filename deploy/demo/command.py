@@ -123,7 +123,10 @@ def _what_to_see(role: Role, unit: str | None) -> str:
         case Role.OWNER | Role.TENANT if unit is None:
             return "far too much water: look again once the clerk has corrected it"
         case Role.OWNER | Role.TENANT:
-            return f"the bill of flat {unit}: open a line and check it, then pay it"
+            return (
+                f"the bill of flat {unit}: check a line, ask about it; press Pay, open the "
+                "simulated phone beside the QR code, pay there"
+            )
         case Role.COMMITTEE:
             return "what all pools came to, and how they were shared"
         case Role.CLERK:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 OWN = "/bills/osmanthus-2026-10-0002"
+REVIEW = (
+    "/staff/reviews/case?community=osmanthus&period=2026-10&point=1-201-e&register=import_energy"
+)
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 OF_EVERYBODY = ("/problems/four-eyes", "/offline", "/nowhere")
 PAGES: dict[str, tuple[str, ...]] = {
@@ -27,6 +30,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "approver": (
         *("/staff/runs", "/staff/runs/2", "/staff/statements/2000002", "/staff/corrections"),
         *("/staff/reviews", "/staff/disputes", "/staff/disputes/1", OWN, f"{OWN}/lines/1"),
+        *("/staff/accounts", "/staff/accounts/1", "/staff/desk", REVIEW),
     ),
     "engineer": (
         *("/engineering/meters", "/engineering/meters/E-1-201", "/engineering/quarantine"),
@@ -35,7 +39,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/engineering/types/eastron-sdm630",
     ),
     "auditor": ("/audit",),
-    "admin": ("/access",),
+    "admin": ("/access", "/webhooks"),
 }
 
 
