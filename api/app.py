@@ -36,6 +36,7 @@ from api.pages import questions as question_pages
 from api.pages import rendering, sign_in
 from api.pages import reviews as review_pages
 from api.pages import staff as staff_pages
+from api.pages import tariffs as tariff_pages
 from api.pages import webhooks as webhook_pages
 from api.rate import RateHeaders
 from api.resources import open_resources, read_clock
@@ -159,6 +160,7 @@ def _include_routes(app: FastAPI) -> None:
         staff_pages,
         pool_check_pages,
         account_pages,
+        tariff_pages,
         desk_pages,
         review_pages,
         correction_pages,

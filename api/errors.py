@@ -34,6 +34,7 @@ from billing.lifecycle import FourEyesError, ReasonError
 from billing.months import PeriodError
 from billing.payments.order import OrderError
 from billing.payments.provider import ProviderError, RefusedError
+from billing.store.definitions import VersionExistsError
 from billing.store.delivery_webhooks import (
     UnknownDeliveryError,
     UnknownWebhookError,
@@ -41,6 +42,7 @@ from billing.store.delivery_webhooks import (
 )
 from billing.store.disputes import UnknownDisputeError
 from billing.store.exchange import ExchangeError
+from billing.store.frozen import NothingBilledError
 from billing.store.holds import HeldError, UnknownPlaceError
 from billing.store.jobs import UnknownJobError
 from billing.store.payments_book import UnknownPaymentError
@@ -51,6 +53,7 @@ from billing.store.pool_checks import PoolHeldError, UnknownStatementError
 from billing.store.registry import UnknownCommunityError
 from billing.store.reviews import UnknownRegisterError
 from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
+from billing.store.tariff_drafts import DraftError, DraftEyesError, UnknownDraftError
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.definition import DefinitionError
 
@@ -72,6 +75,11 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     PoolHeldError: problems.POOL_HELD,
     UnknownStatementError: problems.NOT_FOUND,
     UnknownJobError: problems.NOT_FOUND,
+    UnknownDraftError: problems.NOT_FOUND,
+    DraftEyesError: problems.FOUR_EYES,
+    DraftError: problems.WRONG_STATE,
+    VersionExistsError: problems.VERSION_EXISTS,
+    NothingBilledError: problems.NO_WHAT_IF,
     WhatIfError: problems.NO_WHAT_IF,
     PeriodError: problems.NOT_BILLABLE,
     PeriodTakenError: problems.RUN_EXISTS,

@@ -325,7 +325,13 @@ NO_WHAT_IF = ProblemType(
     "cannot-be-tried",
     422,
     _("This cannot be tried"),
-    _("Choose how it is shared, and a share of the company from 0 to 100 percent."),
+    _("Ask for a share from 0 to 100 percent, or for a month in which the tariff was billed."),
+)
+VERSION_EXISTS = ProblemType(
+    "version-exists",
+    409,
+    _("This version is in the books already"),
+    _("What was published never changes: give the file the next version."),
 )
 NO_PROVIDER = ProblemType(
     "no-payment-provider",

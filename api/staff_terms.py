@@ -41,3 +41,28 @@ REVERSALS: Mapping[str, str] = {
     "bounced": _("the money never came"),
     "mistaken": _("it was entered wrongly"),
 }
+
+CHARGE_KINDS: Mapping[str, str] = {
+    "per-unit": _("use at one price"),
+    "steps": _("graduated steps"),
+    "volume": _("volume steps"),
+    "categories": _("category schedules"),
+    "packages": _("packages"),
+    "time-of-use": _("time of use"),
+    "time-of-use-steps": _("time of use with steps"),
+    "demand": _("demand"),
+    "fixed": _("fixed amount"),
+    "per-area": _("by area"),
+    "per-count": _("by the number of something"),
+    "percentage": _("percentage of lines"),
+    "minimum": _("minimum"),
+    "cap": _("cap"),
+    "discount": _("discount"),
+    "formula": _("formula"),
+}
+
+DRAFT_STATES: Mapping[str, str] = {
+    "open": _("open"),
+    "published": _("published"),
+    "dropped": _("dropped"),
+}

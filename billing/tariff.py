@@ -44,7 +44,14 @@ from billing.rating.tax import Tax
 from billing.rating.time_of_use import TimeOfUse
 from billing.rating.time_of_use_steps import TimeOfUseSteps
 from billing.rating.volume import Volume
-from meters.definition import Definition, DefinitionError, Problem, read_document, validate
+from meters.definition import (
+    Definition,
+    DefinitionError,
+    Problem,
+    parse_document,
+    read_document,
+    validate,
+)
 from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
@@ -144,6 +151,11 @@ class Tariff(Definition):
 def load_tariff(path: Path) -> Tariff:
     """Return the tariff at `path`; raise `DefinitionError` with every problem found."""
     return parse_tariff(read_document(path), str(path))
+
+
+def read_tariff(text: str, source: str) -> Tariff:
+    """Return the tariff that the TOML `text` says; raise `DefinitionError` as `load_tariff`."""
+    return parse_tariff(parse_document(text, source), source)
 
 
 def parse_tariff(document: dict[str, Any], source: str) -> Tariff:

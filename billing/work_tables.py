@@ -1,8 +1,8 @@
-"""The tables of work that goes on by itself: runs that somebody asked to have computed."""
+"""The tables of work under way: runs that are computed by themselves, drafts of tariffs."""
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Table, Text, text
+from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, text
 
 from billing.columns import Instant, metadata
 from billing.columns import own_id as _id
@@ -28,4 +28,20 @@ run_job = Table(
         sqlite_where=text("state IN ('waiting', 'working')"),
         postgresql_where=text("state IN ('waiting', 'working')"),
     ),
+)
+
+tariff_draft = Table(
+    "tariff_draft",
+    metadata,
+    _id(),
+    Column("code", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("document", Text, nullable=False),  # the file as it was uploaded
+    Column("state", Text, nullable=False),
+    Column("drafted_by", Text, nullable=False),
+    Column("drafted_at", Instant, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Instant),
+    CheckConstraint("state IN ('open', 'published', 'dropped')", name="known_state"),
+    CheckConstraint("state <> 'published' OR decided_by <> drafted_by", name="four_eyes"),
 )

@@ -92,7 +92,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_document(path: Path) -> dict[str, Any]:
     """Return the TOML document at `path`, decimals exact; raise `DefinitionError` if it is none."""
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
+        text = path.read_text("utf-8-sig")
     except OSError as error:
         raise DefinitionError(
             [Problem(str(path), "", f"cannot be read: {error.strerror}")]
@@ -101,11 +101,18 @@ def read_document(path: Path) -> dict[str, Any]:
         raise DefinitionError(
             [Problem(str(path), f"byte {error.start}", "is not UTF-8; save the file as UTF-8")]
         ) from error
+    return parse_document(text, str(path))
+
+
+def parse_document(text: str, source: str) -> dict[str, Any]:
+    """Return the TOML `text`, read from `source`, as `read_document` returns that of a file."""
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionError([Problem(str(path), "", f"is not TOML: {error}")]) from error
+        raise DefinitionError([Problem(source, "", f"is not TOML: {error}")]) from error
     except (InvalidOperation, RecursionError, ValueError) as error:
         raise DefinitionError(
-            [Problem(str(path), "", "holds a number that is too long, or is nested too deeply")]
+            [Problem(source, "", "holds a number that is too long, or is nested too deeply")]
         ) from error
 
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from billing.store.views.statements import StatementView
 
 
+MOST_SHOWN = 50
+"""Of how many units the odd cents are listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a unit, or the company (None), bears now and bore before, in fen; None: nothing."""
@@ -69,6 +73,6 @@ def key_checks(view: StatementView) -> Sequence[Check]:
 
 
 def odd_cents(view: StatementView) -> Sequence[tuple[str | None, int]]:
-    """Return how many odd cents each unit got in the year up to the statement, the most first."""
+    """Return who got the most odd cents in the year up to the statement, and how many."""
     received = view.odd_cents.received.items()
-    return sorted(received, key=lambda each: (-each[1], each[0] or ""))
+    return sorted(received, key=lambda each: (-each[1], each[0] or ""))[:MOST_SHOWN]

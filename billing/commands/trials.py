@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from billing.tariff import Tariff
-    from billing.what_if.tried import FrozenLine, Trial
+    from billing.what_if.tried import Trial
 
 
 @click.command(name="try")
@@ -44,27 +44,19 @@ def try_(
                 raise click.ClickException(
                     f"no community {community!r}; known are {', '.join(known) or 'none'}"
                 )
-            billed = frozen.lines(connection, known[community], period)
-    trial = tried(draft, _of_tariff(billed, instead_of or draft.id, community, period))
+            try:
+                billed = frozen.of_tariff(
+                    connection, known[community], period, instead_of or draft.id
+                )
+            except frozen.NothingBilledError as error:
+                raise click.ClickException(f"{community}: {error} (--instead-of)") from error
+    trial = tried(draft, billed)
     if as_json:
         about = {"tariff": draft.id, "version": draft.version, "period": period}
         click.echo(json.dumps({**about, **trial.document}, ensure_ascii=False))
         return
     for line in _lines(draft, trial, period):
         click.echo(line)
-
-
-def _of_tariff(
-    billed: dict[str, list[FrozenLine]], code: str, community: str, period: str
-) -> list[FrozenLine]:
-    if not billed:
-        raise click.ClickException(f"nothing of {period} is issued for {community}")
-    if code not in billed:
-        raise click.ClickException(
-            f"{community} was billed nothing by tariff {code!r} in {period}; it was by "
-            f"{', '.join(sorted(billed))}: say with --instead-of which one the draft replaces"
-        )
-    return billed[code]
 
 
 def _lines(draft: Tariff, trial: Trial, period: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, StrictBool, StrictInt, model_validator
@@ -13,7 +14,7 @@ from billing.pools.obstacle import Obstacle, ObstacleKind
 from meters.definition import Definition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from billing.pools.participant import Participant
 
@@ -131,6 +132,14 @@ def exclusion(scope: Scope, unit: Participant) -> ExclusionReason | None:
     if rules.customer_classes and unit.customer_class in rules.customer_classes:
         return ExclusionReason.CUSTOMER_CLASS
     return None
+
+
+def excluded(scope: Scope, units: Iterable[Participant]) -> tuple[Excluded, ...]:
+    """Return those in `scope` whom a rule excludes, by unit, each once."""
+    ordered = sorted(units, key=attrgetter("unit", "first_day"))
+    reasons = ((unit, exclusion(scope, unit)) for unit in ordered if unit in scope)
+    found = {Excluded(unit.unit, reason): None for unit, reason in reasons if reason is not None}
+    return tuple(found)
 
 
 def scope_obstacles(

@@ -55,6 +55,19 @@ def add_tariff(connection: Connection, tariff: Tariff) -> int:
     )
 
 
+def assert_new(connection: Connection, tariff: Tariff) -> None:
+    """Raise `VersionExistsError` where this version of `tariff` is stored already."""
+    table = tables.tariff_version
+    found = connection.scalar(
+        select(table.c.id).where(table.c.code == tariff.id, table.c.version == tariff.version)
+    )
+    if found is not None:
+        raise VersionExistsError(
+            f"version {tariff.version} of tariff {tariff.id} is in the books already; raise its "
+            "version"
+        )
+
+
 def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
     """Store this version of `pool` for a community and return its id, as `add_tariff` does."""
     point = tables.point

@@ -27,6 +27,25 @@ def lines(connection: Connection, community_id: int, period: str) -> dict[str, l
     return found
 
 
+class NothingBilledError(LookupError):
+    """A tariff billed nothing in a month, so there is nothing to try another one on."""
+
+
+def of_tariff(
+    connection: Connection, community_id: int, period: str, code: str
+) -> list[FrozenLine]:
+    """Return the lines of one tariff; raise `NothingBilledError` that says by which they were."""
+    billed = lines(connection, community_id, period)
+    if not billed:
+        raise NothingBilledError(f"nothing of {period} is issued there")
+    if code not in billed:
+        raise NothingBilledError(
+            f"nothing was billed by tariff {code!r} in {period}; it was by "
+            f"{', '.join(sorted(billed))}: say which one the draft replaces"
+        )
+    return billed[code]
+
+
 def _codes(connection: Connection) -> dict[int, str]:
     version = tables.tariff_version
     return {row.id: row.code for row in connection.execute(select(version.c.id, version.c.code))}

@@ -17,7 +17,9 @@ from billing.canonical import read_json
 from billing.money import to_fen
 from billing.pools.apportionment import KeySum, Statement, read_keys
 from billing.pools.margin import Margin, paid_of
+from billing.pools.participant import read_participants
 from billing.pools.policy import Payer
+from billing.pools.scope import Excluded, excluded
 from billing.pools.supply import Supply, SupplyPart, read_part
 from billing.recompute import share_again
 from billing.store.views import versions
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from billing.difference import Difference
     from billing.pools.pool import Pool
-    from billing.pools.scope import Excluded
     from billing.store.views.scope import Scope
     from billing.tariff import Tariff
 
@@ -176,8 +177,8 @@ class StatementView:
     @property
     def excluded(self) -> tuple[Excluded, ...]:
         """The units of the scope that take no part, and by which rule."""
-        again = self.shared_again
-        return again.excluded if isinstance(again, Statement) else ()
+        scope, documents = self.head.pool.scope, self.evidence["participants"]
+        return () if scope.exclude.nobody else excluded(scope, read_participants(documents))
 
     @property
     def margin(self) -> Margin:
@@ -200,8 +201,8 @@ class StatementView:
 def heads_of_run(connection: Connection, run_id: int) -> list[StatementHead]:
     """Return the statements of a run, by community and pool."""
     query = _heads().where(tables.bill_run.c.id == run_id)
-    rows = connection.execute(query.order_by(tables.community.c.code, tables.pool_version.c.code))
-    return [_head(row) for row in rows]
+    ordered = query.order_by(tables.community.c.code, tables.pool_version.c.code)
+    return list(map(_head, connection.execute(ordered)))
 
 
 def heads(
@@ -244,9 +245,8 @@ def statement(connection: Connection, scope: Scope, statement_id: int) -> Statem
         share.account_id in scope.accounts for share in shares
     ):
         return None
-    head = _head(row)
     return StatementView(
-        head=head,
+        head=(head := _head(row)),
         tariff=None if row.tariff is None else versions.tariff(row.tariff),
         keys=read_keys(read_json(row.key_sums)),
         evidence=read_json(row.evidence),
@@ -383,7 +383,7 @@ def _shares(connection: Connection, statement_id: int) -> tuple[ShareView, ...]:
         ShareView(
             position=row.position,
             unit=row.unit,
-            building=None if row.building is None else read_json(row.building),
+            building=None if row.building is None else versions.title(row.building),
             payer=Payer(row.payer),
             vacant=row.vacant,
             key=row.key,

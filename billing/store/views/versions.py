@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from billing.canonical import from_canonical
+from billing.canonical import from_canonical, read_json
 from billing.pools.pool import Pool
 from billing.tariff import Tariff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VERSIONS_KEPT = 512
 
@@ -15,6 +19,13 @@ VERSIONS_KEPT = 512
 def tariff(document: str) -> Tariff:
     """Return the tariff whose canonical text is `document`."""
     return from_canonical(Tariff, document)
+
+
+@lru_cache(maxsize=VERSIONS_KEPT)
+def title(text: str) -> Mapping[str, str]:
+    """Return the title whose stored text is `text`."""
+    found: Mapping[str, str] = read_json(text)
+    return found
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)
