@@ -167,10 +167,12 @@ def run_upkeep(
     """
     stopping = threading.Event()
 
+    def opened(own: Database) -> Sources:
+        return Sources(own, archive, catalogue.current(own))
+
     def tick() -> None:
         try:
-            sources = Sources(database, archive, catalogue.current(database))
-            while not stopping.is_set() and (job := work(sources, now)) is not None:
+            while not stopping.is_set() and (job := work(database, opened, now)) is not None:
                 log.info("job %s of run %s is %s", job.id, job.run_id, job.state)
         except SQLAlchemyError:
             log.exception("no run is computed in the background now")

@@ -1,6 +1,6 @@
 """The tables of validation: what a community holds usage against, what was found, what was decided.
 
-What staff say of a pool's apportionment stands here too.
+What staff say of a pool's apportionment stands here too, and what they hold out of a run.
 
 Findings are made anew by each computation; decisions are never changed.
 """
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from billing.columns import Identifier, Instant, metadata
@@ -84,4 +85,20 @@ pool_check = Table(
     CheckConstraint(
         "word = 'signed-off' OR (word = 'held' AND length(reason) > 0)", name="says_what"
     ),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    _id(),
+    _to("bill_run"),
+    _to("community"),
+    _to("building", nullable=True),
+    _to("unit", nullable=True),
+    Column("reason", Text, nullable=False),
+    Column("held_by", Text, nullable=False),
+    Column("held_at", Instant, nullable=False),
+    UniqueConstraint("bill_run_id", "building_id", name="uq_hold_building_once"),
+    UniqueConstraint("bill_run_id", "unit_id", name="uq_hold_unit_once"),
+    CheckConstraint("(building_id IS NULL) <> (unit_id IS NULL)", name="building_or_unit"),
 )

@@ -41,7 +41,7 @@ from billing.registry_tables import (
     unit_tariffs,
     vacancy,
 )
-from billing.review_tables import pool_check, review, review_item, validation
+from billing.review_tables import hold, pool_check, review, review_item, validation
 from billing.scoping import Reach, Through
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "community",
     "delivery_tables",
     "dispute_tables",
+    "hold",
     "installation",
     "interim_register",
     "metadata",
@@ -225,22 +226,6 @@ community_run = Table(
         sqlite_where=text("state NOT IN ('held', 'withdrawn')"),
         postgresql_where=text("state NOT IN ('held', 'withdrawn')"),
     ),
-)
-
-hold = Table(
-    "hold",
-    metadata,
-    _id(),
-    _to("bill_run"),
-    _to("community"),
-    _to("building", nullable=True),
-    _to("unit", nullable=True),
-    Column("reason", Text, nullable=False),
-    Column("held_by", Text, nullable=False),
-    Column("held_at", Instant, nullable=False),
-    UniqueConstraint("bill_run_id", "building_id", name="uq_hold_building_once"),
-    UniqueConstraint("bill_run_id", "unit_id", name="uq_hold_unit_once"),
-    CheckConstraint("(building_id IS NULL) <> (unit_id IS NULL)", name="building_or_unit"),
 )
 
 usage = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, text
 
-from billing.columns import Instant, metadata
+from billing.columns import Instant, metadata, of_project
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
 
@@ -34,6 +34,7 @@ tariff_draft = Table(
     "tariff_draft",
     metadata,
     _id(),
+    of_project(),
     Column("code", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("document", Text, nullable=False),  # the file as it was uploaded

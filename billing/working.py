@@ -53,9 +53,13 @@ def ask(database: Database, *, run_id: int, actor: str, now: datetime) -> Job:
         return jobs.add(connection, run_id, actor=actor, now=now)
 
 
-def work(sources: Sources, now: Callable[[], datetime]) -> Job | None:
-    """Do the job that has waited longest, and return it as it ended; None where none waits."""
-    database = sources.database
+def work(
+    database: Database, opened: Callable[[Database], Sources], now: Callable[[], datetime]
+) -> Job | None:
+    """Do the job that has waited longest, and return it as it ended; None where none waits.
+
+    `opened` gives what a run is computed from, of the database as the run's project has it.
+    """
     with database.transaction() as connection:
         job = jobs.take(connection, now=now(), lost=now() - LOST_AFTER)
         if job is None:
@@ -65,7 +69,7 @@ def work(sources: Sources, now: Callable[[], datetime]) -> Job | None:
     try:
         with _heard(database, job.id, now):
             compute_run(
-                *sources,
+                *opened(database.within(job.project)),
                 run_id=job.run_id,
                 actor=job.asked_by,
                 now=now(),

@@ -33,6 +33,7 @@ class Job:
     """A computation that somebody asked for: `done` of `total` months are committed."""
 
     id: int
+    project: int
     run_id: int
     state: str
     asked_by: str
@@ -114,12 +115,16 @@ def _jobs() -> Select[Any]:
     mine = part.c.bill_run_id == run_job.c.bill_run_id, part.c.state.not_in(runs.LEFT)
     total = select(func.count()).where(*mine).scalar_subquery()
     done = select(func.count()).where(*mine, part.c.state != "draft").scalar_subquery()
-    return select(run_job, total.label("total"), done.label("done"))
+    run = tables.bill_run
+    return select(run_job, run.c.project_id, total.label("total"), done.label("done")).join(
+        run, run.c.id == run_job.c.bill_run_id
+    )
 
 
 def _job(row: Row[Any]) -> Job:
     return Job(
         id=row.id,
+        project=row.project_id,
         run_id=row.bill_run_id,
         state=row.state,
         asked_by=row.asked_by,

@@ -16,7 +16,11 @@ from billing.work_tables import run_job
 from meters.archive.protocol import ArchiveUnavailableError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from conftest import House
+
+    from billing.database import Database
 
 NEW = {"period": "2026-10", "communities": ["osmanthus"]}
 ASYNC = {"Prefer": "respond-async"}
@@ -29,9 +33,14 @@ def drafted(house: House) -> House:
     return house
 
 
-def sources(house: House) -> Sources:
+def work(house: House, now: datetime | None = None) -> jobs.Job | None:
+    """Let the worker do what waits, if anything does."""
     resources = house.app.state.resources
-    return Sources(house.database, resources.archive, resources.catalogue.current(house.database))
+
+    def opened(own: Database) -> Sources:
+        return Sources(own, resources.archive, resources.catalogue.current(own))
+
+    return working.work(house.database, opened, lambda: now or house.now)
 
 
 def asked(house: House, key: str = "compute-async") -> jobs.Job:
@@ -50,13 +59,13 @@ def test_a_client_is_answered_at_once_and_asks_after_the_job(drafted: House) -> 
     assert (before["state"], before["done"], before["total"]) == ("waiting", 0, 1)
     assert asked(drafted) == job  # the same key has the same answer, with its address
     assert asked(drafted, "compute-again") == job  # and a run has one job at a time
-    ended = working.work(sources(drafted), lambda: drafted.now)
+    ended = work(drafted)
     assert ended is not None
     after = clerk.get(f"/v1/jobs/{job.id}").json()
     assert (after["state"], after["done"], after["problem"]) == ("done", 1, None)
     assert clerk.get("/v1/runs/2").json()["state"] == "computed"
     assert clerk.get("/v1/runs/2").json()["computed_by"] == "clerk"
-    assert working.work(sources(drafted), lambda: drafted.now) is None
+    assert work(drafted) is None
 
 
 def test_without_the_preference_the_run_itself_is_answered(drafted: House) -> None:
@@ -75,7 +84,7 @@ def test_a_large_run_goes_on_while_its_page_says_how_far_it_is(
     assert 'http-equiv="refresh"' in text
     assert "0 of 1 done" in text
     assert 'action="/staff/runs/2/compute"' not in text
-    working.work(sources(drafted), lambda: drafted.now)
+    work(drafted)
     text = reader.get("/staff/runs/2").text
     assert 'http-equiv="refresh"' not in text
     assert 'action="/staff/runs/2/review"' in text
@@ -90,8 +99,8 @@ def test_what_a_lost_worker_has_left_another_takes_over(drafted: House) -> None:
         assert taken.state == "working"
         assert jobs.take(connection, now=drafted.now, lost=lost) is None
     soon, later = drafted.now + timedelta(minutes=1), drafted.now + timedelta(minutes=3)
-    assert working.work(sources(drafted), lambda: soon) is None
-    ended = working.work(sources(drafted), lambda: later)
+    assert work(drafted, soon) is None
+    ended = work(drafted, later)
     assert ended is not None
     assert (ended.id, ended.state) == (job.id, "done")
 
@@ -102,28 +111,27 @@ def test_a_worker_that_is_heard_of_keeps_its_job(drafted: House) -> None:
     with drafted.database.transaction() as connection:
         jobs.take(connection, now=drafted.now, lost=drafted.now)
         jobs.hear(connection, job.id, now=later)
-    assert working.work(sources(drafted), lambda: later) is None
+    assert work(drafted, later) is None
 
 
 def test_what_makes_it_fail_is_told_and_what_is_left_is_done_later(
     drafted: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(drafted)
-    found = sources(drafted)
 
     def away(*_given: object, **_more: object) -> None:
         raise ArchiveUnavailableError("the archive does not answer")
 
     with monkeypatch.context() as patch:
         patch.setattr(working, "compute_run", away)
-        failed = working.work(found, lambda: drafted.now)
+        failed = work(drafted)
     assert failed is not None
     assert (failed.state, failed.problem) == ("failed", "the archive does not answer")
     text = drafted.reader("clerk").get("/staff/runs/2").text
     assert "The computation ended before it was done" in text
     again = asked(drafted, "compute-later")
     assert again.id != failed.id
-    ended = working.work(found, lambda: drafted.now)
+    ended = work(drafted)
     assert ended is not None
     assert ended.state == "done"
 

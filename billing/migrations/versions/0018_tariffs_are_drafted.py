@@ -7,8 +7,8 @@ from alembic import op
 
 from billing.columns import Identifier, Instant
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
@@ -32,5 +32,8 @@ def upgrade() -> None:
             "state <> 'published' OR decided_by <> drafted_by",
             name=op.f("ck_tariff_draft_four_eyes"),
         ),
+        sa.Column("project_id", Identifier, nullable=False, server_default="1"),
         sa.PrimaryKeyConstraint("id", name="pk_tariff_draft"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name="fk_tariff_draft_project_id"),
     )
+    op.create_index("ix_tariff_draft_project_id", "tariff_draft", ["project_id"])
