@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, and_, select
 
+from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.delivery.event import OUTWARD, Kind, message_id
 from billing.delivery.schedule import Said, State
@@ -44,6 +45,7 @@ class Webhook:
     """
 
     id: int
+    project_id: int
     url: str
     title: str
     kinds: tuple[Kind, ...]
@@ -264,7 +266,14 @@ def replay_since(
     _assert_on(found)
     kinds = [each.value for each in found.kinds]
     known = select(delivery.c.event_id).where(delivery.c.webhook_id == webhook_id)
-    wanted = and_(event.c.at >= since, event.c.kind.in_(kinds), event.c.spread_at.is_not(None))
+    community = tables.community
+    own = select(community.c.id).where(community.c.project_id == found.project_id)
+    wanted = and_(
+        event.c.at >= since,
+        event.c.kind.in_(kinds),
+        event.c.spread_at.is_not(None),
+        event.c.community_id.in_(own),
+    )
     missed = connection.scalars(
         select(event.c.id).where(wanted, event.c.id.not_in(known)).order_by(event.c.id)
     ).all()
