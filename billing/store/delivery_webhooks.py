@@ -323,7 +323,6 @@ def _kinds(kinds: Collection[Kind]) -> str:
 
 def _webhook(row: Row[Any]) -> Webhook:
     values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for a row's columns
-    del values["project_id"]  # whoever reads it is of that project
     values["kinds"] = tuple(Kind(each) for each in read_json(values["kinds"]))
     return Webhook(**values)
 
