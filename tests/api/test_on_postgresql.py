@@ -93,6 +93,23 @@ def test_a_call_happens_once(call: Callable[..., httpx.Response]) -> None:
     assert refused.json()["type"] == "/problems/four-eyes"
 
 
+def test_a_line_is_asked_about_and_answered(call: Callable[..., httpx.Response]) -> None:
+    line = "/v1/bills/osmanthus-2026-09-0002/lines/1/disputes"
+    made = call("POST", line, key="ask-00001", json={"reason": "We were away"})
+    assert made.status_code == 201
+    path = f"/v1/disputes/{made.json()['id']}"
+    again = call("POST", line, key="ask-00002", json={"reason": "Still"})
+    assert again.json()["type"] == "/problems/dispute-refused"
+    answered = call("POST", f"{path}/answer", key="answer-01", json={"text": "We look"})
+    assert (answered.status_code, answered.json()["state"]) == (200, "answered")
+    ended = call("POST", f"{path}/accept", key="accept-01", json={"text": "You are right"})
+    assert [each["state"] for each in ended.json()["words"]] == ["open", "answered", "accepted"]
+    assert call("GET", "/v1/disputes?pending=true").json()["items"] == []
+    published = call("GET", "/v1/publication?community=osmanthus").json()
+    assert {each["id"] for each in published["pools"]} == {"b1-lift", "lights"}
+    assert call("GET", "/v1/export").status_code == 403, "a key has no data of its own"
+
+
 def test_a_report_may_be_sent_twice(call: Callable[..., httpx.Response]) -> None:
     report = {
         "gateway": "gw-1",
