@@ -78,7 +78,7 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownDraftError: problems.NOT_FOUND,
     DraftEyesError: problems.FOUR_EYES,
     DraftError: problems.WRONG_STATE,
-    VersionExistsError: problems.VERSION_EXISTS,
+    VersionExistsError: problems.NOT_TAKEN,
     NothingBilledError: problems.NO_WHAT_IF,
     WhatIfError: problems.NO_WHAT_IF,
     PeriodError: problems.NOT_BILLABLE,

@@ -327,12 +327,6 @@ NO_WHAT_IF = ProblemType(
     _("This cannot be tried"),
     _("Ask for a share from 0 to 100 percent, or for a month in which the tariff was billed."),
 )
-VERSION_EXISTS = ProblemType(
-    "version-exists",
-    409,
-    _("This version is in the books already"),
-    _("What was published never changes: give the file the next version."),
-)
 NO_PROVIDER = ProblemType(
     "no-payment-provider",
     409,

@@ -25,7 +25,6 @@ from billing.computing import (
 from billing.delivery.event import Event, Kind
 from billing.digest import run_digest
 from billing.months import PeriodError, assert_free, assert_next, to_correct
-from billing.problem import Problem
 from billing.run import UnbalancedError
 from billing.store import (
     audit,
@@ -260,73 +259,6 @@ def withdraw_run(database: Database, *, run_id: int, reason: str, actor: str, no
         return runs.read(connection, run_id)
 
 
-def hold(
-    database: Database,
-    *,
-    run_id: int,
-    community: str,
-    building: str | None = None,
-    unit: str | None = None,
-    reason: str,
-    actor: str,
-    now: datetime,
-) -> Run:
-    """Leave a unit, a building, or a whole community out of a run that is not approved yet.
-
-    The others go on; the run is to be computed again. A unit or building is billed by a later
-    correction, a community by another run. Raises `ReasonError`, `UnknownPlaceError`, `HeldError`.
-    """
-    if not reason.strip():
-        raise ReasonError("say why it is held")
-    with database.transaction() as connection:
-        run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run_id, run.state, "hold", *COMPUTABLE)
-        parts = _parts(run, community)
-        if building is None and unit is None:
-            if len(parts) == len(_billed(run)):
-                raise holds.HeldError(
-                    f"run {run_id} bills nothing but {community}; withdraw the run instead"
-                )
-            for part in parts:
-                results.replace(connection, part.id, None)
-                runs.hold_part(connection, part.id, Problem("Held", community, reason))
-        else:
-            place = {"building": building, "unit": unit}
-            community_id = parts[0].community_id
-            holds.add(
-                connection, run_id, community_id, **place, reason=reason, actor=actor, now=now
-            )
-        runs.redraft(connection, run_id)
-        held = {"community": community, "building": building, "unit": unit, "reason": reason}
-        _log(connection, "run.hold", run_id, actor, now, **held)
-        return runs.read(connection, run_id)
-
-
-def release(
-    database: Database,
-    *,
-    run_id: int,
-    community: str,
-    building: str | None = None,
-    unit: str | None = None,
-    actor: str,
-    now: datetime,
-) -> Run:
-    """Let a run bill what it held, as it was held; it is to be computed again."""
-    with database.transaction() as connection:
-        run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run_id, run.state, "release in", *COMPUTABLE)
-        if building is None and unit is None:
-            holds.release_community(connection, run, community)
-        else:
-            community_id = _parts(run, community)[0].community_id
-            holds.remove(connection, run_id, community_id, building=building, unit=unit)
-        runs.redraft(connection, run_id)
-        held = {"community": community, "building": building, "unit": unit}
-        _log(connection, "run.release", run_id, actor, now, **held)
-        return runs.read(connection, run_id)
-
-
 def _issue_part(connection: Connection, part: CommunityRun, now: datetime) -> None:
     zone = registry.period_of(connection, part.community_id, part.period).zone
     today = now.astimezone(zone).date()
@@ -395,13 +327,6 @@ def _hold_on(
 def _billed(run: Run) -> list[CommunityRun]:
     """Return what a run bills: all but the communities that are held."""
     return [part for part in run.communities if part.state not in runs.LEFT]
-
-
-def _parts(run: Run, community: str) -> list[CommunityRun]:
-    found = [part for part in _billed(run) if part.community == community]
-    if not found:
-        raise holds.UnknownPlaceError(f"run {run.id} does not bill {community!r}")
-    return found
 
 
 def _digest(run: Run) -> str:

@@ -19,7 +19,7 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.security import FormRequires, PageRequires
-from billing import lifecycle, working
+from billing import holding, lifecycle, working
 from billing.anomalies import Kind
 from billing.computing import COMPUTABLE
 from billing.store import holds, jobs, pool_checks
@@ -154,7 +154,7 @@ async def hold(
 ) -> Response:
     """Leave a community, a building or a unit out; `what` says which, `unit` its code."""
     building, one = _place(what, unit)
-    step = partial(lifecycle.hold, community=community, building=building, unit=one, reason=reason)
+    step = partial(holding.hold, community=community, building=building, unit=one, reason=reason)
     return await _change(request, caller, run, step)
 
 
@@ -170,7 +170,7 @@ async def release(
 ) -> Response:
     """Let a run bill a building or a unit that it held."""
     building, one = _place(what, unit)
-    step = partial(lifecycle.release, community=community, building=building, unit=one)
+    step = partial(holding.release, community=community, building=building, unit=one)
     return await _change(request, caller, run, step)
 
 

@@ -30,7 +30,7 @@ from api.schemas.runs import (
 )
 from api.schemas.statements import Statement, StatementSummary
 from api.security import Requires
-from billing import lifecycle, working
+from billing import holding, lifecycle, working
 from billing.anomalies import Kind
 from billing.store import holds
 from billing.store import runs as run_store
@@ -251,7 +251,7 @@ async def hold_in_run(
     request: Request, caller: Preparer, run: RunId, place: NewHold, key: idempotency.Key = None
 ) -> Response:
     """The others go on, after the run is computed again."""
-    step = partial(lifecycle.hold, **place.model_dump())
+    step = partial(holding.hold, **place.model_dump())
     return await _advance(request, caller, run, key, step)
 
 
@@ -267,7 +267,7 @@ async def release_in_run(
     request: Request, caller: Preparer, run: RunId, place: Place, key: idempotency.Key = None
 ) -> Response:
     """It is billed when the run is computed again."""
-    step = partial(lifecycle.release, **place.model_dump())
+    step = partial(holding.release, **place.model_dump())
     return await _advance(request, caller, run, key, step)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from billing import lifecycle, previewing
+from billing import holding, lifecycle, previewing
 from billing.backend import SchedulerError, run_backend
 from billing.commands.opening import database_option, opened
 from billing.commands.run_report import show_changes, show_dry_run, show_run
@@ -262,7 +262,7 @@ def withdraw(*, url: str, run_id: int, actor: str, as_json: bool, reason: str) -
 def hold(*, url: str, run_id: int, actor: str, as_json: bool, reason: str, **place: Any) -> None:
     """Leave a unit, a building, or a whole community out of RUN."""
     with _billing(url) as database:
-        lifecycle.hold(database, run_id=run_id, reason=reason, actor=actor, now=_now(), **place)
+        holding.hold(database, run_id=run_id, reason=reason, actor=actor, now=_now(), **place)
         show_run(database, run_id, as_json=as_json)
 
 
@@ -274,7 +274,7 @@ def hold(*, url: str, run_id: int, actor: str, as_json: bool, reason: str, **pla
 def release(*, url: str, run_id: int, actor: str, as_json: bool, **place: Any) -> None:
     """Let RUN bill a unit or a building that it held."""
     with _billing(url) as database:
-        lifecycle.release(database, run_id=run_id, actor=actor, now=_now(), **place)
+        holding.release(database, run_id=run_id, actor=actor, now=_now(), **place)
         show_run(database, run_id, as_json=as_json)
 
 

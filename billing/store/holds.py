@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, or_, select
 
 from billing import tables
+from billing.canonical import canonical_json
 from billing.store import runs
 from billing.store.ids import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from billing.problem import Problem
     from billing.store.runs import Run
 
 
@@ -91,7 +93,7 @@ def release_community(connection: Connection, run: Run, community: str) -> None:
             raise HeldError(f"{community} is not held in run {run.id}")
         if runs.taken(connection, part.community_id, part.period) is not None:
             raise HeldError(f"another run has {part.period} of {community} by now")
-        runs.release_part(connection, part.id)
+        _release_part(connection, part.id)
 
 
 def of_run(connection: Connection, run_id: int) -> list[Hold]:
@@ -145,6 +147,31 @@ def unbilled(
         for code, reason in rows:
             found.setdefault(code, (period, reason))
     return found
+
+
+def hold_part(connection: Connection, part_id: int, problem: Problem) -> None:
+    """Take a month of a community out of its run, which another run can bill then."""
+    part = tables.community_run
+    connection.execute(
+        part.update()
+        .where(part.c.id == part_id)
+        .values(
+            state="held",
+            problems=canonical_json([asdict(problem)]),
+            anomalies="[]",
+            bills=0,
+            total=0,
+            digest=None,
+        )
+    )
+
+
+def _release_part(connection: Connection, part_id: int) -> None:
+    """Take a month of a community that was left out back into its run, as a draft."""
+    part = tables.community_run
+    connection.execute(
+        part.update().where(part.c.id == part_id).values(state="draft", problems="[]")
+    )
 
 
 def _place(

@@ -84,6 +84,7 @@ def say(
         actor=actor,
         action=f"pool.{word}",
         subject=f"run:{run.id}",
+        project=runs.project_of(connection, run.id),
         detail={
             "community": row.community,
             "period": row.period,

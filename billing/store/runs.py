@@ -370,31 +370,6 @@ def redraft(connection: Connection, run_id: int) -> None:
     )
 
 
-def hold_part(connection: Connection, part_id: int, problem: Problem) -> None:
-    """Take a month of a community out of its run, which another run can bill then."""
-    part = tables.community_run
-    connection.execute(
-        part.update()
-        .where(part.c.id == part_id)
-        .values(
-            state="held",
-            problems=canonical_json([asdict(problem)]),
-            anomalies="[]",
-            bills=0,
-            total=0,
-            digest=None,
-        )
-    )
-
-
-def release_part(connection: Connection, part_id: int) -> None:
-    """Take a month of a community that was left out back into its run, as a draft."""
-    part = tables.community_run
-    connection.execute(
-        part.update().where(part.c.id == part_id).values(state="draft", problems="[]")
-    )
-
-
 def withdraw(
     connection: Connection, run_id: int, *, actor: str, now: datetime, reason: str
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from billing import tables
 from billing.problem import Problem
-from billing.store import runs
+from billing.store import holds, runs
 
 if TYPE_CHECKING:
     from conftest import House, Reader
@@ -186,7 +186,7 @@ def test_a_community_that_was_held_is_released_unless_another_run_has_its_month(
     with computed.database.transaction() as connection:
         run = runs.read(connection, 2)
         part = run.communities[0]
-        runs.hold_part(connection, part.id, Problem("Held", "osmanthus", "wait"))
+        holds.hold_part(connection, part.id, Problem("Held", "osmanthus", "wait"))
     reader = computed.reader("clerk")
     text = reader.get("/staff/runs/2").text
     assert "The whole community" in text

@@ -106,7 +106,7 @@ def test_what_is_wrong_with_a_file_is_said_and_nothing_is_kept(billed: House, fe
         assert answer.status_code == 422
         assert says in answer.text
     known = reader.post(PAGE, csrf=reader.csrf(PAGE), document=file_of(fee, version=fee.version))
-    assert known.status_code == 409
+    assert known.status_code == 422
     with billed.database.snapshot() as connection:
         assert tariff_drafts.waiting(connection) == []
 

@@ -17,7 +17,7 @@ from small_community import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from billing import lifecycle
+from billing import holding, lifecycle
 from billing.months import PeriodError
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def test_the_policy_says_how_a_community_is_corrected(sqlite_books: Books) -> No
 
 
 def hold(books: Books, run_id: int, **place: str) -> None:
-    lifecycle.hold(
+    holding.hold(
         books.database,
         run_id=run_id,
         community="yard",
@@ -413,7 +413,7 @@ def test_a_unit_that_was_held_is_not_billed_on_as_if_nothing_was(sqlite_books: B
     sqlite_books.bill_run(run_id)
     following = sqlite_books.create("2026-11")
 
-    lifecycle.release(
+    holding.release(
         sqlite_books.database,
         run_id=following,
         community="yard",
@@ -434,7 +434,7 @@ def test_a_held_community_is_left_to_another_run(blank_books: Books) -> None:
     other = changed(community_document("other", "other/"))
     books.define(other, tariffs=(), pools=())
     run_id = books.create("2026-10", "yard", "other")
-    lifecycle.hold(
+    holding.hold(
         books.database,
         run_id=run_id,
         community="other",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from small_community import FEE, TARIFFS, UNITS, after, changed, community_document
 
-from billing.lifecycle import hold
+from billing.holding import hold
 
 if TYPE_CHECKING:
     from small_community import Books

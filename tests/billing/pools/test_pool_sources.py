@@ -12,7 +12,7 @@ from small_community import LIGHTS, PUMP, Books, community_document
 from sqlalchemy.exc import DBAPIError
 
 from billing.commands.main import billing
-from billing.lifecycle import hold
+from billing.holding import hold
 from billing.pools.pool import parse_pool
 from billing.store import definitions, papers, registry
 
