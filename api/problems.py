@@ -181,10 +181,7 @@ FOUR_EYES = ProblemType(
     "four-eyes",
     409,
     _("Somebody else must approve this"),
-    _(
-        "Whoever created or computed a run may not approve it. Ask a second person with the right"
-        " to approve."
-    ),
+    _("Whoever created or computed a run may not approve it. Ask a second person who may."),
 )
 WRONG_STATE = ProblemType(
     "wrong-state",
@@ -310,10 +307,7 @@ NOT_HELD_SO = ProblemType(
     "not-held-so",
     409,
     _("This cannot be held or released now"),
-    _(
-        "It is held already, or is not held, or nothing else would be left in the run: then"
-        " withdraw the run."
-    ),
+    _("It is held already, or is not, or nothing else would be left: then withdraw the run."),
 )
 POOL_HELD = ProblemType(
     "pool-held",

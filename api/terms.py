@@ -34,35 +34,6 @@ RUN_STATES: Mapping[str, str] = {
     "held": _("Held"),
 }
 
-ORDER_STATES: Mapping[str, str] = {
-    "open": _("Waits for payment"),
-    "paid": _("Paid"),
-    "closed": _("Closed"),
-    "expired": _("Expired"),
-}
-
-DISPUTE_STATES: Mapping[str, str] = {
-    "open": _("Asked"),
-    "answered": _("Answered"),
-    "accepted": _("Accepted"),
-    "rejected": _("Rejected"),
-    "withdrawn": _("Withdrawn"),
-}
-
-CHANNELS: Mapping[str, str] = {
-    "wechat": _("WeChat Pay"),
-    "cash": _("Cash"),
-    "bank": _("Bank transfer"),
-    "kiosk": _("Kiosk"),
-}
-
-STATEMENT_KINDS: Mapping[str, str] = {
-    "charge": _("Charge"),
-    "payment": _("Payment"),
-    "refund": _("Refund"),
-    "adjustment": _("Adjustment"),
-}
-
 MEDIA: Mapping[str, str] = {"electricity": _("Electricity"), "water": _("Water")}
 
 POINT_ROLES: Mapping[str, str] = {

@@ -1,0 +1,39 @@
+"""What the pages of those who pay call what billing keeps by its keys; see `api.terms`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.language import mark as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ORDER_STATES: Mapping[str, str] = {
+    "open": _("Waits for payment"),
+    "paid": _("Paid"),
+    "closed": _("Closed"),
+    "expired": _("Expired"),
+}
+
+DISPUTE_STATES: Mapping[str, str] = {
+    "open": _("Asked"),
+    "answered": _("Answered"),
+    "accepted": _("Accepted"),
+    "rejected": _("Rejected"),
+    "withdrawn": _("Withdrawn"),
+}
+
+CHANNELS: Mapping[str, str] = {
+    "wechat": _("WeChat Pay"),
+    "cash": _("Cash"),
+    "bank": _("Bank transfer"),
+    "kiosk": _("Kiosk"),
+}
+
+STATEMENT_KINDS: Mapping[str, str] = {
+    "charge": _("Charge"),
+    "payment": _("Payment"),
+    "refund": _("Refund"),
+    "adjustment": _("Adjustment"),
+}
