@@ -198,7 +198,7 @@ async def review_run(
     summary="Approve a bill run",
     response_model=Run,
     dependencies=[etag.EXPECTING],
-    responses=failing(*CHANGING, problems.NOT_FOUND, problems.FOUR_EYES),
+    responses=failing(*CHANGING, problems.NOT_FOUND, problems.FOUR_EYES, problems.POOL_HELD),
 )
 async def approve_run(
     request: Request, caller: Approver, run: RunId, seen: Seen, key: idempotency.Key = None
