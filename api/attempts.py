@@ -15,6 +15,8 @@ from api.problems import ProblemError
 from api.store import logins, sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from api.resources import Resources
     from api.store.logins import Login
     from api.store.sessions import Kind
@@ -53,9 +55,16 @@ class _Attempt:
 
 
 async def sign_in(
-    resources: Resources, *, name: str, password: str, address: str, kind: Kind
+    resources: Resources,
+    *,
+    name: str,
+    password: str,
+    address: str,
+    kind: Kind,
+    lasts: timedelta | None = None,
+    kept_as: Callable[[str], str] = digest,
 ) -> Opened:
-    """Open a session for the login `name`.
+    """Open a session for the login `name` that `lasts`, None: as long as the settings say.
 
     Raises `ProblemError`: `wrong-password`, or `too-many-attempts` whatever the password.
     """
@@ -82,7 +91,7 @@ async def sign_in(
     opened = Opened(
         token=new_token("session"),
         login=login,
-        expires_at=now + timedelta(hours=resources.settings.session_hours),
+        expires_at=now + (lasts or timedelta(hours=resources.settings.session_hours)),
     )
 
     def keep() -> None:
@@ -92,7 +101,7 @@ async def sign_in(
             logins.forget_failures(connection, subject=attempt.together, before=now - WINDOW)
             sessions.open_session(
                 connection,
-                token_digest=digest(opened.token),
+                token_digest=kept_as(opened.token),
                 login_id=login.id,
                 kind=kind,
                 csrf=secrets.token_urlsafe(TOKEN_BYTES),

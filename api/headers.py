@@ -14,6 +14,8 @@ POLICY = (
     " manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
+VARY = "Accept, Accept-Language, Authorization, Cookie"
+"""What an answer depends on beside its address: who asks, and in which form and language."""
 STATIC = "/static/"
 A_YEAR_S = 365 * 24 * 3600
 
@@ -48,6 +50,8 @@ class SecurityHeaders:
                 for name, value in self._fixed.items():
                     headers[name] = value
                 headers["Cache-Control"] = caching if message["status"] < 400 else "no-store"
+                if not kept:
+                    headers.add_vary_header(VARY)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -10,6 +10,7 @@ from api.catalogue import Catalogue
 from api.credentials import Passwords
 from api.providers import Providers, open_providers
 from api.rate import Limiter
+from api.tokens import Tokens
 from billing.database import Database
 from billing.scoping import NOBODY
 from meters.archive.open import open_archive
@@ -45,6 +46,7 @@ class Resources:
     passwords: Passwords
     providers: Providers
     now: Callable[[], datetime]
+    tokens: Tokens = field(default_factory=Tokens)
     limiter: Limiter = field(default_factory=Limiter)
 
     def within(self, project: int | None) -> Resources:
@@ -71,6 +73,7 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         passwords=Passwords(),
         providers=open_providers(settings),
         now=clock,
+        tokens=Tokens(settings.token_keys),
     )
 
 

@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 BEARER = HTTPBearer(
     auto_error=False,
     scheme_name="token",
-    description="An API key, or the token of a session that `POST /v1/sessions` opened.",
+    description="An API key, the token of a session that `POST /v1/sessions` opened, or a short "
+    "token of `POST /v1/tokens`.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 KEY_PREFIX = "tg_key_"
+JWT_DOTS = 2
+"""Dots in a JWT; no other credential has one."""
 
 
 class UnguardedRouteError(RuntimeError):
@@ -167,6 +170,14 @@ def _bearer(request: Request, token: str, afterwards: BackgroundTasks) -> Princi
             if key.use_is_news(now):
                 afterwards.add_task(_note_use, resources, key.id, now)
             return key.principal()
+        if token.count(".") == JWT_DOTS:
+            said = resources.tokens.proven(token, now=now)
+            if said is None:
+                return None
+            found = sessions.find_principal(
+                connection, said.session_digest, sessions.Kind.API, now=now
+            )
+            return found if found is not None and found.name == said.name else None
         return sessions.find_principal(connection, digest(token), sessions.Kind.API, now=now)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from api.tokens import MIN_KEY_LENGTH
 from billing.payments.wechat.settings import Address
 from meters.definition import Definition, read_document, validate
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "TALLYGATE_"
+LISTS = ("meter_types", "token_keys")
+"""What is several, parted by `:` in the environment."""
 
 
 class ApiSettings(Definition):
@@ -38,6 +41,8 @@ class ApiSettings(Definition):
     meter_types: tuple[Path, ...] = ()
     """Folders of meter types beside those that are shipped."""
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
+    token_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
+    """What signs short tokens, the newest first; without them each process has a key of its own."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     request_seconds: int = Field(default=30, ge=1)
     """How long the head of a request may take to arrive, and how long its body."""
@@ -63,6 +68,6 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> ApiSetti
     for name in ApiSettings.model_fields:
         value = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if value is not None:
-            document[name] = value.split(":") if name == "meter_types" else value
+            document[name] = value.split(":") if name in LISTS else value
     source = "the environment" if path is None else str(path)
     return validate(ApiSettings, document, source)

@@ -160,15 +160,19 @@ def condition(table: Table, name: str, current: str, depth: int = 0) -> str | No
 
     None where it holds of all. `current`: SQL of the project.
     """
+    # SQLite, which knows no sizes, would begin each list with what is the project's: + keeps it off
+    aside = "+" if current.startswith(SQLITE_FUNCTION) else ""
     match reach(table):
         case Reach.EVERYBODY:
             return None
         case Reach.INSTALLATION:
             return "1 = 0"
         case Own(column):
-            return f"{name}.{column} = {current}"
+            return f"{aside}{name}.{column} = {current}"
         case Through(column, "community", "id"):
-            return f"{name}.{column} IN (SELECT id FROM community WHERE project_id = {current})"  # noqa: S608  names of ours
+            return (
+                f"{aside}{name}.{column} IN (SELECT id FROM community WHERE project_id = {current})"  # noqa: S608  names of ours
+            )
         case Through(column, parent, key):
             above = f"scope_{depth}"
             kept = condition(metadata.tables[parent], above, current, depth + 1)

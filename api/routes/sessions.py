@@ -7,11 +7,11 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import attempts, problems
+from api import attempts, problems, tokens
 from api.principal import Principal
 from api.resources import of, whole
 from api.routes.answers import failing
-from api.schemas.sessions import SessionOpened, SignIn
+from api.schemas.sessions import SessionOpened, SignIn, TokenGiven
 from api.security import ANYONE, Requires
 from api.store.sessions import Kind, close_session
 
@@ -45,6 +45,40 @@ async def open_session(request: Request, body: SignIn) -> SessionOpened:
         name=opened.login.name,
         role=opened.login.role.value,
         expires_at=opened.expires_at,
+    )
+
+
+@router.post(
+    "/tokens",
+    operation_id="getToken",
+    summary="Get a short token",
+    status_code=201,
+    dependencies=[ANYONE],
+    responses=failing(problems.WRONG_PASSWORD, problems.TOO_MANY_ATTEMPTS),
+)
+async def give_token(request: Request, body: SignIn) -> TokenGiven:
+    """A signed token (JWT) for ten minutes, for a name and password.
+
+    `DELETE /v1/sessions/current` ends it before. Each call gives one of its own, so it needs no
+    `Idempotency-Key`.
+    """
+    resources = whole(request)
+    opened = await attempts.sign_in(
+        resources,
+        name=body.name,
+        password=body.password,
+        address=request.client.host if request.client else "",
+        kind=Kind.API,
+        lasts=tokens.LASTS,
+        kept_as=tokens.session_digest,
+    )
+    return TokenGiven(
+        token=resources.tokens.sign(
+            opened.login.name, opened.token, now=opened.expires_at - tokens.LASTS
+        ),
+        name=opened.login.name,
+        role=opened.login.role.value,
+        expires_at=opened.expires_at.replace(microsecond=0),
     )
 
 

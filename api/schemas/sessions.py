@@ -22,6 +22,15 @@ class SignIn(BaseModel):
     password: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
+class TokenGiven(Answer):
+    """A short token (JWT), which is shown this once: send it as `Authorization: Bearer …`."""
+
+    token: str
+    name: str
+    role: str
+    expires_at: datetime
+
+
 class SessionOpened(Answer):
     """A session. The token is shown this once: send it as `Authorization: Bearer …`."""
 

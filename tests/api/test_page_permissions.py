@@ -85,3 +85,22 @@ def test_every_page_answers_every_reader_as_the_table_says(billed: House) -> Non
                 answer = reader.get(path)
             statuses.append(answer.status_code)
     assert {path: tuple(statuses) for path, statuses in found.items()} == PAGES
+
+
+OF_THE_HOUSE = (OWN, FOREIGN, "A-1-201", "E-1-201", str(LIFT), "100000000287")
+"""What pages of the house name, and no page of another project."""
+
+
+def test_no_page_shows_anything_of_another_project(strangers: House) -> None:
+    shown, leaked = [], []
+    for role in ("clerk", "auditor", "engineer"):
+        reader = strangers.reader(f"{role} elsewhere")
+        for path in PAGES:
+            answer = reader.get(path)
+            if answer.status_code == 200:
+                shown.append(path)
+                leaked += [(role, path, each) for each in OF_THE_HOUSE if each in answer.text]
+            assert answer.status_code < 500, path
+    assert leaked == []
+    assert not [path for path in shown if any(each in path for each in OF_THE_HOUSE)]
+    assert {"/staff/runs", "/audit", "/engineering/meters"} <= set(shown)

@@ -189,6 +189,7 @@ OPEN = (
     "/v1/callbacks/wechat",
     "/v1/gateway/enrolment",
     "/v1/sessions",
+    "/v1/tokens",
 )
 
 

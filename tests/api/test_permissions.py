@@ -9,12 +9,13 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conftest import ELSEWHERE, PASSWORD
-
 if TYPE_CHECKING:
     import httpx
     from conftest import House
 
+PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
+ELSEWHERE = " elsewhere"
+"""What the names of another project's people and programs end in (`strangers`)."""
 TABLE = tomllib.loads(Path(__file__).with_name("permissions.toml").read_text("utf-8"))
 OWN = "osmanthus-2026-10-0002"
 OWN_CODE = "100000000287"
@@ -85,6 +86,7 @@ BODIES: dict[str, Any] = {
     "addLogin": {"name": "clerk", "role": "clerk"},
     "addKey": {"name": "reports", "scopes": ["bills:read"]},
     "openSession": {"name": "li", "password": PASSWORD},
+    "getToken": {"name": "li", "password": PASSWORD},
 }
 
 OF_THE_HOUSE = ("osmanthus", "A-1-201", "E-1-201")
