@@ -14,6 +14,7 @@ COMMANDS = {
     "bill": "api.bill_commands",
     "billing": "billing.commands.main",
     "check": "deploy.check",
+    "delivery": "billing.commands.delivery",
     "demo": "deploy.demo.command",
     "docs": "deploy.docs",
     "gateway": "gateway.commands",

@@ -27,6 +27,7 @@ from api.pages import engineering as engineering_pages
 from api.pages import exchange as exchange_pages
 from api.pages import export as export_pages
 from api.pages import gateways as gateway_pages
+from api.pages import notifications as notification_pages
 from api.pages import own_meters as meter_pages
 from api.pages import paying as paying_pages
 from api.pages import pool_checks as pool_check_pages
@@ -50,6 +51,7 @@ from api.routes import (
     export,
     gateways,
     jobs,
+    notifications,
     operations,
     payments,
     portal,
@@ -92,8 +94,8 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
         with (
             archive_upkeep(resources.archive, clock, settings.archive_compact_after_days),
             payment_upkeep(resources.database, resources.providers, clock),
-            delivery_upkeep(resources.database, settings, clock),
             run_upkeep(resources.database, resources.archive, resources.catalogue, clock),
+            delivery_upkeep(resources.database, resources.channels, clock),
         ):
             yield
         resources.close()
@@ -145,6 +147,7 @@ def _include_routes(app: FastAPI) -> None:
         access,
         audit,
         webhooks,
+        notifications,
         operations,
     ):
         app.include_router(audience.router)
@@ -172,5 +175,6 @@ def _include_routes(app: FastAPI) -> None:
         access_pages,
         audit_pages,
         webhook_pages,
+        notification_pages,
     ):
         app.include_router(pages.router)

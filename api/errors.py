@@ -28,6 +28,7 @@ from api.store.device_lists import (
 from api.store.logins import LoginExistsError, UnknownAccountError
 from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
+from billing.delivery.address import AddressError
 from billing.delivery.destination import DestinationError
 from billing.disputes import DisputeError
 from billing.lifecycle import FourEyesError, ReasonError
@@ -35,6 +36,7 @@ from billing.months import PeriodError
 from billing.payments.order import OrderError
 from billing.payments.provider import ProviderError, RefusedError
 from billing.store.definitions import VersionExistsError
+from billing.store.delivery_contacts import NoAccountError, UnknownCodeError
 from billing.store.delivery_webhooks import (
     UnknownDeliveryError,
     UnknownWebhookError,
@@ -110,6 +112,9 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownPaymentError: problems.NOT_FOUND,
     UnknownRefundError: problems.NOT_FOUND,
     DestinationError: problems.NOT_SENT_THERE,
+    AddressError: problems.ADDRESS_REFUSED,
+    NoAccountError: problems.ADDRESS_REFUSED,
+    UnknownCodeError: problems.NOT_FOUND,
     UnknownDeliveryError: problems.NOT_FOUND,
     UnknownWebhookError: problems.NOT_FOUND,
     WebhookOffError: problems.WEBHOOK_OFF,

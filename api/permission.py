@@ -51,6 +51,8 @@ class Permission(StrEnum):
     """See and add logins."""
     KEYS_MANAGE = "keys:manage"
     """See, add and end API keys."""
+    NOTIFICATIONS_SET = "notifications:set"
+    """Say where one is told of what; it is about the caller alone."""
     WEBHOOKS_MANAGE = "webhooks:manage"
     """Say which programs are told of what, see what they were sent, and send it again."""
     GATEWAY_REPORT = "gateway:report"
@@ -87,6 +89,7 @@ _OF_OWN_ACCOUNTS = frozenset(
         Permission.DISPUTES_READ,
         Permission.DISPUTES_OPEN,
         Permission.DATA_EXPORT,
+        Permission.NOTIFICATIONS_SET,
     }
 )
 

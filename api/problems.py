@@ -6,62 +6,16 @@ do. Clients match on it; titles are for people and may change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from api.language import mark as _
+from api.problem import MEDIA_TYPE, PREFIX, ProblemError, ProblemType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from api.language import Language
-
-MEDIA_TYPE = "application/problem+json"
-PREFIX = "/problems/"
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemType:
-    """A kind of problem. `title` and `advice` are texts of the catalogue."""
-
-    name: str
-    status: int
-    title: str
-    advice: str
-
-    @property
-    def uri(self) -> str:
-        return PREFIX + self.name
-
-
-class ProblemError(Exception):
-    """A call fails with `kind`; `detail` says what was wrong with this one, in English."""
-
-    def __init__(
-        self,
-        kind: ProblemType,
-        detail: str = "",
-        *,
-        headers: Mapping[str, str] | None = None,
-        **members: Any,
-    ) -> None:
-        super().__init__(detail or kind.title)
-        self.kind = kind
-        self.detail = detail
-        self.headers = dict(headers or {})
-        self.members = members
-
-    def document(self, language: Language, instance: str) -> dict[str, Any]:
-        """Return the problem as its JSON object."""
-        return {
-            "type": self.kind.uri,
-            "title": language(self.kind.title),
-            "status": self.kind.status,
-            "detail": self.detail or language(self.kind.advice),
-            "instance": instance,
-            **self.members,
-        }
-
+__all__ = ["MEDIA_TYPE", "PREFIX", "ProblemError", "ProblemType"]
+"""What the kinds below are made of is known by here too."""
 
 NOT_SIGNED_IN = ProblemType(
     "not-signed-in",
@@ -356,6 +310,12 @@ NOT_SENT_THERE = ProblemType(
     422,
     _("Messages are not sent to this address"),
     _("Give an https:// address on the public internet, by name, without a password in it."),
+)
+ADDRESS_REFUSED = ProblemType(
+    "address-refused",
+    422,
+    _("Nothing can be sent to this address"),
+    _("Give an e-mail address such as li@example.com, or a phone number in digits."),
 )
 WEBHOOK_OFF = ProblemType(
     "webhook-off",

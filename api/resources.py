@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from api.providers import Providers, open_providers
 from api.rate import Limiter
 from api.tokens import Tokens
 from billing.database import Database
+from billing.delivery.channels import Channels, open_channels
+from billing.delivery.destination import Reach
 from billing.scoping import NOBODY
 from meters.archive.open import open_archive
 from meters.catalog.choice import known_types
@@ -45,6 +48,7 @@ class Resources:
     catalogue: Catalogue
     passwords: Passwords
     providers: Providers
+    channels: Channels
     now: Callable[[], datetime]
     tokens: Tokens = field(default_factory=Tokens)
     limiter: Limiter = field(default_factory=Limiter)
@@ -62,8 +66,8 @@ class Resources:
 def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_clock) -> Resources:
     """Return the resources that `settings` name; a database that is away is no error yet.
 
-    Raises `DefinitionError` for a meter type or merchant account that does not load, and
-    `ArchiveUrlError`.
+    Raises `DefinitionError` for a meter type, merchant account or mail server that does not load,
+    and `ArchiveUrlError`.
     """
     return Resources(
         settings=settings,
@@ -72,9 +76,15 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         catalogue=Catalogue(known_types(*settings.meter_types)),
         passwords=Passwords(),
         providers=open_providers(settings),
+        channels=open_channels(settings.delivery_settings, reach_of(settings), os.environ),
         now=clock,
         tokens=Tokens(settings.token_keys),
     )
+
+
+def reach_of(settings: ApiSettings) -> Reach:
+    """Return how far webhooks of this installation reach."""
+    return Reach.THIS_MACHINE if settings.webhooks_to_this_machine else Reach.PUBLIC
 
 
 def whole(connection: HTTPConnection) -> Resources:

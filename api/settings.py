@@ -36,6 +36,8 @@ class ApiSettings(Definition):
     """The settings of the merchant account at WeChat Pay (`WechatSettings`, TOML); none without."""
     wechat_scan_page: Address | None = None
     """A page that a simulator has in place of a phone; `?code=` says what a QR code says."""
+    delivery_settings: Path | None = None
+    """Mail server, gateways and groups (`DeliverySettings`, TOML); webhooks alone without."""
     webhooks_to_this_machine: bool = False
     """Send webhooks to this machine, by http too, and nowhere else: for a demo and for tests."""
     meter_types: tuple[Path, ...] = ()

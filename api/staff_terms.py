@@ -66,25 +66,3 @@ DRAFT_STATES: Mapping[str, str] = {
     "published": _("published"),
     "dropped": _("dropped"),
 }
-
-EVENTS: Mapping[str, str] = {
-    "bill.issued": _("a bill is issued"),
-    "correction.issued": _("a correction is issued"),
-    "payment.posted": _("a payment has arrived"),
-    "run.blocked": _("a bill run is blocked"),
-    "meter.offline": _("a meter is offline"),
-}
-
-WEBHOOK_STATES: Mapping[str, str] = {
-    "on": _("on"),
-    "off": _("off"),
-    "disabled": _("switched off, as it failed for days"),
-}
-
-DELIVERY_STATES: Mapping[str, str] = {
-    "waiting": _("waits"),
-    "sending": _("is being sent"),
-    "sent": _("arrived"),
-    "failed": _("did not arrive"),
-    "unsure": _("nobody knows whether it arrived"),
-}

@@ -19,9 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.store import silences
 from billing.computing import Sources
-from billing.delivery.destination import Reach
 from billing.delivery.dispatching import Dispatcher
-from billing.delivery.webhook import WebhookSender
 from billing.payments.provider import ProviderError
 from billing.store.payments_sweep import sweep, sweep_refunds
 from billing.working import work
@@ -35,8 +33,8 @@ if TYPE_CHECKING:
 
     from api.catalogue import Catalogue
     from api.providers import Providers
-    from api.settings import ApiSettings
     from billing.database import Database
+    from billing.delivery.channels import Channels
     from meters.archive.protocol import Archive
 
 log = logging.getLogger(__name__)
@@ -125,15 +123,14 @@ def payment_upkeep(
 
 @contextmanager
 def delivery_upkeep(
-    database: Database, settings: ApiSettings, now: Callable[[], datetime]
+    database: Database, channels: Channels, now: Callable[[], datetime]
 ) -> Iterator[None]:
     """Tell whoever wants to hear what has happened, while the block runs.
 
     What is due stands in the database: two processes share it, and a tick that fails is made up
     for by the next.
     """
-    reach = Reach.THIS_MACHINE if settings.webhooks_to_this_machine else Reach.PUBLIC
-    dispatcher = Dispatcher(database, [WebhookSender(reach)], now)
+    dispatcher = Dispatcher(database, channels.senders, now, channels.groups)
 
     def send() -> None:
         try:

@@ -103,3 +103,45 @@ delivery_attempt = Table(
         "said IN ('sent', 'failed', 'refused', 'unsure', 'gone')", name="known_outcome"
     ),
 )
+
+
+contact = Table(
+    "contact",
+    metadata,
+    _id(),
+    of_project(),
+    Column("person", Text, nullable=False),  # the name of a login
+    Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("kinds", Text, nullable=False),  # JSON list of kinds of events
+    Column("stated_at", Instant, nullable=False),
+    Column(
+        "confirmed_at", Instant
+    ),  # nothing but the question whether it is right goes there before
+    Column("code_digest", Text, index=True),
+    Column("code_until", Instant),
+    UniqueConstraint("person", "channel"),
+    CheckConstraint("channel IN ('email', 'sms')", name="known_channel"),
+    CheckConstraint("(code_digest IS NULL) = (code_until IS NULL)", name="codes_end"),
+)
+
+contact_account = Table(
+    "contact_account",
+    metadata,
+    Column("contact_id", Identifier, ForeignKey("contact.id"), primary_key=True),
+    Column("account_id", Identifier, ForeignKey("account.id"), primary_key=True, index=True),
+)
+
+delivery_texts = Table(
+    "delivery_texts",
+    metadata,
+    _id(),
+    of_project(),
+    Column("kind", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("texts", Text, nullable=False),  # JSON: subject, text, html, short
+    Column("changed_by", Text, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("project_id", "kind", "language"),
+)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from billing.community import load_community
+from billing.delivery.gateway import load_gateway
 from billing.pools.pool import load_pool
 from billing.tariff import load_tariff
 from meters.checked import Checked, NothingToCheckError, definition_files, document, lines
@@ -23,6 +24,7 @@ LOADERS: dict[str, Callable[[Path], object]] = {
     "tariff": load_tariff,
     "pool": load_pool,
     "community": load_community,
+    "message-gateway": load_gateway,
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api import findings, language, payer_terms, staff_terms, terms
+from api import findings, language, message_terms, payer_terms, staff_terms, terms
 from api.formats import Formats
 from api.language import COOKIE, PARAMETER
 from api.permission import Permission
@@ -63,7 +63,8 @@ def environment(tag: str) -> Environment:
 
 
 def _terms(name: str) -> Mapping[str, str]:
-    holder = next(each for each in (terms, payer_terms, staff_terms) if hasattr(each, name))
+    holders = (terms, payer_terms, staff_terms, message_terms)
+    holder = next(each for each in holders if hasattr(each, name))
     found: Mapping[str, str] = getattr(holder, name)
     return found
 

@@ -14,13 +14,13 @@ from api.errors import DOMAIN_ERRORS, as_problem
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
-from api.resources import of
-from api.routes.webhooks import reach_of
-from api.schemas.webhooks import OutwardKind
+from api.resources import of, reach_of
+from api.schemas.webhooks import OutwardKind, Title
 from api.security import FormRequires, PageRequires
 from billing.delivery.destination import destination
 from billing.delivery.event import OUTWARD
 from billing.store import delivery_webhooks
+from meters.interval import utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ async def add_webhook(
     request: Request,
     caller: Keeping,
     url: Annotated[str, Form(max_length=1000)] = "",
-    title: Annotated[str, Form(max_length=200)] = "",
+    title: Annotated[Title, Form()] = "",
     events: Annotated[list[OutwardKind] | None, Form()] = None,
 ) -> Response:
     """Add one and show its secret, this once on a page."""
@@ -70,7 +70,7 @@ async def add_webhook(
         )
 
     try:
-        destination(url, reach_of(request))
+        destination(url, reach_of(of(request).settings))
         made = await _changed(request, work)
     except DOMAIN_ERRORS as error:
         return _list_page(request, caller, problem=as_problem(error))
@@ -133,9 +133,9 @@ def _moment(text: str, now: datetime) -> datetime:
     """Return the moment that a form states, in UTC where it says no zone; now for none."""
     try:
         found = datetime.fromisoformat(text)
+        return utc(found if found.tzinfo is not None else found.replace(tzinfo=UTC))
     except ValueError:
         return now
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 async def _done(

@@ -12,7 +12,7 @@ from api import etag, idempotency, problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
 from api.permission import Permission
 from api.principal import Principal
-from api.resources import of
+from api.resources import of, reach_of
 from api.routes.answers import failing, held
 from api.schemas.webhooks import (
     ChangedWebhook,
@@ -26,7 +26,7 @@ from api.schemas.webhooks import (
     WebhookWithSecret,
 )
 from api.security import Requires
-from billing.delivery.destination import Reach, destination
+from billing.delivery.destination import destination
 from billing.delivery.schedule import State
 from billing.store import delivery_webhooks
 
@@ -42,12 +42,6 @@ WebhookId = Annotated[int, Path(ge=1, lt=2**63)]
 DeliveryId = Annotated[int, Path(ge=1, lt=2**63)]
 
 CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.NOT_FOUND)
-
-
-def reach_of(request: Request) -> Reach:
-    """Return how far webhooks of this installation reach."""
-    here = of(request).settings.webhooks_to_this_machine
-    return Reach.THIS_MACHINE if here else Reach.PUBLIC
 
 
 @router.get(
@@ -80,7 +74,7 @@ async def add_webhook(
     It is told of what happens from now on.
     """
     now = of(request).now()
-    destination(new.url, reach_of(request))
+    destination(new.url, reach_of(of(request).settings))
 
     def work(database: Database) -> tuple[int, WebhookWithSecret]:
         with database.transaction() as connection:
@@ -130,7 +124,7 @@ async def change_webhook(
 ) -> Response:
     """What happens while it is off can be sent later. Its secret stays."""
     now = of(request).now()
-    destination(changed.url, reach_of(request))
+    destination(changed.url, reach_of(of(request).settings))
 
     def work(database: Database) -> tuple[int, WebhookShown]:
         with database.transaction() as connection:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.schemas.values import Answer
 from billing.delivery.event import OUTWARD, Kind
+from meters.interval import utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,9 @@ Url = Annotated[
         examples=["https://client.example.com/tallygate"],
     ),
 ]
-Title = Annotated[str, Field(max_length=200, description="What people call it.")]
+Title = Annotated[
+    str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="What people call it.")
+]
 
 
 def _outward(kind: Kind) -> Kind:
@@ -81,7 +84,7 @@ class Since(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"since": "2026-11-20T00:00:00Z"}]}
     )
 
-    since: AwareDatetime
+    since: Annotated[AwareDatetime, AfterValidator(utc)]
 
 
 class WebhookShown(Answer):

@@ -9,7 +9,7 @@ import click
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from billing.database import Database, DatabaseError
-from billing.store import changes, definitions, opening_balance, registry, reviews, runs
+from billing.store import changes, definitions, opening_balance, projects, registry, reviews, runs
 from meters.definition import DefinitionError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ MENDABLE = (
     opening_balance.NobodySaysError,
     opening_balance.OpeningExistsError,
     opening_balance.UnknownAccountError,
+    projects.UnknownProjectError,
     registry.CommunityExistsError,
     registry.MeterTakenError,
     reviews.UnknownRegisterError,

@@ -15,15 +15,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from billing import tables
 from billing.canonical import canonical_json, read_json
-from billing.delivery.event import OUTWARD, Event, Kind
-from billing.delivery_tables import delivery, event, webhook
+from billing.delivery.event import Event, Kind
+from billing.delivery_tables import contact, contact_account, delivery, event, webhook
 from billing.money import from_fen
 from billing.store.bulk import insert_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Row
+
+CONTACT = "contact:"
 AT_ONCE = 500
 """Events that are spread in one transaction."""
 
@@ -138,7 +141,8 @@ def spread(connection: Connection, groups: Sequence[Hearer], *, now: datetime) -
     rows = connection.execute(query.with_for_update(skip_locked=True, of=event)).all()
     if not rows:
         return 0
-    hearers = [*_webhooks(connection), *groups]
+    everybody = [*_webhooks(connection), *groups]
+    people = _people(connection, {row.account_id for row in rows if row.account_id is not None})
     made = [
         {
             "event_id": row.id,
@@ -150,14 +154,40 @@ def spread(connection: Connection, groups: Sequence[Hearer], *, now: datetime) -
             "next_at": now,
         }
         for row in rows
-        for hearer in hearers
-        if row.kind in OUTWARD and hearer.hears(row.kind, row.at, row.project_id)
+        for hearer in _hearers(row, everybody, people)
     ]
     if made:
         connection.execute(_unless_there(connection, delivery, made))
     ids = [row.id for row in rows]
     connection.execute(event.update().where(event.c.id.in_(ids)).values(spread_at=now))
     return len(rows)
+
+
+def _hearers(
+    row: Row[Any], everybody: Sequence[Hearer], people: Mapping[int, Sequence[Hearer]]
+) -> list[Hearer]:
+    """Return who hears of an event: of an address that is to be confirmed, that alone."""
+    if row.kind == Kind.ADDRESS_STATED:
+        data = read_json(row.data)
+        return [Hearer(data["channel"], f"{CONTACT}{data['contact']}", frozenset())]
+    known = [*everybody, *people.get(row.account_id, ())]
+    return [each for each in known if each.hears(row.kind, row.at, row.project_id)]
+
+
+def _people(connection: Connection, accounts: Collection[int]) -> dict[int, list[Hearer]]:
+    """Return who hears of what happens to each account, at addresses that are confirmed."""
+    rows = connection.execute(
+        select(contact, contact_account.c.account_id)
+        .join(contact_account, contact_account.c.contact_id == contact.c.id)
+        .where(contact_account.c.account_id.in_(accounts), contact.c.confirmed_at.is_not(None))
+        .order_by(contact.c.id)
+    )
+    found: dict[int, list[Hearer]] = {}
+    for row in rows:
+        kinds = frozenset(read_json(row.kinds))
+        hearer = Hearer(row.channel, f"{CONTACT}{row.id}", kinds, row.confirmed_at)
+        found.setdefault(row.account_id, []).append(hearer)
+    return found
 
 
 def _webhooks(connection: Connection) -> Iterable[Hearer]:

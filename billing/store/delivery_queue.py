@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
@@ -20,8 +21,10 @@ from sqlalchemy import (
     select,
 )
 
+from billing import tables
 from billing.canonical import read_json
 from billing.delivery.event import Kind, message_id
+from billing.delivery.quiet_hours import not_before
 from billing.delivery.schedule import (
     Next,
     Result,
@@ -78,6 +81,8 @@ def lease(connection: Connection, channels: Collection[str], *, now: datetime) -
 
     A webhook is sent one message at a time, so that a slow one holds up nobody else.
     """
+    if "sms" in channels:
+        _wait_for_the_morning(connection, now)
     other = delivery.alias("other")
     busy = exists().where(
         other.c.webhook_id == delivery.c.webhook_id, other.c.state == State.SENDING.value
@@ -147,6 +152,31 @@ def recover(
     return recovered
 
 
+def _wait_for_the_morning(connection: Connection, now: datetime) -> None:
+    """Put off what would ring a phone now in a community where it is night.
+
+    The question whether an address is right is sent at any hour: somebody has just asked for it.
+    """
+    of_community = select(event.c.id).where(
+        event.c.community_id == tables.community.c.id, event.c.kind != Kind.ADDRESS_STATED.value
+    )
+    for community_id, zone in connection.execute(
+        select(tables.community.c.id, tables.community.c.zone).where(
+            exists().where(_due(["sms"], now), delivery.c.event_id.in_(of_community))
+        )
+    ).all():
+        morning = not_before(now, ZoneInfo(zone))
+        if morning > now:
+            mine = select(event.c.id).where(
+                event.c.community_id == community_id, event.c.kind != Kind.ADDRESS_STATED.value
+            )
+            connection.execute(
+                delivery.update()
+                .where(_due(["sms"], now), delivery.c.event_id.in_(mine))
+                .values(next_at=morning)
+            )
+
+
 def _due(channels: Collection[str], now: datetime) -> ColumnElement[bool]:
     return and_(
         delivery.c.state == State.WAITING.value,
@@ -209,6 +239,7 @@ def _note_webhook(connection: Connection, webhook_id: int, result: Result, now: 
             action="webhook.disable",
             subject=str(webhook_id),
             detail=detail,
+            project=row.project_id,
         )
     connection.execute(webhook.update().where(mine).values(**values))
 

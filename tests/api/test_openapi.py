@@ -95,6 +95,7 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getReceipt",
         "getRefund",
         "getWebhook",
+        "getNotifications",
         "getDelivery",
         "getDispute",
         "getPublication",

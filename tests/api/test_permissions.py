@@ -70,6 +70,7 @@ BODIES: dict[str, Any] = {
         "cause": "reset",
         "reason": "I looked",
     },
+    "setNotification": {"address": "li@example.com", "events": ["bill.issued"]},
     "addWebhook": {"url": "https://client.example.com/", "events": ["bill.issued"]},
     "changeWebhook": {"url": "https://client.example.com/", "events": ["bill.issued"]},
     "rotateWebhookSecret": {},

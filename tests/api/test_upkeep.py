@@ -96,8 +96,8 @@ def test_upkeep_delivers_while_it_runs_and_stops_with_it(
     house: House, ticks: list[Callable[[], None]]
 ) -> None:
     told.tell(house.database, "B-1")
-    settings = house.app.state.resources.settings
-    with delivery_upkeep(house.database, settings, lambda: house.now):
+    channels = house.app.state.resources.channels
+    with delivery_upkeep(house.database, channels, lambda: house.now):
         send, notice = ticks
         send()
         notice()

@@ -55,13 +55,14 @@ class Clock:
         self.now += timedelta(**length)
 
 
-def an_event(subject: str = "B-1", community_id: int = 1) -> Event:
+def an_event(subject: str = "B-1", community_id: int = 1, account_id: int | None = None) -> Event:
     return Event(
         kind=Kind.BILL_ISSUED,
         subject=subject,
         at=NOW,
         data={"bill": subject, "total": "12.34"},
         community_id=community_id,
+        account_id=account_id,
     )
 
 
