@@ -99,4 +99,5 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getDelivery",
         "getDispute",
         "getPublication",
+        "getJob",
     }
