@@ -113,6 +113,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
     app.state.metrics = Metrics()
     errors.install(app)
     _include_routes(app)
+    _include_pages(app)
     assert_guarded(app.routes)
     tell_problems_as_problems(app)
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
@@ -151,6 +152,9 @@ def _include_routes(app: FastAPI) -> None:
         operations,
     ):
         app.include_router(audience.router)
+
+
+def _include_pages(app: FastAPI) -> None:
     for pages in (
         sign_in,
         display_pages,
