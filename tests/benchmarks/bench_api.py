@@ -1,0 +1,250 @@
+"""How fast bills are answered, by the API and on their page, beside an empty route of that server.
+
+    make bench ARGS="api"                                           1,000 units, 2 months of bills
+    TALLYGATE_UNITS=10000 TALLYGATE_MONTHS=12 make bench ARGS="api"
+
+First 200 requests a second for some seconds, each counted from the moment at which it was due: what
+waits behind a slow one is slow too. Then 32 connections that ask without pause. The server is
+`tallygate`'s own with all that is around its routes, in a process of its own, on SQLite; every
+request asks for another bill, and its reader is signed in. Another process asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from city import ZONE, MadeUpArchive, make_city
+from loopback import free_port, is_open
+from sqlalchemy import select
+
+from api.app import create_app
+from api.credentials import digest, new_token
+from api.permission import Permission, Role
+from api.serving import Patience, server
+from api.settings import ApiSettings
+from api.store import keys, logins, sessions
+from billing import lifecycle
+from billing.database import Database
+from billing.tables import bill
+from meters.catalog import shipped
+from meters.interval import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+UNITS = int(os.environ.get("TALLYGATE_UNITS", "1000"))
+MONTHS = int(os.environ.get("TALLYGATE_MONTHS", "2"))
+A_COMMUNITY = 1000
+RATE, RATE_S = 200, 10
+CONNECTIONS, THROUGHPUT_S = 32, 6
+MANY = 10**9
+READERS = 200
+START_S = 30
+NOW = Period.month("2026-10", ZONE).interval.end + timedelta(days=400)
+"""When all of it happens: after the last of the months."""
+
+
+def serve(folder: Path, port: int) -> None:
+    """Serve the databases of `folder`, and a route that does nothing."""
+    settings = ApiSettings(
+        database_url=f"sqlite:///{folder}/billing.sqlite",
+        archive_url=f"sqlite:///{folder}/archive.sqlite",
+        secure_cookies=False,
+        key_calls_per_minute=MANY,
+        session_calls_per_minute=MANY,
+        address_calls_per_minute=MANY,
+    )
+    app = create_app(settings, clock=lambda: NOW)
+
+    async def empty() -> dict[str, str]:
+        return {}
+
+    app.add_api_route("/empty", empty)
+    serving = server(app, Patience.of(settings))
+    serving.config.host, serving.config.port = "127.0.0.1", port
+    serving.run()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[int]:
+    port = free_port()
+    command = [sys.executable, __file__, "serve", str(folder), str(port)]
+    with subprocess.Popen(command, env=os.environ) as process:
+        until = time.monotonic() + START_S
+        while not is_open(port):
+            if process.poll() is not None or time.monotonic() > until:
+                sys.exit("the server did not start")
+            time.sleep(0.1)
+        try:
+            yield port
+        finally:
+            process.terminate()
+
+
+def issue_months(database: Database) -> None:
+    """Issue each month's bills of a city."""
+    codes = make_city(database, -(-UNITS // A_COMMUNITY), min(UNITS, A_COMMUNITY))
+    for month in range(MONTHS):
+        period = f"{2026 + (9 + month) // 12}-{(9 + month) % 12 + 1:02}"
+        run = lifecycle.create_run(
+            database, period=period, communities=codes, actor="clerk", now=NOW
+        )
+        computed = lifecycle.compute_run(
+            database, MadeUpArchive(), shipped(), run_id=run, actor="clerk", now=NOW
+        )
+        if computed.digest is None:
+            sys.exit(f"the run is {computed.state}: {computed.communities[0].problems[:3]}")
+        lifecycle.review_run(database, run_id=run, actor="clerk", now=NOW)
+        lifecycle.approve_run(
+            database, run_id=run, digest=computed.digest, actor="approver", now=NOW
+        )
+        lifecycle.issue_run(database, run_id=run, actor="approver", now=NOW)
+
+
+def readers(database: Database) -> tuple[list[bytes], list[bytes]]:
+    """Return requests for bills by the API, and for their pages by the owners of them."""
+    key = new_token("key")
+    by_api, pages = [], []
+    with database.transaction() as connection:
+        scopes = [Permission.BILLS_READ]
+        digested = digest(key)
+        keys.add_key(
+            connection, name="portal", key_digest=digested, scopes=scopes, gateway=None, now=NOW
+        )
+        chance = random.Random(7)  # noqa: S311  a choice of bills, no secret
+        found = connection.execute(select(bill.c.number, bill.c.account_id)).all()
+        for number, row in enumerate(chance.sample(found, min(READERS, len(found)))):
+            by_api.append(_get(f"/v1/bills/{row.number}", f"Authorization: Bearer {key}"))
+            token = new_token("session")
+            login = logins.add_login(
+                connection,
+                name=f"owner-{number}",
+                password_hash="",
+                role=Role.OWNER,
+                accounts=[row.account_id],
+                now=NOW,
+            )
+            sessions.open_session(
+                connection,
+                token_digest=digest(token),
+                login_id=login,
+                kind=sessions.Kind.PAGE,
+                csrf="secret",
+                now=NOW,
+                expires_at=NOW + timedelta(hours=1),
+            )
+            pages.append(_get(f"/bills/{row.number}", f"Cookie: tallygate={token}"))
+    return by_api, pages
+
+
+def _get(path: str, header: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: court\r\n{header}\r\n\r\n".encode()
+
+
+class Line:
+    """One connection that is kept open."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def __aenter__(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+
+    async def ask(self, request: bytes) -> None:
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            sys.exit(f"{request!r} was answered {head!r}")
+        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        await self._reader.readexactly(length)
+
+
+async def at_a_rate(port: int, requests: Sequence[bytes]) -> list[float]:
+    """Return the seconds of each answer from the moment at which its request was due."""
+    lines: asyncio.Queue[Line] = asyncio.Queue()
+    taken: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def one(request: bytes, due: float) -> None:
+        line = await lines.get()
+        await line.ask(request)
+        lines.put_nowait(line)
+        taken.append(loop.time() - due)
+
+    opened = [Line(port) for _ in range(CONNECTIONS)]
+    for line in opened:
+        lines.put_nowait(await line.__aenter__())
+    began = loop.time()
+    async with asyncio.TaskGroup() as group:
+        for number, request in zip(range(RATE * RATE_S), itertools.cycle(requests), strict=False):
+            due = began + number / RATE
+            await asyncio.sleep(max(0, due - loop.time()))
+            group.create_task(one(request, due))
+    for line in opened:
+        await line.__aexit__()
+    return sorted(taken)
+
+
+async def without_pause(port: int, requests: Sequence[bytes]) -> float:
+    """Return the requests that are answered a second."""
+    until = time.monotonic() + THROUGHPUT_S
+
+    async def asking(turn: int) -> int:
+        answered = 0
+        async with Line(port) as line:
+            while time.monotonic() < until:
+                await line.ask(requests[(turn + answered * CONNECTIONS) % len(requests)])
+                answered += 1
+        return answered
+
+    counts = await asyncio.gather(*(asking(turn) for turn in range(CONNECTIONS)))
+    return sum(counts) / THROUGHPUT_S
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="tallygate-bench-") as name:
+        folder = Path(name)
+        with Database(f"sqlite:///{folder}/billing.sqlite") as database:
+            database.migrate()
+            issue_months(database)
+            by_api, pages = readers(database)
+        print(f"{UNITS} units, {MONTHS} months of bills, on SQLite")
+        with served(folder) as port:
+            empty = 0.0
+            asked = {"empty route": [_get("/empty", "Accept: */*")]}
+            for what, requests in (
+                asked | {"bill by API": by_api, "page of a bill": pages}
+            ).items():
+                asyncio.run(without_pause(port, requests[:CONNECTIONS]))
+                taken = asyncio.run(at_a_rate(port, requests))
+                rate = asyncio.run(without_pause(port, requests))
+                empty = empty or rate
+                middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+                print(
+                    f"{what:<16} at {RATE}/s: half within {middle * 1000:5.1f} ms, 99 % within"
+                    f" {late * 1000:6.1f} ms; without pause {rate:7,.0f}/s,"
+                    f" {rate / empty:.2f} of the empty route"
+                )
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        sys.exit(main())
