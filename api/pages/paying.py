@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote, urlencode
@@ -26,9 +26,12 @@ from billing.payments.order import OrderState
 from billing.store import journal_views, payments_book, payments_due, payments_receipts
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from sqlalchemy import Connection
 
     from billing.store.journal_views import AccountStatement
+    from billing.store.payments_due import Payer
 
 router = APIRouter(include_in_schema=False)
 
@@ -108,10 +111,10 @@ async def show_receipt(request: Request, caller: Reader, payment: int) -> Respon
 @router.get("/account")
 async def show_account(request: Request, caller: Reader, code: str | None = None) -> Response:
     """The statements of the own accounts, or of that of a payment code, for a year back."""
-    today = of(request).now().date()
+    now = of(request).now()
     with of(request).database.snapshot() as connection:
         found = [
-            _statement(connection, each.account_id, today)
+            _statement(connection, each, now)
             for each in payers(connection, caller, Naming(code=code))
         ]
         dues = [payments_due.dues(connection, each.payer.account_id) for each in found]
@@ -124,9 +127,14 @@ async def show_account(request: Request, caller: Reader, code: str | None = None
     )
 
 
-def _statement(connection: Connection, account_id: int, today: date) -> AccountStatement:
-    last = today + timedelta(days=1)  # it is tomorrow already in some zones
-    return journal_views.statement_of(connection, account_id, last - SHOWN, last)
+def days_shown(who: Payer, now: datetime) -> tuple[date, date]:
+    """Return the first and the last day of an account's statement: a year up to its today."""
+    today = now.astimezone(who.zone).date()
+    return today - SHOWN, today
+
+
+def _statement(connection: Connection, who: Payer, now: datetime) -> AccountStatement:
+    return journal_views.statement_of(connection, who.account_id, *days_shown(who, now))
 
 
 def _bill_of(claim: str) -> str | None:
