@@ -17,6 +17,8 @@ from api.store import logins, sessions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
     from api.resources import Resources
     from api.store.logins import Login
     from api.store.sessions import Kind
@@ -70,17 +72,7 @@ async def sign_in(
     """
     attempt, now = _Attempt.of(name, address), resources.now()
     with resources.database.snapshot() as connection:
-        limits = (
-            (attempt.together, PER_NAME_AND_ADDRESS),
-            (attempt.address, PER_ADDRESS),
-            (attempt.name, PER_NAME),
-        )
-        for subject, allowed in limits:
-            if logins.failures_since(connection, subject, now - WINDOW) >= allowed:
-                retry_s = int(WINDOW.total_seconds())
-                raise ProblemError(
-                    problems.TOO_MANY_ATTEMPTS, headers={"Retry-After": str(retry_s)}
-                )
+        _assert_patient(connection, attempt, now)
         login = logins.find_login(connection, name)
     checked = await resources.passwords.check(
         password, None if login is None else login.password_hash
@@ -111,6 +103,19 @@ async def sign_in(
 
     await anyio.to_thread.run_sync(keep)
     return opened
+
+
+def _assert_patient(connection: Connection, attempt: _Attempt, now: datetime) -> None:
+    """Raise `ProblemError` where too many attempts have failed in the last minutes."""
+    limits = (
+        (attempt.together, PER_NAME_AND_ADDRESS),
+        (attempt.address, PER_ADDRESS),
+        (attempt.name, PER_NAME),
+    )
+    for subject, allowed in limits:
+        if logins.failures_since(connection, subject, now - WINDOW) >= allowed:
+            retry_s = int(WINDOW.total_seconds())
+            raise ProblemError(problems.TOO_MANY_ATTEMPTS, headers={"Retry-After": str(retry_s)})
 
 
 def _record_failure(resources: Resources, attempt: _Attempt, now: datetime) -> None:

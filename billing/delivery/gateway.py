@@ -48,7 +48,7 @@ class Proof(Definition):
     text: str = "正文"
     to: str = "13800001234"
     id: str = "msg_1"
-    secret: str = "s"  # noqa: S105  a sample
+    secret: str = "s"  # noqa: S105  a sample, no secret
     expect_body: str | None = None
     status: int = 200
     answer: str | None = None

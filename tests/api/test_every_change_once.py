@@ -170,12 +170,14 @@ def steps() -> Iterator[Step]:
     yield Step("rotateWebhookSecret", "admin", f"{webhook}/secret", {"overlap_hours": 1})
     since = {"since": "2026-11-01T00:00:00Z"}
     yield Step("replayDeliveries", "admin", f"{webhook}/replay", since)
+    yield Step("dropNotification", "li", "/v1/notifications/email", method="DELETE")
     yield Step("endWebhook", "admin", webhook, method="DELETE")
 
 
 ELSEWHERE = {
     "openPaymentOrder": "test_paying, with a provider",
     "closePaymentOrder": "test_paying, with a provider",
+    "setNotification": "test_notifications, with a channel",
     "replayDelivery": "test_webhooks, with a delivery",
 }
 """The operations that need more than a house."""
