@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def utc(moment: datetime) -> datetime:
-    """Return `moment` in UTC; raise `ValueError` if it has no zone, or is outside of all years."""
+    """Return `moment` in UTC; raise `ValueError` if it has no zone.
+
+    Raises `OverflowError` for one that no year of UTC holds.
+    """
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{moment.isoformat()} is in no year of UTC that can be told") from None
+    return moment.astimezone(UTC)
 
 
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime
 
 from api import problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
@@ -14,21 +13,22 @@ from api.principal import Principal
 from api.resources import of
 from api.routes.answers import failing
 from api.schemas.audit import AuditEntry
+from api.schemas.values import Instant
 from api.security import Requires
 from billing.store import audit
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 
 Text = Annotated[str | None, Query(max_length=200)]
-Instant = Annotated[AwareDatetime | None, Query(examples=["2026-11-01T00:00:00Z"])]
+Moment = Annotated[Instant | None, Query(examples=["2026-11-01T00:00:00Z"])]
 
 
 def _wanted(
     actor: Text = None,
     action: Text = None,
     subject: Text = None,
-    since: Instant = None,
-    until: Instant = None,
+    since: Moment = None,
+    until: Moment = None,
 ) -> audit.Wanted:
     return audit.Wanted(actor=actor, action=action, subject=subject, since=since, until=until)
 

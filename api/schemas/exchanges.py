@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.gateways import Code, Instant
-from api.schemas.values import Answer
+from api.schemas.gateways import Code
+from api.schemas.values import Answer, Instant
 from billing.store.exchange import Exchange
 from meters.definition import Exact
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.gateway_report import (
     Alarm,
@@ -20,9 +20,8 @@ from api.gateway_report import (
     SpoolState,
     Tally,
 )
-from api.schemas.values import Answer
+from api.schemas.values import Answer, Instant
 from meters.definition import Exact
-from meters.interval import utc
 
 if TYPE_CHECKING:
     from api.store.gateways import Gateway
@@ -31,7 +30,6 @@ MAX_DEVICES = 10_000
 MAX_ITEMS = 1_000
 MAX_ALARMS = 100
 
-Instant = Annotated[datetime, AfterValidator(utc)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(max_length=2000)]
 Code = Annotated[str, Field(min_length=1, max_length=200)]

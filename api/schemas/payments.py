@@ -6,9 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.values import Answer, Money, Month, money
+from api.schemas.values import Answer, Instant, Money, Month, money
 from billing.money import to_fen
 from billing.store.payments_desk import Handed
 
@@ -199,7 +199,7 @@ class NewPayment(BaseModel):
     channel: Literal["cash", "bank", "kiosk"]
     amount: Amount
     document: Annotated[str, Field(min_length=1, max_length=200)]
-    paid_at: AwareDatetime | None = Field(default=None, description="Now, unless it is stated.")
+    paid_at: Instant | None = Field(default=None, description="Now, unless it is stated.")
     rounding: Rounding = Field(default="0", description="What is let go of beside cash.")
     pays: Parts = Field(default=[], description="None: by the community's policy.")
     note: Annotated[str, Field(max_length=1000)] | None = None

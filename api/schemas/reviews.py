@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.runs import Code, Reason
-from api.schemas.values import Answer, Month
+from api.schemas.values import Answer, Instant, Month
 from billing.vee.reviews import Decision
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class NewReview(BaseModel):
     finding: Code | None = None
     method: Code | None = None
     value: Figure | None = None
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     use: Figure | None = None
     reason: Reason
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from billing.money import from_fen
+from meters.interval import utc
 from meters.quantity import from_scaled, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return utc(moment)
+    except OverflowError:
+        raise ValueError("it is beyond every calendar") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant that a call states, with its zone; it is kept in UTC."""
 Money = Annotated[
     str, Field(description="An amount, always with two decimals.", examples=["2852.00"])
 ]

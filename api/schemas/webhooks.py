@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from api.schemas.values import Answer
+from api.schemas.values import Answer, Instant
 from billing.delivery.event import OUTWARD, Kind
-from meters.interval import utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +83,7 @@ class Since(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"since": "2026-11-20T00:00:00Z"}]}
     )
 
-    since: Annotated[AwareDatetime, AfterValidator(utc)]
+    since: Instant
 
 
 class WebhookShown(Answer):

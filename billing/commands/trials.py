@@ -49,7 +49,7 @@ def try_(
                     connection, known[community], period, instead_of or draft.id
                 )
             except frozen.NothingBilledError as error:
-                raise click.ClickException(f"{community}: {error} (--instead-of)") from error
+                raise click.ClickException(f"{community}: {error}") from error
     trial = tried(draft, billed)
     if as_json:
         about = {"tariff": draft.id, "version": draft.version, "period": period}

@@ -230,7 +230,7 @@ def test_the_month_before_january_is_december() -> None:
 
 
 def test_an_instant_that_no_year_of_utc_holds_is_refused() -> None:
-    with pytest.raises(ValueError, match="in no year"):
+    with pytest.raises(OverflowError):
         utc(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))
-    with pytest.raises(ValueError, match="in no year"):
+    with pytest.raises(OverflowError):
         utc(datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-14))))

@@ -328,17 +328,17 @@ WRONG: dict[str, tuple[Spoiling, str, str]] = {
     ),
     "a zone that does not exist": (
         lambda book: put(book, "community", 2, "Zone", "Asia/Peking"),
-        "小区 Community: D2 (时区 / Zone): 'Asia/Peking'",
+        "小区 Community: E2 (时区 / Zone): 'Asia/Peking'",
         "is no time zone",
     ),
     "too many due days": (
         lambda book: put(book, "community", 2, "Due days", 500),
-        "小区 Community: E2 (付款期限（天） / Due days): '500'",
+        "小区 Community: F2 (付款期限（天） / Due days): '500'",
         "less than or equal to 90",
     ),
     "a way to correct that there is not": (
         lambda book: put(book, "community", 2, "Corrections", "never"),
-        "小区 Community: F2 (更正方式 / Corrections): 'never'",
+        "小区 Community: G2 (更正方式 / Corrections): 'never'",
         "must be one of correction bill (更正账单), next bill (下期账单)",
     ),
     "a tariff's name that is none": (
@@ -429,7 +429,7 @@ def test_problems_of_cells_and_between_rows_are_said_in_one_report() -> None:
         ("房屋 Units", "E2"),
         ("房屋 Units", "B4"),
         ("计量点 Points", "B3"),
-        ("小区 Community", "D2"),
+        ("小区 Community", "E2"),
         ("业主 Accounts", "D6"),
         ("表计 Meters", "F10"),
     }

@@ -120,7 +120,7 @@ def test_a_tariff_of_another_name_says_what_it_replaces(url: str, tmp_path: Path
     refused = run(url, tmp_path, other)
     done = run(url, tmp_path, other, "--instead-of", "fee")
 
-    assert "billed nothing by tariff 'new-fee' in 2026-10; it was by fee, power, water" in (
+    assert "nothing was billed by tariff 'new-fee' in 2026-10; it was by fee, power, water" in (
         refused.stderr
     )
     assert done.exit_code == 0
@@ -129,7 +129,7 @@ def test_a_tariff_of_another_name_says_what_it_replaces(url: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--period", "2026-11"), "nothing of 2026-11 is issued for yard"),
+        (("--period", "2026-11"), "yard: nothing of 2026-11 is issued there"),
         (("--community", "zoo"), "no community 'zoo'; known are yard"),
     ],
 )
