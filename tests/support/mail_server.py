@@ -43,7 +43,7 @@ class Inbox:
     async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 - the same
         if self.answers:
             return self.answers.pop(0)
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type] # by the policy
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
 
@@ -55,7 +55,8 @@ def _password(_server: object, _session: object, _envelope: object, _: str, data
 @contextmanager
 def mail_server(security: str, certificate: tuple[Path, Path] | None = None) -> Iterator[Inbox]:
     """Give the inbox of a server; with a `certificate` it asks for a password."""
-    inbox, options = Inbox(port=free_port()), {}
+    inbox = Inbox(port=free_port())
+    options: dict[str, Any] = {}
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
