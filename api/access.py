@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from api import second_factor
 from api.credentials import digest, new_token
 from api.permission import BOUND, Permission, Role
 from api.store import gateways, keys, logins
@@ -27,6 +28,10 @@ OF_INSTALLATION = frozenset({Permission.LOGINS_MANAGE, Permission.KEYS_MANAGE})
 
 class AccessError(ValueError):
     """Access cannot be given so; the message says what to change."""
+
+
+class UnknownLoginError(LookupError):
+    """There is no login of this name, or none with a second factor."""
 
 
 class UnknownKeyError(LookupError):
@@ -74,6 +79,18 @@ def add_login(
         detail=detail,
         project=whose,
     )
+
+
+def reset_second_factor(connection: Connection, name: str, *, actor: str, now: datetime) -> None:
+    """Take the second factor of the login `name` away and end its sessions.
+
+    Raises `UnknownLoginError`.
+    """
+    login = logins.find_login(connection, name)
+    if login is None:
+        raise UnknownLoginError(f"there is no login {name!r}")
+    if not second_factor.reset(connection, login, actor=actor, now=now):
+        raise UnknownLoginError(f"the login {name!r} has no second factor")
 
 
 def add_key(

@@ -34,7 +34,7 @@ from api.pages import pool_checks as pool_check_pages
 from api.pages import portal as portal_pages
 from api.pages import publication as publication_pages
 from api.pages import questions as question_pages
-from api.pages import rendering, sign_in
+from api.pages import rendering, second_factor, sign_in
 from api.pages import reviews as review_pages
 from api.pages import staff as staff_pages
 from api.pages import tariffs as tariff_pages
@@ -157,6 +157,7 @@ def _include_routes(app: FastAPI) -> None:
 def _include_pages(app: FastAPI) -> None:
     for pages in (
         sign_in,
+        second_factor,
         display_pages,
         portal_pages,
         meter_pages,

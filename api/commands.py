@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from api import access
-from api.access import AccessError, UnknownKeyError
+from api.access import AccessError, UnknownKeyError, UnknownLoginError
 from api.app import create_app
 from api.credentials import Passwords, WeakPasswordError, new_password
 from api.permission import Permission, Role
@@ -108,6 +108,24 @@ def add_user(
     click.echo(f"added {name} ({role})")
     if not password_stdin:
         click.echo(f"password: {password}")
+
+
+@user.command("reset-second-factor")
+@click.argument("name")
+@SETTINGS
+def reset_second_factor(*, name: str, settings: Path | None) -> None:
+    """Take the second factor of the login NAME away, for who has lost phone and recovery codes.
+
+    Its sessions end, and its password alone signs it in again: be sure whom you do it for.
+    """
+    try:
+        with _database(_settings(settings)) as database, database.transaction() as connection:
+            access.reset_second_factor(
+                connection, name, actor=access.COMMAND_LINE, now=read_clock()
+            )
+    except UnknownLoginError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{name} has no second factor now")
 
 
 @click.group()

@@ -18,7 +18,7 @@ from api.deciding import UndecidedError
 from api.pages import rendering
 from api.pool_trials import WhatIfError
 from api.problems import ProblemError, ProblemType
-from api.security import SignInFirstError, page_principal
+from api.security import EnrolFirstError, SignInFirstError, page_principal
 from api.store.device_lists import (
     GatewayExistsError,
     MeterListedError,
@@ -142,6 +142,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(SignInFirstError, _sign_in)
+    app.add_exception_handler(EnrolFirstError, _enrol)
     for kind in OF_DOMAIN:
         app.add_exception_handler(kind, _of_domain)
     app.add_exception_handler(Exception, _internal)
@@ -213,6 +214,12 @@ async def _sign_in(request: Request, _error: Exception) -> Response:
     target = request.url.path if request.method == "GET" else "/"
     where = "/login" if target == "/" else f"/login?next={quote(target)}"
     return RedirectResponse(where, 303)
+
+
+async def _enrol(request: Request, _error: Exception) -> Response:
+    if not wants_page(request):
+        return answer(request, ProblemError(problems.SECOND_FACTOR_MISSING))
+    return RedirectResponse("/settings/second-factor", 303)
 
 
 async def _internal(request: Request, error: Exception) -> Response:

@@ -21,7 +21,8 @@ class Principal:
 
     `accounts` holds the ids of the accounts that it is bound to, None for one that is not bound.
     `gateway` is the only gateway that an API key may report as. `project` is the id of the project
-    that it is kept to, None for the installation's own staff.
+    that it is kept to, None for the installation's own staff. `must_enrol`: it may do nothing but
+    set up a second factor, which its role needs.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Principal:
     session: Session | None = None
     gateway: str | None = None
     project: int | None = None
+    must_enrol: bool = False
 
     @property
     def caller(self) -> str:

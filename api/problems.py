@@ -35,6 +35,36 @@ TOO_MANY_ATTEMPTS = ProblemType(
     _("Too many failed attempts"),
     _("Wait some minutes, then try again."),
 )
+SECOND_FACTOR_NEEDED = ProblemType(
+    "second-factor-needed",
+    401,
+    _("A code is needed too"),
+    _("Send `code` with it: the six digits of the authenticator, or a recovery code."),
+)
+WRONG_CODE = ProblemType(
+    "wrong-code",
+    401,
+    _("The code is wrong"),
+    _("Wait for the next code, and check the clock of the device that shows it."),
+)
+SECOND_FACTOR_MISSING = ProblemType(
+    "second-factor-missing",
+    403,
+    _("Two-step sign-in must be set up first"),
+    _("Sign in on the pages and set it up at `/settings/second-factor`; your role needs it."),
+)
+NO_SECOND_FACTORS = ProblemType(
+    "second-factor-unavailable",
+    503,
+    _("Two-step sign-in cannot be used on this server now"),
+    _("Whoever runs the server sets `second_factor_keys` in its settings. A recovery code works."),
+)
+SECOND_FACTOR_CHANGED = ProblemType(
+    "second-factor-changed",
+    409,
+    _("Two-step sign-in is not as this page showed it"),
+    _("It was set up or turned off meanwhile. Load the page again."),
+)
 TOO_MANY_CALLS = ProblemType(
     "too-many-calls",
     429,

@@ -11,6 +11,7 @@ from api.catalogue import Catalogue
 from api.credentials import Passwords
 from api.providers import Providers, open_providers
 from api.rate import Limiter
+from api.sealing import Seal
 from api.tokens import Tokens
 from billing.database import Database
 from billing.delivery.channels import Channels, open_channels
@@ -51,6 +52,7 @@ class Resources:
     channels: Channels
     now: Callable[[], datetime]
     tokens: Tokens = field(default_factory=Tokens)
+    seal: Seal = field(default_factory=Seal)
     limiter: Limiter = field(default_factory=Limiter)
 
     def within(self, project: int | None) -> Resources:
@@ -79,6 +81,7 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         channels=open_channels(settings.delivery_settings, reach_of(settings), os.environ),
         now=clock,
         tokens=Tokens(settings.token_keys),
+        seal=Seal(settings.second_factor_keys),
     )
 
 

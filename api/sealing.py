@@ -45,6 +45,10 @@ class Seal:
         """Whether there is a key to seal with."""
         return bool(self._keys)
 
+    def is_newest(self, sealed: str) -> bool:
+        """Return whether `sealed` was sealed by the first of the keys."""
+        return sealed.partition(".")[0] == next(iter(self._keys), None)
+
     def close(self, secret: bytes, whose: str) -> str:
         """Return `secret` sealed for `whose`; raise `NoSealKeyError` without a key."""
         if not self._keys:

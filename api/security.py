@@ -49,17 +49,27 @@ class SignInFirstError(Exception):
     """A page needs a login; the reader is led to it."""
 
 
-class Guard:
-    """The base of what a route declares; `permission` is None where anybody may call."""
+class EnrolFirstError(Exception):
+    """A second factor is to be set up before anything else."""
 
-    def __init__(self, permission: Permission | None = None) -> None:
+
+class Guard:
+    """The base of what a route declares; `permission` is None where anybody may call.
+
+    `enrolling`: also who has yet to set up a second factor that the role needs.
+    """
+
+    def __init__(self, permission: Permission | None = None, *, enrolling: bool = False) -> None:
         self.permission = permission
+        self._enrolling = enrolling
 
     def admit(self, request: Request, principal: Principal) -> Principal:
         """Return `principal`, to whose project the request is kept from here on.
 
-        Raises `ProblemError` unless it has the permission.
+        Raises `ProblemError` unless it has the permission, and `EnrolFirstError`.
         """
+        if principal.must_enrol and not self._enrolling:
+            raise EnrolFirstError
         if self.permission is not None and not principal.may(self.permission):
             raise ProblemError(
                 problems.FORBIDDEN, f"this needs the permission {str(self.permission)!r}"
@@ -155,13 +165,18 @@ def page_principal(request: Request) -> Principal | None:
         return None
     with resources.database.snapshot() as connection:
         return sessions.find_principal(
-            connection, digest(token), sessions.Kind.PAGE, now=resources.now()
+            connection,
+            digest(token),
+            sessions.Kind.PAGE,
+            now=resources.now(),
+            needing=resources.settings.second_factor_required_for,
         )
 
 
 def _bearer(request: Request, token: str, afterwards: BackgroundTasks) -> Principal | None:
     resources = whole(request)
-    now = resources.now()
+    now, needing = resources.now(), resources.settings.second_factor_required_for
+    api = sessions.Kind.API
     with resources.database.snapshot() as connection:
         if token.startswith(KEY_PREFIX):
             key = keys.find(connection, digest(token), now=now)
@@ -175,10 +190,10 @@ def _bearer(request: Request, token: str, afterwards: BackgroundTasks) -> Princi
             if said is None:
                 return None
             found = sessions.find_principal(
-                connection, said.session_digest, sessions.Kind.API, now=now
+                connection, said.session_digest, api, now=now, needing=needing
             )
             return found if found is not None and found.name == said.name else None
-        return sessions.find_principal(connection, digest(token), sessions.Kind.API, now=now)
+        return sessions.find_principal(connection, digest(token), api, now=now, needing=needing)
 
 
 def _note_use(resources: Resources, number: int, now: datetime) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from api.permission import Role
 from api.tokens import MIN_KEY_LENGTH
 from billing.payments.wechat.settings import Address
 from meters.definition import Definition, read_document, validate
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "TALLYGATE_"
-LISTS = ("meter_types", "token_keys")
+LISTS = ("meter_types", "token_keys", "second_factor_keys", "second_factor_required_for")
 """What is several, parted by `:` in the environment."""
 
 
@@ -45,6 +46,10 @@ class ApiSettings(Definition):
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
     token_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
     """What signs short tokens, the newest first; without them each process has a key of its own."""
+    second_factor_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
+    """What seals the secrets of second factors: the first seals, all open. None without them."""
+    second_factor_required_for: frozenset[Role] = frozenset()
+    """Who does nothing before a second factor is set up."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     request_seconds: int = Field(default=30, ge=1)
     """How long the head of a request may take to arrive, and how long its body."""
@@ -59,6 +64,15 @@ class ApiSettings(Definition):
     """Calls that one person may make."""
     address_calls_per_minute: int = Field(default=600, ge=1)
     """Calls from one address by nobody who is known."""
+
+    @model_validator(mode="after")
+    def _second_factors_can_be_set_up(self) -> Self:
+        if self.second_factor_required_for and not self.second_factor_keys:
+            raise ValueError(
+                "second_factor_required_for needs second_factor_keys: without a key nobody can set "
+                "a second factor up"
+            )
+        return self
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str]) -> ApiSettings:

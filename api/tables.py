@@ -1,7 +1,8 @@
 """The tables of identities, of calls that must happen once, of gateways and what they read.
 
 They stand beside billing's in one database, so that a call and its effect share a transaction.
-Secrets are never kept: passwords as Argon2 hashes, tokens and keys as SHA-256 digests.
+Secrets are never kept: passwords as Argon2 hashes, tokens and keys as SHA-256 digests; that of a
+second factor, which must be read again, is sealed (`sealing.py`).
 A login or key without a project is of the installation as a whole.
 """
 
@@ -65,6 +66,32 @@ session = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     CheckConstraint("kind IN ('page', 'api')", name="known_kind"),
+)
+
+login_second_factor = Table(
+    "login_second_factor",
+    metadata,
+    Column("login_id", Identifier, ForeignKey("login.id"), primary_key=True),
+    Column("secret", Text, nullable=False),  # sealed for this login
+    Column("created_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),  # none until a first code has proven the authenticator
+    Column("last_step", Identifier),  # the newest step that was used; none before it counts again
+)
+
+login_recovery_code = Table(
+    "login_recovery_code",
+    metadata,
+    Column("login_id", Identifier, ForeignKey("login.id"), primary_key=True),
+    Column("code_digest", Text, primary_key=True),
+    Column("used_at", Instant),
+)
+
+login_pending = Table(
+    "login_pending",  # the password was right; no session before the second factor is
+    metadata,
+    Column("token_digest", Text, primary_key=True),
+    Column("login_id", Identifier, ForeignKey("login.id"), nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False),
 )
 
 api_key = Table(

@@ -13,9 +13,18 @@ from api.resources import of, whole
 from api.routes.answers import failing
 from api.schemas.sessions import SessionOpened, SignIn, TokenGiven
 from api.security import ANYONE, Requires
-from api.store.sessions import Kind, close_session
+from api.store.sessions import close_session
 
 router = APIRouter(prefix="/v1", tags=["sessions"])
+
+SIGNING_IN = failing(
+    problems.WRONG_PASSWORD,
+    problems.SECOND_FACTOR_NEEDED,
+    problems.WRONG_CODE,
+    problems.SECOND_FACTOR_MISSING,
+    problems.TOO_MANY_ATTEMPTS,
+    problems.NO_SECOND_FACTORS,
+)
 
 AnyCaller = Annotated[Principal, Depends(Requires())]
 
@@ -26,10 +35,10 @@ AnyCaller = Annotated[Principal, Depends(Requires())]
     summary="Sign in",
     status_code=201,
     dependencies=[ANYONE],
-    responses=failing(problems.WRONG_PASSWORD, problems.TOO_MANY_ATTEMPTS),
+    responses=SIGNING_IN,
 )
 async def open_session(request: Request, body: SignIn) -> SessionOpened:
-    """Get a token for a name and password.
+    """Get a token for a name and password, and a code where there is a second factor.
 
     Each call opens a session of its own, so it needs no `Idempotency-Key`.
     """
@@ -37,8 +46,8 @@ async def open_session(request: Request, body: SignIn) -> SessionOpened:
         whole(request),
         name=body.name,
         password=body.password,
+        code=body.code,
         address=request.client.host if request.client else "",
-        kind=Kind.API,
     )
     return SessionOpened(
         token=opened.token,
@@ -54,10 +63,10 @@ async def open_session(request: Request, body: SignIn) -> SessionOpened:
     summary="Get a short token",
     status_code=201,
     dependencies=[ANYONE],
-    responses=failing(problems.WRONG_PASSWORD, problems.TOO_MANY_ATTEMPTS),
+    responses=SIGNING_IN,
 )
 async def give_token(request: Request, body: SignIn) -> TokenGiven:
-    """A signed token (JWT) for ten minutes, for a name and password.
+    """A signed token (JWT) for ten minutes, for a name and password, and a code as for a session.
 
     `DELETE /v1/sessions/current` ends it before. Each call gives one of its own, so it needs no
     `Idempotency-Key`.
@@ -67,8 +76,8 @@ async def give_token(request: Request, body: SignIn) -> TokenGiven:
         resources,
         name=body.name,
         password=body.password,
+        code=body.code,
         address=request.client.host if request.client else "",
-        kind=Kind.API,
         lasts=tokens.LASTS,
         kept_as=tokens.session_digest,
     )

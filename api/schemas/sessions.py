@@ -11,15 +11,23 @@ from api.schemas.values import Answer
 
 
 class SignIn(BaseModel):
-    """Name and password of a login."""
+    """Name and password of a login, and the code of its second factor where it has one."""
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"name": "li", "password": "kx4ma-…"}]},
+        json_schema_extra={
+            "examples": [
+                {"name": "li", "password": "kx4ma-…"},
+                {"name": "clerk", "password": "kx4ma-…", "code": "081804"},
+            ]
+        },
     )
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     password: Annotated[str, Field(min_length=1, max_length=1000)]
+    code: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="The six digits of the authenticator, or a recovery code."
+    )
 
 
 class TokenGiven(Answer):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from api import tables
 from api.permission import Role
@@ -28,12 +28,13 @@ class UnknownAccountError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A person as stored."""
+    """A person as stored. `project`: its id, None for the installation's own staff."""
 
     id: int
     name: str
     password_hash: str
     role: Role
+    project: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,18 @@ def account_id(connection: Connection, code: str, *, project: int | None = FIRST
 
 def find_login(connection: Connection, name: str) -> Login | None:
     """Return the login `name`."""
+    row = connection.execute(select(tables.login).where(tables.login.c.name == name)).one_or_none()
+    return None if row is None else _login(row)
+
+
+def login_of(connection: Connection, login_id: int) -> Login:
+    """Return the login of this id, which there is."""
     table = tables.login
-    row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
-    return None if row is None else Login(row.id, row.name, row.password_hash, Role(row.role))
+    return _login(connection.execute(select(table).where(table.c.id == login_id)).one())
+
+
+def _login(row: Row[Any]) -> Login:
+    return Login(row.id, row.name, row.password_hash, Role(row.role), row.project_id)
 
 
 def change_hash(connection: Connection, login_id: int, password_hash: str) -> None:

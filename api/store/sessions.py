@@ -10,8 +10,10 @@ from sqlalchemy import Connection, delete, insert, select
 from api import tables
 from api.permission import BOUND, ROLE_PERMISSIONS, Role
 from api.principal import Principal, Session
+from api.store.second_factors import is_confirmed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
 
@@ -48,9 +50,17 @@ def open_session(
 
 
 def find_principal(
-    connection: Connection, token_digest: str, kind: Kind, *, now: datetime
+    connection: Connection,
+    token_digest: str,
+    kind: Kind,
+    *,
+    now: datetime,
+    needing: Collection[Role] = (),
 ) -> Principal | None:
-    """Return who holds the session, None if it does not exist or has expired."""
+    """Return who holds the session, None if it does not exist or has expired.
+
+    Somebody of a role of `needing` without a second factor has no permissions before there is one.
+    """
     session, login, linked = tables.session, tables.login, tables.login_account
     row = connection.execute(
         select(login.c.id, login.c.name, login.c.role, login.c.project_id, session.c.csrf)
@@ -68,13 +78,15 @@ def find_principal(
     if role in BOUND:
         held = select(linked.c.account_id).where(linked.c.login_id == row.id)
         accounts = frozenset(connection.scalars(held))
+    must_enrol = role in needing and not is_confirmed(connection, row.id)
     return Principal(
         name=row.name,
-        permissions=ROLE_PERMISSIONS[role],
+        permissions=frozenset() if must_enrol else ROLE_PERMISSIONS[role],
         accounts=accounts,
         role=role,
         session=Session(token_digest, row.csrf),
         project=row.project_id,
+        must_enrol=must_enrol,
     )
 
 
@@ -82,3 +94,10 @@ def close_session(connection: Connection, token_digest: str) -> None:
     """End a session; do nothing if it has ended."""
     table = tables.session
     connection.execute(delete(table).where(table.c.token_digest == token_digest))
+
+
+def close_sessions(connection: Connection, login_id: int, *, but: str | None = None) -> None:
+    """End the sessions of a login, all or all but the one of the digest `but`."""
+    table = tables.session
+    ended = delete(table).where(table.c.login_id == login_id)
+    connection.execute(ended if but is None else ended.where(table.c.token_digest != but))

@@ -261,6 +261,18 @@ def house(app: FastAPI, settings: ApiSettings, template: Template) -> Iterator[H
 
 
 @pytest.fixture
+def house_with(
+    app: FastAPI, settings: ApiSettings, template: Template
+) -> Callable[..., AbstractContextManager[House]]:
+    """Opens the house with some settings changed, one after another over the same databases."""
+
+    def opened_with(**changes: object) -> AbstractContextManager[House]:
+        return opened(app, settings.model_copy(update=changes), template.keys)
+
+    return opened_with
+
+
+@pytest.fixture
 def listed(house: House) -> House:
     """The house with a gateway that reads a meter on a bus and one through its broker."""
     list_meters(house)

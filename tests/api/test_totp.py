@@ -15,27 +15,11 @@ NOW = datetime.fromtimestamp(1_111_111_109, UTC)
 STEP = 37_037_036
 
 
-@pytest.mark.parametrize(
-    ("counter", "code"),
-    list(
-        enumerate(
-            [
-                "755224",
-                "287082",
-                "359152",
-                "969429",
-                "338314",
-                "254676",
-                "287922",
-                "162583",
-                "399871",
-                "520489",
-            ]
-        )
-    ),
-)
-def test_codes_are_those_of_rfc_4226(counter: int, code: str) -> None:
-    assert totp.hotp(SECRET, counter) == code
+def test_codes_are_those_of_rfc_4226() -> None:
+    assert [totp.hotp(SECRET, counter) for counter in range(10)] == [
+        *("755224", "287082", "359152", "969429", "338314"),
+        *("254676", "287922", "162583", "399871", "520489"),
+    ]
 
 
 @pytest.mark.parametrize(
