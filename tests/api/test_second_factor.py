@@ -9,30 +9,33 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from authenticator import (
+    KEY,
+    PAGE,
+    PASSWORD,
+    PENDING,
+    as_reader,
+    by_api,
+    code_of,
+    enrolled,
+    finish,
+    secret_of,
+    waiting,
+)
 from click.testing import CliRunner
-from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import text
 
 from api import tables, totp
 from api.commands import user
 from api.credentials import digest
-from api.permission import Role
-from api.sealing import Seal
-from api.security import Anyone, _guards
 from billing.store import audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import httpx
-    from conftest import House, Reader
+    from conftest import House
 
-PASSWORD = "correct-horse-battery"  # noqa: S105  a password of this test's own database
-KEY, NEWER = "k" * 40, "n" * 40
-PAGE = "/settings/second-factor"
-PENDING = "tallygate-pending"
-
-
+NEWER = "n" * 40
 HouseWith = Callable[..., AbstractContextManager["House"]]
 
 
@@ -41,66 +44,6 @@ def keyed(house_with: HouseWith) -> Iterator[House]:
     """The house where second factors can be set up."""
     with house_with(second_factor_keys=(KEY,)) as house:
         yield house
-
-
-STRICT = {
-    "second_factor_keys": (KEY,),
-    "second_factor_required_for": frozenset({Role.CLERK}),
-    "address_calls_per_minute": 10**9,
-    "session_calls_per_minute": 10**9,
-}
-
-
-@pytest.fixture
-def strict(house_with: HouseWith) -> Iterator[House]:
-    """The house where clerks need a second factor."""
-    with house_with(**STRICT) as house:
-        yield house
-
-
-def secret_of(house: House, name: str, key: str = KEY) -> bytes:
-    table, login = tables.login_second_factor, tables.login
-    with house.database.snapshot() as connection:
-        row = connection.execute(
-            table.select().join(login, login.c.id == table.c.login_id).where(login.c.name == name)
-        ).one()
-    return Seal([key]).open(row.secret, f"login {row.login_id}")
-
-
-def code_of(house: House, name: str, *, late_steps: int = 0) -> str:
-    """Return what the authenticator of `name` shows, whose clock is late by so many steps."""
-    return totp.hotp(secret_of(house, name), totp.step_at(house.now) - late_steps)
-
-
-def enrolled(house: House, name: str) -> list[str]:
-    """Set the second factor of `name` up; return its recovery codes. The next step begins."""
-    reader = house.reader(name)
-    csrf = reader.csrf(PAGE)
-    assert reader.post(PAGE, csrf=csrf).headers["Location"] == PAGE
-    answer = reader.post(f"{PAGE}/confirm", csrf=csrf, code=code_of(house, name))
-    assert answer.status_code == 200, answer.text
-    house.now += timedelta(seconds=30)
-    return re.findall(r"<li><code>([^<]+)</code></li>", answer.text)
-
-
-def by_api(house: House, name: str, code: str | None = None, path: str = "sessions") -> str:
-    """Return the problem that a sign-in by the API ends in, "" for none."""
-    body = {"name": name, "password": PASSWORD} | ({} if code is None else {"code": code})
-    answer = house.call("POST", f"/v1/{path}", json=body)
-    return "" if answer.is_success else str(answer.json()["type"]).removeprefix("/problems/")
-
-
-def waiting(house: House, name: str, **more: str) -> str:
-    """Give the password of `name` on the pages; return the cookie of the sign-in that waits."""
-    answer = house.call("POST", "/login", data={"name": name, "password": PASSWORD, **more})
-    assert answer.status_code == 303, answer.text
-    assert "tallygate" not in answer.cookies
-    return answer.cookies[PENDING]
-
-
-def finish(house: House, pending: str, code: str, **more: str) -> httpx.Response:
-    headers = {"Cookie": f"{PENDING}={pending}", "Accept": "text/html"}
-    return house.call("POST", "/login/code", data={"code": code, **more}, headers=headers)
 
 
 def told(house: House) -> list[tuple[str, str, str]]:
@@ -163,11 +106,6 @@ def test_what_stands_is_not_begun_or_confirmed_again(keyed: House) -> None:
     assert reader.post(PAGE, csrf=csrf).status_code == 409
     assert reader.post(f"{PAGE}/confirm", csrf=csrf, code="1").status_code == 409
     assert secret_of(keyed, "clerk") == before
-
-
-def as_reader(house: House, cookie: str) -> Reader:
-    known = house.reader("li")
-    return type(known)(house, cookie, "en", "/")
 
 
 def test_neither_secret_nor_codes_are_kept_in_clear(keyed: House) -> None:
@@ -346,77 +284,3 @@ def test_the_command_takes_it_away_and_ends_its_sessions(keyed: House) -> None:
     assert (again.exit_code, "has no second factor" in again.output) == (1, True)
     unknown = CliRunner().invoke(user, ["reset-second-factor", "x"], env=environment)
     assert "there is no login 'x'" in unknown.output
-
-
-# --- every route ----------------------------------------------------------------------------------
-
-
-def guarded(house: House) -> list[tuple[str, str]]:
-    """Return method and address of every route that somebody must be admitted to."""
-    found = []
-    for context in iter_route_contexts(house.app.routes):
-        route = context.original_route
-        if isinstance(route, APIRoute) and not any(
-            isinstance(each, Anyone) for each in _guards(context.dependant)
-        ):
-            path = re.sub(r"{[^}]*}", "1", context.path)
-            found += [(method, path) for method in sorted(route.methods)]
-    return found
-
-
-def test_a_sign_in_that_waits_can_call_nothing(strict: House) -> None:
-    enrolled(strict, "clerk")
-    pending = waiting(strict, "clerk")
-    routes = guarded(strict)
-    assert len(routes) > 100
-    admitted = []
-    for method, path in routes:
-        for headers in (
-            {"Authorization": f"Bearer {pending}"},
-            {"Cookie": f"tallygate={pending}"},
-            {"Cookie": f"{PENDING}={pending}"},
-        ):
-            answer = strict.call(method, path, headers=headers)
-            if answer.status_code != 401:
-                admitted.append((method, path, answer.status_code))
-    assert admitted == []
-
-
-def test_who_needs_a_second_factor_can_do_nothing_but_set_it_up(strict: House) -> None:
-    reader = strict.reader("clerk")
-    assert by_api(strict, "clerk") == "second-factor-missing"
-    assert by_api(strict, "approver") == "", "another role does not need one"
-    allowed, refused = set(), set()
-    for method, path in guarded(strict):
-        if path.startswith("/v1/") or path == "/logout":
-            continue
-        answer = strict.call(method, path, headers={"Cookie": f"tallygate={reader.cookie}"})
-        said = answer.json().get("type") if "json" in answer.headers["content-type"] else None
-        (refused if said == "/problems/second-factor-missing" else allowed).add(path)
-    assert allowed == {PAGE, f"{PAGE}/confirm", f"{PAGE}/off"}
-    assert len(refused) > 50
-    assert reader.get("/staff/runs").headers["Location"] == PAGE
-    shown = reader.get(PAGE).text
-    assert "Your role needs it." in shown
-    assert "/staff/runs" not in shown
-
-
-def test_an_open_session_of_the_api_is_led_there_too(house_with: HouseWith) -> None:
-    with house_with() as house:
-        token = house.caller("clerk").token
-    headers = {"Authorization": f"Bearer {token}"}
-    with house_with(**STRICT) as house:
-        answers = [
-            house.call(method, path, headers=headers)
-            for method, path in guarded(house)
-            if path.startswith("/v1/")
-        ]
-    assert len(answers) > 50
-    assert {each.status_code for each in answers} == {403}
-    assert {each.json()["type"] for each in answers} == {"/problems/second-factor-missing"}
-
-
-def test_having_set_it_up_one_goes_on(strict: House) -> None:
-    enrolled(strict, "clerk")
-    done = finish(strict, waiting(strict, "clerk"), code_of(strict, "clerk"))
-    assert as_reader(strict, done.cookies["tallygate"]).get("/staff/runs").status_code == 200
