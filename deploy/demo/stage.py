@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import time
 from contextlib import ExitStack, closing
@@ -244,6 +245,7 @@ class Stage:
             "TALLYGATE_DATABASE_URL": self.folder.database_url,
             "TALLYGATE_ARCHIVE_URL": self.folder.archive_url,
             "TALLYGATE_SECURE_COOKIES": "false",
+            "TALLYGATE_SECOND_FACTOR_KEYS": secrets.token_urlsafe(),  # may be tried, is not needed
             "TALLYGATE_WECHAT_SETTINGS": str(self.folder.wechat),
             "TALLYGATE_WECHAT_SCAN_PAGE": f"{wechat['base_url']}/scan",
             API_V3_KEY: Path(wechat["papers"]["api_v3_key_file"]).read_text(encoding="ascii"),

@@ -23,6 +23,7 @@ from authenticator import (
     waiting,
 )
 from click.testing import CliRunner
+from hostile_text import HOSTILE, MARKUP
 from sqlalchemy import text
 
 from api import tables, totp
@@ -199,6 +200,19 @@ def test_the_code_leads_to_no_other_site(keyed: House) -> None:
     enrolled(keyed, "clerk")
     answer = finish(keyed, waiting(keyed, "clerk"), code_of(keyed, "clerk"), next="//evil.example")
     assert answer.headers["Location"] == "/staff/runs"
+
+
+def test_hostile_text_is_a_wrong_code(keyed: House) -> None:
+    enrolled(keyed, "clerk")
+    pending = waiting(keyed, "clerk")
+    for hostile in HOSTILE:
+        assert by_api(keyed, "clerk", hostile) in {"wrong-code", "invalid-request"}, hostile
+        answer = finish(keyed, pending, hostile)
+        assert answer.status_code in {401, 422}, hostile
+        assert not any(markup in answer.text for markup in MARKUP)
+        keyed.now += timedelta(minutes=16)
+        pending = waiting(keyed, "clerk")
+    assert by_api(keyed, "clerk", code_of(keyed, "clerk")) == ""
 
 
 # --- guessing and losing --------------------------------------------------------------------------

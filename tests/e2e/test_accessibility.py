@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b32decode
 from typing import TYPE_CHECKING, Any
 
+import osmanthus_court as court
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from court_site import DESK, PHONE, Site, at_the_page, court_site
+from court_site import DESK, PASSWORD, PHONE, Site, at_the_page, court_site
+
+from api.totp import hotp, step_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +28,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "li": (
         *("/", OWN, *(f"{OWN}/lines/{place}" for place in range(1, 9))),
         *(f"{OWN}/lines/1?check=true", "/statements/2000001", "/meters", "/publication"),
-        *("/account", "/disputes", "/export"),
+        *("/account", "/disputes", "/export", "/settings/second-factor"),
     ),
     "committee": ("/statements", "/statements/2000001", "/publication"),
     "approver": (
@@ -87,6 +91,34 @@ def test_pages_break_no_rule(browser: Browser, site: Site, name: str, locale: st
         page.locator("form[action='/logout'] button").click()
         found["/login"] = broken(page)
     assert {path: rules for path, rules in found.items() if rules} == {}
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_setting_up_a_second_factor_breaks_no_rule(
+    browser: Browser, site: Site, locale: str
+) -> None:
+    with at_the_page(browser, site, "clerk", locale=locale, size=PHONE) as page:
+        found = {}
+        page.goto("/settings/second-factor")
+        page.click("main button.main")
+        found["to be confirmed"] = broken(page)
+        secret = b32decode(page.inner_text("main section code").replace(" ", ""))
+        page.fill("input[name=code]", hotp(secret, step_at(court.NOW)))
+        page.click("main button.main")
+        found["recovery codes"] = broken(page)
+        assert page.locator(".codes li").count() == 10
+        page.goto("/settings/second-factor")
+        found["on"] = broken(page)
+        page.locator("form[action='/logout'] button").click()
+        page.fill("input[name=name]", "clerk")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("main button")
+        found["code"] = broken(page)
+        assert page.url.endswith("/login/code?next=/")
+        page.fill("input[name=code]", "000000")
+        page.click("main button")
+        found["wrong code"] = broken(page)
+    assert {name: rules for name, rules in found.items() if rules} == {}
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
