@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
@@ -64,6 +64,7 @@ from api.routes import (
     webhooks,
 )
 from api.security import assert_guarded
+from api.signposts import Signposts
 from api.upkeep import archive_upkeep, delivery_upkeep, payment_upkeep, run_upkeep
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
     assert_guarded(app.routes)
     tell_problems_as_problems(app)
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
+    app.router.routes.insert(0, Signposts(app.router.routes))
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.add_middleware(RateHeaders)
     app.add_middleware(
@@ -151,7 +153,7 @@ def _include_routes(app: FastAPI) -> None:
         notifications,
         operations,
     ):
-        app.include_router(audience.router)
+        _include(app, audience.router)
 
 
 def _include_pages(app: FastAPI) -> None:
@@ -182,4 +184,12 @@ def _include_pages(app: FastAPI) -> None:
         webhook_pages,
         notification_pages,
     ):
-        app.include_router(pages.router)
+        _include(app, pages.router)
+
+
+def _include(app: FastAPI, router: APIRouter) -> None:
+    """Add the routes of `router` to those of `app`.
+
+    `include_router` would keep them apart, and try them for every request, and twice.
+    """
+    app.router.routes.extend(router.routes)
