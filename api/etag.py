@@ -64,16 +64,17 @@ EXPECTING = Depends(_expected)
 
 def tag_of(model: BaseModel) -> str:
     """Return the tag of a resource as it is answered."""
-    return hashlib.sha256(_body(model)).hexdigest()[:TAG_LETTERS]
+    return _tag(_body(model))
 
 
 def answer(model: BaseModel, known: str | None, *, tag: str | None = None) -> Response:
     """Answer with `model` under its tag, or with 304 where `known` names that."""
-    tag = tag or tag_of(model)
+    body = _body(model)
+    tag = tag or _tag(body)
     headers = {"ETag": f'"{tag}"'}
     if known is not None and _names(known, tag, weak=True):
         return Response(status_code=304, headers=headers)
-    return Response(_body(model), headers=headers, media_type="application/json")
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def demand(request: Request, tag: Callable[[], str | None]) -> None:
@@ -98,6 +99,10 @@ def _names(header: str, tag: str, *, weak: bool) -> bool:
         if text in {ANY, f'"{tag}"'}:
             return True
     return False
+
+
+def _tag(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:TAG_LETTERS]
 
 
 def _body(model: BaseModel) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from babel.dates import format_date, format_skeleton, format_timedelta
 
-from api.language import plural
+from api.language import languages, plural
 from billing.money import from_fen
 from meters.quantity import from_scaled, plain
 
@@ -44,6 +45,8 @@ COUNTED = {
 """What is counted one by one, by its name in tariffs: one of it, and more."""
 STORAGE = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 MINUS = "−"
+MEDIUM = "medium"
+DAYS_KEPT = 4096
 ONE = Decimal(1)
 FRACTION_DECIMALS = 6
 
@@ -103,13 +106,13 @@ class Formats:
         return self.month_of(period.first)
 
     def month_of(self, first: date) -> str:
-        return format_skeleton("yMMMM", first, locale=self.language.locale)
+        return _day("yMMMM", first, self.language.tag)
 
     def day(self, day: date) -> str:
-        return format_date(day, "medium", locale=self.language.locale)
+        return _day(MEDIUM, day, self.language.tag)
 
     def short_day(self, day: date) -> str:
-        return format_skeleton("MMMd", day, locale=self.language.locale)
+        return _day("MMMd", day, self.language.tag)
 
     def first_day(self, period: Period) -> str:
         return self.short_day(period.first)
@@ -130,3 +133,12 @@ class Formats:
     def age(self, length: timedelta) -> str:
         """Write how long ago something was: `3 minutes`."""
         return format_timedelta(length, locale=self.language.locale, threshold=1.5)
+
+
+@lru_cache(maxsize=DAYS_KEPT)
+def _day(form: str, day: date, tag: str) -> str:
+    """Write `day` in `form`, `MEDIUM` or a skeleton of CLDR; a page names few days many times."""
+    locale = languages()[tag].locale
+    if form == MEDIUM:
+        return format_date(day, form, locale=locale)
+    return format_skeleton(form, day, locale=locale)

@@ -73,7 +73,7 @@ def _why(bill: BillView, line: LineView, language: Language) -> str:
         titles = [
             title(each, language)
             for each in bill.lines
-            if each.tariff == line.tariff and each.charge in charge.of_charges
+            if each.charge in charge.of_charges and each.tariff == line.tariff
         ]
         return sentences.of_charge(bill, line, charge, list(dict.fromkeys(titles)), language)
     tax = explanation.named(line)

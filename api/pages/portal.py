@@ -80,10 +80,13 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
     """A bill with its lines and the registers behind them."""
     with of(request).database.snapshot() as connection:
         bill = bills.bill(connection, scope_of(caller), number)
-        owed = payments_due.of_bill(connection, number)
-        asked = disputes.of_bill(connection, scope_of(caller), number)
-    if bill is None:
-        raise ProblemError(problems.NOT_FOUND)
+        if bill is None:
+            raise ProblemError(problems.NOT_FOUND)
+        owed = asked = None
+        if caller.may(Permission.PAYMENTS_READ):
+            owed = payments_due.of_bill(connection, number)
+        if caller.may(Permission.DISPUTES_READ):
+            asked = disputes.of_bill(connection, scope_of(caller), number)
     counted = {
         (line.usage.point, line.usage.register, line.usage.start): line.usage
         for line in bill.lines
@@ -95,8 +98,8 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
         principal=caller,
         bill=bill,
         usages=list(counted.values()),
-        owed=owed if caller.may(Permission.PAYMENTS_READ) else None,
-        disputes=asked if caller.may(Permission.DISPUTES_READ) else {},
+        owed=owed,
+        disputes=asked or {},
         online=bool(of(request).providers.by_account),
         wording=wording,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from api import findings, language, message_terms, payer_terms, staff_terms, terms
 from api.formats import Formats
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from api.language import Language
     from api.principal import Principal
 
 FOLDER = Path(__file__).parent
@@ -43,10 +45,11 @@ def environment(tag: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        extensions=["jinja2.ext.do"],
     )
-    made.install_gettext_translations(reader.texts, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
     made.globals.update(
+        _=partial(_text, reader),
+        ngettext=partial(_counted, reader),
         language=reader,
         languages=list(language.languages().values()),
         words=Formats(reader),
@@ -60,6 +63,21 @@ def environment(tag: str) -> Environment:
     made.filters["titled"] = reader.titled
     made.filters["found"] = partial(findings.sentence, language=reader)
     return made
+
+
+def _text(reader: Language, message: str, /, **values: Any) -> Markup:
+    """Return `message`, a text of a template, translated, with `values` in it that are escaped.
+
+    As a function of its own: that of `jinja2.ext.i18n` derives a context for each text.
+    """
+    text = Markup(reader(message))  # noqa: S704  a text of ours, in a language of ours
+    return text % values if "%" in text else text
+
+
+def _counted(reader: Language, one: str, many: str, num: int, /, **values: Any) -> Markup:
+    """Return the form that fits `num`, translated; `num` is among the values."""
+    text = reader.plural(one, many, num)
+    return Markup(text) % {"num": num, **values}  # noqa: S704  as above
 
 
 def _terms(name: str) -> Mapping[str, str]:

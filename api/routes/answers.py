@@ -52,7 +52,7 @@ def held(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
     return {**failing(*kinds), **etag.HELD}
 
 
-def _language(request: Request) -> Language:
+async def _language(request: Request) -> Language:
     header = request.headers.get("accept-language", "")
     return language.accepted(header) or language.english()
 

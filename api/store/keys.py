@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
 
 from api import tables
 from api.permission import Permission
@@ -17,7 +18,7 @@ from billing.columns import FIRST
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import BindParameter, ColumnElement
 
 NOTED = timedelta(hours=1)
 """How exactly it is kept when a key was used: a call that only reads seldom waits for a write."""
@@ -95,10 +96,15 @@ def listed(connection: Connection, name: str | None = None) -> list[Key]:
 
 def find(connection: Connection, key_digest: str, *, now: datetime) -> Key | None:
     """Return the key, None if there is none or it has expired."""
-    table = tables.api_key
-    query = select(table).where(table.c.key_digest == key_digest, _live(now))
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_found(), {"key_digest": key_digest, "now": now}).one_or_none()
     return None if row is None else _key(row)
+
+
+@cache
+def _found() -> Select[Any]:
+    table = tables.api_key
+    digested = table.c.key_digest == bindparam("key_digest")
+    return select(table).where(digested, _live(bindparam("now")))
 
 
 def end_key(connection: Connection, number: int, *, at: datetime) -> bool:
@@ -123,7 +129,7 @@ def _end(connection: Connection, which: ColumnElement[bool], at: datetime) -> in
     ).rowcount
 
 
-def _live(at: datetime) -> ColumnElement[bool]:
+def _live(at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     expires_at = tables.api_key.c.expires_at
     return or_(expires_at.is_(None), expires_at > at)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from api import tables
 from api.permission import BOUND, ROLE_PERMISSIONS, Role
@@ -61,32 +62,41 @@ def find_principal(
 
     Somebody of a role of `needing` without a second factor has no permissions before there is one.
     """
-    session, login, linked = tables.session, tables.login, tables.login_account
-    row = connection.execute(
-        select(login.c.id, login.c.name, login.c.role, login.c.project_id, session.c.csrf)
-        .join(session, session.c.login_id == login.c.id)
-        .where(
-            session.c.token_digest == token_digest,
-            session.c.kind == str(kind),
-            session.c.expires_at > now,
-        )
-    ).one_or_none()
-    if row is None:
+    values = {"token_digest": token_digest, "kind": str(kind), "now": now}
+    rows = connection.execute(_holder(), values).all()
+    if not rows:
         return None
+    row = rows[0]
     role = Role(row.role)
-    accounts = None
-    if role in BOUND:
-        held = select(linked.c.account_id).where(linked.c.login_id == row.id)
-        accounts = frozenset(connection.scalars(held))
+    held = frozenset(each.account_id for each in rows if each.account_id is not None)
     must_enrol = role in needing and not is_confirmed(connection, row.id)
     return Principal(
         name=row.name,
         permissions=frozenset() if must_enrol else ROLE_PERMISSIONS[role],
-        accounts=accounts,
+        accounts=held if role in BOUND else None,
         role=role,
         session=Session(token_digest, row.csrf),
         project=row.project_id,
         must_enrol=must_enrol,
+    )
+
+
+@cache
+def _holder() -> Select[Any]:
+    """Return the statement of whose a live session is: a row for each account of the login."""
+    session, login, linked = tables.session, tables.login, tables.login_account
+    return (
+        select(
+            *(login.c.id, login.c.name, login.c.role, login.c.project_id),
+            *(session.c.csrf, linked.c.account_id),
+        )
+        .join(session, session.c.login_id == login.c.id)
+        .outerjoin(linked, linked.c.login_id == login.c.id)
+        .where(
+            session.c.token_digest == bindparam("token_digest"),
+            session.c.kind == bindparam("kind"),
+            session.c.expires_at > bindparam("now"),
+        )
     )
 
 

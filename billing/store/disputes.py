@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from billing import tables
 from billing.canonical import read_json
@@ -60,7 +61,7 @@ def open_dispute(
     Raises `UnknownDisputeError` where there is no such line, and `DisputeError` while one is
     pending already, or for a reason that says nothing.
     """
-    line = connection.execute(_lines(scope, number, position)).one_or_none()
+    line = connection.execute(_lines(scope, number, position), scope.values).one_or_none()
     if line is None:
         raise UnknownDisputeError(f"bill {number!r} has no line {position} that is issued")
     text = said(reason)
@@ -122,7 +123,8 @@ def read(connection: Connection, scope: Scope, dispute_id: int, *, lock: bool = 
     if lock:
         mine = select(dispute.c.id).where(dispute.c.id == dispute_id)
         connection.execute(mine.with_for_update()).all()
-    rows = connection.execute(_disputes(scope).where(dispute.c.id == dispute_id)).all()
+    query = _disputes(scope.shape).where(dispute.c.id == dispute_id)
+    rows = connection.execute(query, scope.values).all()
     if not rows:
         raise UnknownDisputeError(f"there is no dispute {dispute_id}")
     return _whole(connection, rows)[0]
@@ -137,19 +139,19 @@ def listed(
     before_id: int | None = None,
 ) -> list[Dispute]:
     """Return disputes in `scope`, the newest first; `pending`: only those, or only the others."""
-    query = _disputes(scope).order_by(dispute.c.id.desc()).limit(limit)
+    query = _disputes(scope.shape).order_by(dispute.c.id.desc()).limit(limit)
     if pending is not None:
         has_not_ended = dispute.c.state.in_(PENDING)
         query = query.where(has_not_ended if pending else ~has_not_ended)
     if before_id is not None:
         query = query.where(dispute.c.id < before_id)
-    return _whole(connection, connection.execute(query).all())
+    return _whole(connection, connection.execute(query, scope.values).all())
 
 
 def of_bill(connection: Connection, scope: Scope, number: str) -> Mapping[int, Dispute]:
     """Return the last dispute of each line of a bill that has one, by position."""
-    query = _disputes(scope).where(tables.bill.c.number == number).order_by(dispute.c.id)
-    return {each.position: each for each in _whole(connection, connection.execute(query).all())}
+    rows = connection.execute(_of_bill(scope.shape), {"number": number, **scope.values}).all()
+    return {each.position: each for each in _whole(connection, rows)}
 
 
 def frozen(connection: Connection, account_id: int) -> Mapping[str, int]:
@@ -158,19 +160,24 @@ def frozen(connection: Connection, account_id: int) -> Mapping[str, int]:
     By the claim's reference; lines that give money back dispute nothing. It can be more than what
     is still due of the claim.
     """
+    rows = connection.execute(_frozen(), {"account_id": account_id})
+    return {f"{BILL}{number}": int(amount) for number, amount in rows}
+
+
+@cache
+def _frozen() -> Select[Any]:
     line, bill = tables.bill_line, tables.bill
-    rows = connection.execute(
+    return (
         select(bill.c.number, func.sum(line.c.amount))
         .join(bill, bill.c.id == dispute.c.bill_id)
         .join(line, and_(line.c.bill_id == bill.c.id, line.c.position == dispute.c.position))
         .where(
-            dispute.c.account_id == account_id,
+            dispute.c.account_id == bindparam("account_id"),
             dispute.c.state.in_(PENDING),
             line.c.amount > 0,
         )
         .group_by(bill.c.number)
     )
-    return {f"{BILL}{number}": int(amount) for number, amount in rows}
 
 
 def corrections(connection: Connection, account_id: int) -> Mapping[int, str]:
@@ -209,7 +216,14 @@ def _lines(scope: Scope, number: str, position: int) -> Select[Any]:
     )
 
 
-def _disputes(scope: Scope) -> Select[Any]:
+@cache
+def _of_bill(shape: Scope) -> Select[Any]:
+    numbered = tables.bill.c.number == bindparam("number")
+    return _disputes(shape).where(numbered).order_by(dispute.c.id)
+
+
+@cache
+def _disputes(shape: Scope) -> Select[Any]:
     bill, line, unit = tables.bill, tables.bill_line, tables.unit
     part, run, community = tables.community_run, tables.bill_run, tables.community
     tariff, statement, pool = tables.tariff_version, tables.statement, tables.pool_version
@@ -236,11 +250,13 @@ def _disputes(scope: Scope) -> Select[Any]:
         .join(community, community.c.id == unit.c.community_id)
         .join(part, part.c.id == bill.c.community_run_id)
         .join(run, run.c.id == part.c.bill_run_id)
-        .where(*scope.conditions())
+        .where(*shape.conditions())
     )
 
 
 def _whole(connection: Connection, rows: Sequence[Row[Any]]) -> list[Dispute]:
+    if not rows:
+        return []
     ids = [row.id for row in rows]
     words: dict[int, list[Word]] = defaultdict(list)
     for row in connection.execute(

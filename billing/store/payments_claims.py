@@ -144,7 +144,7 @@ def _claims(connection: Connection, ids: Sequence[int], *, settled: bool) -> Ite
         .outerjoin(applied, applied.c.claim == posting.c.reference)
         .where(
             posting.c.account_id.in_(ids),
-            posting.c.ledger_account == RECEIVABLE,
+            posting.c.ledger_account == literal_column(f"'{RECEIVABLE}'"),  # else planned anew
             or_(*(posting.c.reference.startswith(prefix) for prefix in (BILL, OPENED, OWED))),
         )
     )

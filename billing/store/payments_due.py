@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, literal_column, select
 
 from billing import tables
+from billing.ledger import RECEIVABLE
+from billing.payment_tables import application
 from billing.payments.claim import BILL
 from billing.payments.payment_code import PaymentCodeError, account_of, payment_code
 from billing.store import disputes
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
 
     from billing.payments.claim import Claim
 
@@ -140,13 +143,51 @@ def dues(connection: Connection, account_id: int, *, settled: bool = False) -> D
 
 def of_bill(connection: Connection, number: str) -> tuple[Payer, Payable] | None:
     """Return who has to pay an issued bill and what is due of it; None where nothing is owed."""
-    query = select(tables.bill.c.account_id).where(tables.bill.c.number == number)
-    account_id = connection.scalar(query)
-    if account_id is None:
+    reference = f"{BILL}{number}"
+    row = connection.execute(_owed(), {"number": number, "reference": reference}).one_or_none()
+    if row is None or row.amount < row.applied:  # what is owed to the account is no payable
         return None
-    found = dues(connection, account_id, settled=True)
-    owed = next((each for each in found.payables if each.number == number), None)
-    return None if owed is None else (found.payer, owed)
+    disputed = disputes.frozen(connection, row.id).get(reference, 0)
+    return _payer(row), Payable(
+        claim=reference,
+        kind=BILL.rstrip(":"),
+        number=number,
+        period=row.period,
+        issued_on=row.issued_on,
+        due_on=row.due_on or row.day,
+        total=row.amount,
+        paid=int(row.applied),
+        disputed=max(0, min(disputed, row.amount - int(row.applied))),
+    )
+
+
+@cache
+def _owed() -> Select[Any]:
+    """Return the statement of the claim `:reference` that is the bill `:number`, and its payer."""
+    bill, posting, entry = tables.bill, tables.posting, tables.journal_entry
+    # A parameter would have SQLite plan anew each time: it may fit an index of some rows.
+    receivable: ColumnElement[str] = literal_column(f"'{RECEIVABLE}'")
+    applied = select(func.sum(application.c.amount)).where(
+        application.c.claim == bindparam("reference")
+    )
+    return (
+        _payers()
+        .add_columns(
+            *(bill.c.period, bill.c.issued_on, bill.c.due_on),
+            *(posting.c.amount, entry.c.day),
+            func.coalesce(applied.scalar_subquery(), 0).label("applied"),
+        )
+        .join(bill, bill.c.account_id == tables.account.c.id)
+        .join(
+            posting,
+            and_(
+                posting.c.reference == bindparam("reference"),
+                posting.c.ledger_account == receivable,
+            ),
+        )
+        .join(entry, entry.c.reference == posting.c.reference)
+        .where(bill.c.number == bindparam("number"))
+    )
 
 
 def _payable(claim: Claim, bill: Any, disputed: int) -> Payable:
@@ -172,6 +213,7 @@ def _bills(connection: Connection, references: Iterable[str]) -> dict[str, Any]:
     return {f"{BILL}{row.number}": row for row in rows}
 
 
+@cache
 def _payers() -> Select[Any]:
     account, unit, community = tables.account, tables.unit, tables.community
     return (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from billing import tables
 from billing.canonical import read_json
@@ -156,14 +157,14 @@ def heads(
         query = query.where(bill.c.period == period)
     if run_id is not None:
         query = query.where(tables.bill_run.c.id == run_id)
-    rows = connection.execute(query.order_by(bill.c.period.desc(), bill.c.id))
+    rows = connection.execute(query.order_by(bill.c.period.desc(), bill.c.id), scope.values)
     return [_head(row) for row in rows]
 
 
 def bill(connection: Connection, scope: Scope, number: str) -> BillView | None:
     """Return the bill `number` with its lines; None if there is none, or not in `scope`."""
     row = connection.execute(
-        _heads().where(tables.bill.c.number == number, *scope.conditions())
+        _numbered(scope.shape), {"number": number, **scope.values}
     ).one_or_none()
     if row is None:
         return None
@@ -171,6 +172,13 @@ def bill(connection: Connection, scope: Scope, number: str) -> BillView | None:
     return BillView(head, _lines(connection, head))
 
 
+@cache
+def _numbered(shape: Scope) -> Select[Any]:
+    """Return the statement of the bill `:number`: making it costs more than executing it."""
+    return _heads().where(tables.bill.c.number == bindparam("number"), *shape.conditions())
+
+
+@cache
 def _heads() -> Select[Any]:
     bill, unit, building = tables.bill, tables.unit, tables.building
     account, community = tables.account, tables.community
@@ -218,11 +226,17 @@ def _head(row: Row[*tuple[Any, ...]]) -> BillHead:
 
 
 def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
+    rows = connection.execute(_lines_of_bill(), {"bill_id": head.id})
+    return tuple(_line(row, head.period.zone) for row in rows)
+
+
+@cache
+def _lines_of_bill() -> Select[Any]:
     line, usage, point = tables.bill_line, tables.usage, tables.point
     statement, share = tables.statement, tables.share
     correction, of = tables.correction, tables.bill.alias("of_bill")
     pool_version, tariff_version = tables.pool_version, tables.tariff_version
-    rows = connection.execute(
+    return (
         select(
             line,
             tariff_version.c.document.label("tariff"),
@@ -262,10 +276,9 @@ def _lines(connection: Connection, head: BillHead) -> tuple[LineView, ...]:
             and_(correction.c.bill_id == line.c.bill_id, correction.c.position == line.c.position),
         )
         .outerjoin(of, of.c.id == correction.c.of_bill_id)
-        .where(line.c.bill_id == head.id)
+        .where(line.c.bill_id == bindparam("bill_id"))
         .order_by(line.c.position)
     )
-    return tuple(_line(row, head.period.zone) for row in rows)
 
 
 def _line(row: Row[*tuple[Any, ...]], zone: ZoneInfo) -> LineView:

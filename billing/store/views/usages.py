@@ -112,5 +112,5 @@ def billed(
             unit_code=row.unit_code,
             usage=usage_view(row),
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query, scope.values)
     ]
