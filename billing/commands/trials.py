@@ -49,7 +49,8 @@ def try_(
                     connection, known[community], period, instead_of or draft.id
                 )
             except frozen.NothingBilledError as error:
-                raise click.ClickException(f"{community}: {error}") from error
+                hint = " (--instead-of ID)" if error.billed_by else ""
+                raise click.ClickException(f"{community}: {error}{hint}") from error
     trial = tried(draft, billed)
     if as_json:
         about = {"tariff": draft.id, "version": draft.version, "period": period}

@@ -52,7 +52,8 @@ def open_channels(path: Path | None, reach: Reach, environment: Mapping[str, str
     if settings.group:
         senders.append(GroupSender(_groups(settings, environment, source), settings.links))
     hearers = [
-        Hearer("wecom", f"{GROUP}{each.name}", frozenset(each.events)) for each in settings.group
+        Hearer("wecom", f"{GROUP}{each.name}", frozenset(each.events), project=each.project)
+        for each in settings.group
     ]
     return Channels(tuple(senders), tuple(hearers))
 

@@ -67,9 +67,13 @@ class GatewaySettings(Definition):
 
 
 class GroupSettings(GatewaySettings):
-    """A group of staff that is told of `events` in `language`."""
+    """A group of staff that is told of `events` in `language`.
+
+    `project`: the code of the project whose events they are; without it those of every project.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    project: str | None = None
     events: Annotated[tuple[Kind, ...], AfterValidator(_outward)] = Field(min_length=1)
     language: Annotated[str, AfterValidator(_language)] = LANGUAGES[0]
 

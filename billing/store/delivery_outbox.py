@@ -35,7 +35,7 @@ AT_ONCE = 500
 class Hearer:
     """Who hears of which events over which channel, of those that happen from `since` on.
 
-    `webhook_id`: None for anything else. `project`: of whose events only, None for all.
+    `webhook_id`: None for anything else. `project`: the code of whose events only, None for all.
     """
 
     channel: str
@@ -43,9 +43,9 @@ class Hearer:
     kinds: frozenset[str]
     since: datetime | None = None
     webhook_id: int | None = None
-    project: int | None = None
+    project: str | None = None
 
-    def hears(self, kind: str, at: datetime, project: int) -> bool:
+    def hears(self, kind: str, at: datetime, project: str) -> bool:
         return (
             kind in self.kinds
             and (self.since is None or at >= self.since)
@@ -130,10 +130,11 @@ def spread(connection: Connection, groups: Sequence[Hearer], *, now: datetime) -
     Webhooks hear of what they asked for; `groups` are those of the settings. On PostgreSQL two
     processes take different events, on SQLite one waits for the other.
     """
-    community = tables.community
+    community, project = tables.community, tables.project
     query = (
-        select(event, community.c.project_id)
+        select(event, project.c.code.label("project"))
         .join(community, community.c.id == event.c.community_id)
+        .join(project, project.c.id == community.c.project_id)
         .where(event.c.spread_at.is_(None))
         .order_by(event.c.id)
         .limit(AT_ONCE)
@@ -171,7 +172,7 @@ def _hearers(
         data = read_json(row.data)
         return [Hearer(data["channel"], f"{CONTACT}{data['contact']}", frozenset())]
     known = [*everybody, *people.get(row.account_id, ())]
-    return [each for each in known if each.hears(row.kind, row.at, row.project_id)]
+    return [each for each in known if each.hears(row.kind, row.at, row.project)]
 
 
 def _people(connection: Connection, accounts: Collection[int]) -> dict[int, list[Hearer]]:
@@ -191,10 +192,16 @@ def _people(connection: Connection, accounts: Collection[int]) -> dict[int, list
 
 
 def _webhooks(connection: Connection) -> Iterable[Hearer]:
-    for row in connection.execute(select(webhook).where(webhook.c.state == "on")):
+    project = tables.project
+    query = (
+        select(webhook, project.c.code.label("project"))
+        .join(project, project.c.id == webhook.c.project_id)
+        .where(webhook.c.state == "on")
+    )
+    for row in connection.execute(query):
         kinds = frozenset(read_json(row.kinds))
         target = f"webhook:{row.id}"
-        yield Hearer("webhook", target, kinds, row.created_at, row.id, row.project_id)
+        yield Hearer("webhook", target, kinds, row.created_at, row.id, row.project)
 
 
 def _unless_there(

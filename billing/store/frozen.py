@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection, select
 
 from billing import tables
 from billing.canonical import read_json
 from billing.store import corrections
 from billing.what_if.tried import FrozenLine, Holder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def lines(connection: Connection, community_id: int, period: str) -> dict[str, list[FrozenLine]]:
@@ -28,7 +33,11 @@ def lines(connection: Connection, community_id: int, period: str) -> dict[str, l
 
 
 class NothingBilledError(LookupError):
-    """A tariff billed nothing in a month, so there is nothing to try another one on."""
+    """A tariff billed nothing in a month; `billed_by` are those that did."""
+
+    def __init__(self, message: str, billed_by: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.billed_by = tuple(billed_by)
 
 
 def of_tariff(
@@ -39,9 +48,11 @@ def of_tariff(
     if not billed:
         raise NothingBilledError(f"nothing of {period} is issued there")
     if code not in billed:
+        by = sorted(billed)
         raise NothingBilledError(
             f"nothing was billed by tariff {code!r} in {period}; it was by "
-            f"{', '.join(sorted(billed))}: say which one the draft replaces"
+            f"{', '.join(by)}: say which one the draft replaces",
+            by,
         )
     return billed[code]
 

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"GROUP_KEY": "k-1", "SMS_KEY": "s-1"}
 
 
-def channels(folder: Path, port: int) -> Channels:
-    """Return the channels of an installation whose gateways are at `port`."""
+def channels(folder: Path, port: int, *of_group: str) -> Channels:
+    """Return the channels of an installation whose gateways are at `port`.
+
+    `of_group`: further lines of the group's settings.
+    """
     path = folder / "delivery.toml"
     path.write_text(
         f"""
@@ -44,6 +47,7 @@ definition = "wecom-robot"
 url = "http://{HOST}:{port}/send?key={{secret}}"
 secret_env = "GROUP_KEY"
 events = ["run.blocked", "meter.offline"]
+{"".join(of_group)}
 """,
         "utf-8",
     )
@@ -94,6 +98,18 @@ def test_a_group_hears_of_a_blocked_run(sqlite_books: Books, tmp_path: Path) -> 
         },
     }
     assert sqlite_books.rows("SELECT target, state FROM delivery") == [("group:office", "sent")]
+
+
+@pytest.mark.parametrize(("project", "told"), [("default", 1), ("another", 0)])
+def test_a_group_hears_of_its_project_alone(
+    sqlite_books: Books, tmp_path: Path, project: str, told: int
+) -> None:
+    blocked(sqlite_books)
+    with ScriptedServer(lambda _: (200, '{"errcode": 0}')) as server:
+        deliver(sqlite_books, channels(tmp_path, server.port, f'project = "{project}"'))
+
+    assert len(server.asked) == told
+    assert sqlite_books.rows("SELECT count(*) FROM delivery") == [(told,)]
 
 
 def test_an_sms_holds_the_link_that_confirms_a_number(sqlite_books: Books, tmp_path: Path) -> None:

@@ -120,9 +120,10 @@ def test_a_tariff_of_another_name_says_what_it_replaces(url: str, tmp_path: Path
     refused = run(url, tmp_path, other)
     done = run(url, tmp_path, other, "--instead-of", "fee")
 
-    assert "nothing was billed by tariff 'new-fee' in 2026-10; it was by fee, power, water" in (
-        refused.stderr
-    )
+    assert (
+        "nothing was billed by tariff 'new-fee' in 2026-10; it was by fee, power, water: "
+        "say which one the draft replaces (--instead-of ID)"
+    ) in refused.stderr
     assert done.exit_code == 0
 
 
