@@ -24,7 +24,7 @@ from billing.computing import (
 )
 from billing.delivery.event import Event, Kind
 from billing.digest import run_digest
-from billing.months import PeriodError, assert_free, assert_next, to_correct
+from billing.months import PeriodError, assert_free, assert_next, following, to_correct
 from billing.run import UnbalancedError
 from billing.store import (
     audit,
@@ -126,6 +126,29 @@ def create_correction(
         )
         _log(connection, "run.create", run_id, actor, now, community=code, corrects=months)
         return run_id
+
+
+def correct(database: Database, *, community: str, first: str, actor: str, now: datetime) -> int:
+    """Make the draft run by which a community's policy has its issued months corrected.
+
+    `first` is the first month that is computed anew. Return the id of a run of corrections, or of
+    the next ordinary run, whose bills then have them. Raises `PeriodError`, `PeriodTakenError` or
+    `UnknownCommunityError`.
+    """
+    with database.transaction() as connection:
+        ((_, community_id),) = _known(connection, [community]).items()
+        policy = revisions.policy(connection, community_id)
+        last = runs.last_issued_period(connection, community_id)
+    if policy == revisions.CORRECTION_BILL or last is None:
+        return create_correction(database, community=community, first=first, actor=actor, now=now)
+    return create_run(
+        database,
+        period=following(last),
+        communities=[community],
+        correct_from=first,
+        actor=actor,
+        now=now,
+    )
 
 
 def compute_run(

@@ -25,12 +25,17 @@ class PeriodError(ValueError):
     """A period cannot be billed or corrected now: the message says why."""
 
 
+def following(key: str) -> str:
+    """Return the key of the month after the month `key`."""
+    return f"{Period.month(key, UTC).after:%Y-%m}"
+
+
 def through(first: str, last: str) -> list[str]:
     """Return the keys of the months from `first` to `last`."""
-    found, month = [], Period.month(first, UTC)
-    while month.key <= last:
-        found.append(month.key)
-        month = Period.month(f"{month.after:%Y-%m}", UTC)
+    found, key = [], first
+    while key <= last:
+        found.append(key)
+        key = following(key)
     return found
 
 

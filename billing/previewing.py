@@ -1,4 +1,4 @@
-"""What a run would do, without a run: a month for nothing, and what a correction changes."""
+"""What would be, without doing it: a month billed for nothing, a correction, another tariff."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from billing.comparison import amounts, differences
 from billing.computing import made_of
 from billing.months import to_correct
 from billing.run import Parked
-from billing.store import registry, revisions
+from billing.store import frozen, registry, revisions
 from billing.store.revisions import Month
+from billing.what_if.tried import tried
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from billing.comparison import Difference
     from billing.computing import Sources
     from billing.correction import Correction
+    from billing.database import Database
     from billing.problem import Problem
+    from billing.tariff import Tariff
+    from billing.what_if.tried import Trial
 
 NO_RUN = 0
 
@@ -101,8 +105,24 @@ def affected(sources: Sources, *, community: str, first: str) -> list[Change]:
     ]
 
 
+def tariff_tried(
+    database: Database, tariff: Tariff, *, community: str, period: str, instead_of: str = ""
+) -> Trial:
+    """Return what `tariff` would have billed in an issued month, on what is frozen behind it.
+
+    `instead_of`: the id of the tariff whose lines it is tried on; its own unless said. Raises
+    `UnknownCommunityError` and `NothingBilledError`.
+    """
+    with database.snapshot() as connection:
+        community_id = _id(connection, community)
+        lines = frozen.of_tariff(connection, community_id, period, instead_of or tariff.id)
+    return tried(tariff, lines)
+
+
 def _id(connection: Connection, code: str) -> int:
     known = registry.community_ids(connection)
     if code not in known:
-        raise registry.UnknownCommunityError(f"there is no community {code!r}")
+        raise registry.UnknownCommunityError(
+            f"there is no community {code!r}; there is: {', '.join(known) or 'none'}"
+        )
     return known[code]

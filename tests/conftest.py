@@ -14,9 +14,15 @@ from docker_daemon import docker_answers
 from hypothesis import HealthCheck, settings
 from influxdb_server import InfluxdbServer, WriteShim, find_influxd
 from mosquitto_server import MosquittoServer, find_mosquitto
-from postgresql_server import empty_database, find_postgresql, postgresql_server
+from postgresql_server import (
+    copied_database,
+    empty_database,
+    find_postgresql,
+    postgresql_server,
+)
 from required_parts import in_ci, missing
 
+from billing.database import Database
 from simulators.broker import EmbeddedBroker
 
 if TYPE_CHECKING:
@@ -78,6 +84,22 @@ def postgresql_url() -> Iterator[str]:
 def fresh_postgresql_url(postgresql_url: str) -> Iterator[str]:
     """The URL of a new, empty database, dropped after the test."""
     with empty_database(postgresql_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql_url(postgresql_url: str) -> Iterator[str]:
+    """The URL of a billing database that is just migrated; copied, never opened."""
+    with empty_database(postgresql_url) as url:
+        with Database(url) as database:
+            database.migrate()
+        yield url
+
+
+@pytest.fixture
+def copied_postgresql_url(migrated_postgresql_url: str) -> Iterator[str]:
+    """The URL of a new billing database without a row, dropped after the test."""
+    with copied_database(migrated_postgresql_url) as url:
         yield url
 
 

@@ -13,17 +13,13 @@ from api.errors import DOMAIN_ERRORS, as_problem
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
-from api.resources import Resources, of
+from api.resources import of
 from api.security import FormRequires, PageRequires
 from billing import lifecycle, previewing
 from billing.computing import Sources
-from billing.store import registry, revisions, runs
 from billing.store.views import runs as views
-from meters.interval import Period
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from api.problems import ProblemError
     from billing.correction import Correction
     from billing.previewing import Change
@@ -61,37 +57,19 @@ async def correct(
 ) -> Response:
     """Make the draft run that corrects, where the community has its corrections."""
     resources = of(request)
-    work = partial(_create, resources, community, first, actor=caller.name, now=resources.now())
+    work = partial(
+        lifecycle.correct,
+        resources.database,
+        community=community,
+        first=first,
+        actor=caller.name,
+        now=resources.now(),
+    )
     try:
         run_id = await anyio.to_thread.run_sync(work)
     except DOMAIN_ERRORS as error:
         return _page(request, caller, (community, first), problem=as_problem(error))
     return RedirectResponse(f"/staff/runs/{run_id}", 303)
-
-
-def _create(resources: Resources, community: str, first: str, *, actor: str, now: datetime) -> int:
-    """Create a run of corrections, or the next ordinary one with them, as the policy says."""
-    database = resources.database
-    with database.snapshot() as connection:
-        community_id = registry.community_ids(connection).get(community)
-        if community_id is None:
-            raise registry.UnknownCommunityError(f"there is no community {community!r}")
-        policy = revisions.policy(connection, community_id)
-        last = runs.last_issued_period(connection, community_id)
-        zone = registry.period_of(connection, community_id, last or first).zone
-    if policy == revisions.CORRECTION_BILL or last is None:
-        return lifecycle.create_correction(
-            database, community=community, first=first, actor=actor, now=now
-        )
-    following = f"{Period.month(last, zone).interval.end.astimezone(zone):%Y-%m}"
-    return lifecycle.create_run(
-        database,
-        period=following,
-        communities=[community],
-        correct_from=first,
-        actor=actor,
-        now=now,
-    )
 
 
 def _page(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
@@ -17,15 +16,14 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.security import FormRequires, PageRequires
-from billing.store import frozen, registry, tariff_drafts
+from billing.previewing import tariff_tried
+from billing.store import tariff_drafts
 from billing.store.views import runs as run_views
 from billing.store.views import tariffs
-from billing.what_if.tried import tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from billing.database import Database
     from billing.store.tariff_drafts import Draft
     from billing.what_if.tried import Trial
 
@@ -79,7 +77,15 @@ async def show_draft(
     asked = (community, period, instead_of)
     if not community:
         return _draft_page(request, caller, draft, asked)
-    work = partial(_tried, of(request).database, draft, *asked)
+    database = of(request).database
+
+    def work() -> Trial:
+        with database.snapshot() as connection:
+            tariff = tariff_drafts.read(connection, draft).tariff
+        return tariff_tried(
+            database, tariff, community=community, period=period, instead_of=instead_of
+        )
+
     try:
         trial = await anyio.to_thread.run_sync(work)
     except DOMAIN_ERRORS as error:
@@ -139,17 +145,6 @@ async def _decide(
     if decided.state is tariff_drafts.DraftState.PUBLISHED:
         return RedirectResponse(f"/staff/tariffs/{decided.code}?version={decided.version}", 303)
     return RedirectResponse("/staff/tariffs", 303)
-
-
-def _tried(database: Database, draft: int, community: str, period: str, instead_of: str) -> Trial:
-    """Return what a draft would have billed in an issued month, on what is frozen behind it."""
-    with database.snapshot() as connection:
-        found = tariff_drafts.read(connection, draft).tariff
-        community_id = registry.community_ids(connection).get(community)
-        if community_id is None:
-            raise registry.UnknownCommunityError(f"there is no community {community!r}")
-        lines = frozen.of_tariff(connection, community_id, period, instead_of or found.id)
-    return tried(found, lines)
 
 
 def _list_page(

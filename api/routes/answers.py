@@ -1,4 +1,4 @@
-"""What the routes have in common: how problems and languages stand in the OpenAPI document."""
+"""What routes have in common: problems and languages as the OpenAPI document has them, runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from fastapi import Depends, Request
 
 from api import etag, language, problems
 from api.language import Language
+from api.schemas.runs import Run
 from api.schemas.values import ProblemBody
+from billing.store import holds, runs
+from billing.store.views import statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from api.principal import Principal
     from api.problems import ProblemType
 
@@ -59,6 +64,15 @@ async def _language(request: Request) -> Language:
 
 Reader = Annotated[Language, Depends(_language)]
 """The language that sentences of an answer are written in: by `Accept-Language`, else English."""
+
+
+def run_of(connection: Connection, run: int) -> Run:
+    """Return a run as it is answered; raise `UnknownRunError`."""
+    return Run.whole(
+        runs.read(connection, run),
+        statements.heads_of_run(connection, run),
+        holds.of_run(connection, run),
+    )
 
 
 def scope_of(principal: Principal) -> Scope:

@@ -1,4 +1,4 @@
-"""What billing staff do: runs from draft to issued, and the statements of pools."""
+"""What billing staff do: runs from draft to issued."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import Response
 
 from api import etag, idempotency, problems
-from api.masking import shown_shares
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
 from api.permission import Permission
 from api.principal import Principal
-from api.problems import ProblemError
 from api.resources import of
-from api.routes.answers import failing, held, scope_of
+from api.routes.answers import failing, held, run_of
 from api.schemas.jobs import Job
 from api.schemas.runs import (
     AnomalyOfRun,
@@ -28,18 +26,14 @@ from api.schemas.runs import (
     Seen,
     Withdrawal,
 )
-from api.schemas.statements import Statement, StatementSummary
 from api.security import Requires
 from billing import holding, lifecycle, working
 from billing.anomalies import Kind
-from billing.store import holds
 from billing.store import runs as run_store
-from billing.store.views import runs, statements
+from billing.store.views import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from sqlalchemy import Connection
 
     from billing.database import Database
 
@@ -49,7 +43,6 @@ RunReader = Annotated[Principal, Depends(Requires(Permission.RUNS_READ))]
 Preparer = Annotated[Principal, Depends(Requires(Permission.RUNS_PREPARE))]
 Approver = Annotated[Principal, Depends(Requires(Permission.RUNS_APPROVE))]
 Issuer = Annotated[Principal, Depends(Requires(Permission.RUNS_ISSUE))]
-StatementReader = Annotated[Principal, Depends(Requires(Permission.STATEMENTS_READ))]
 RunId = Annotated[int, Path(ge=1, lt=2**63)]
 Prefer = Annotated[
     str,
@@ -96,7 +89,7 @@ async def get_run(request: Request, caller: RunReader, run: RunId, known: etag.K
     """With what it made of each community, and every problem that keeps one from being billed."""
     del caller
     with of(request).database.snapshot() as connection:
-        return etag.answer(_whole(connection, run), known)
+        return etag.answer(run_of(connection, run), known)
 
 
 @router.post(
@@ -128,7 +121,7 @@ async def create_run(
             now=now,
         )
         with database.snapshot() as connection:
-            return 201, _whole(connection, run_id)
+            return 201, run_of(connection, run_id)
 
     return await idempotency.once(request, caller, key, work)
 
@@ -172,7 +165,7 @@ async def compute_run(
             now=now,
         )
         with database.snapshot() as connection:
-            return 200, _whole(connection, run)
+            return 200, run_of(connection, run)
 
     return await idempotency.repeatable(request, caller, key, work)
 
@@ -298,42 +291,6 @@ async def list_anomalies(
     )
 
 
-@router.get(
-    "/statements",
-    operation_id="listStatements",
-    summary="List the statements of pools, the newest first",
-    responses=failing(problems.INVALID_CURSOR),
-)
-async def list_statements(
-    request: Request, caller: StatementReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-) -> Page[StatementSummary]:
-    """Every pool's for staff and the owners' committee; for an owner those of own bills."""
-    before_id = read_number_cursor(cursor)
-    with of(request).database.snapshot() as connection:
-        rows = statements.heads(connection, scope_of(caller), limit=limit + 1, before_id=before_id)
-    return paged(rows, limit, key=lambda row: (str(row.id),), shown=StatementSummary.of)
-
-
-@router.get(
-    "/statements/{statement}",
-    operation_id="getStatement",
-    summary="Get the statement of a pool",
-    response_model=Statement,
-    responses=held(problems.NOT_FOUND),
-)
-async def get_statement(
-    request: Request, caller: StatementReader, statement: RunId, known: etag.Known
-) -> Response:
-    """Every share of a shared supply. An owner sees it if an own bill rests on it, rooms masked."""
-    with of(request).database.snapshot() as connection:
-        found = statements.statement(connection, scope_of(caller), statement)
-        if found is None:
-            raise ProblemError(problems.NOT_FOUND)
-        shown = shown_shares(found, caller)
-        whole = Statement.whole(found, shown, masked=not caller.sees_rooms)
-        return etag.answer(whole, known)
-
-
 async def _ask(request: Request, caller: Principal, run: int, key: str | None) -> Response:
     """Have a run computed in the background."""
     now = of(request).now()
@@ -362,7 +319,7 @@ async def _advance(
         _demand(request, database, run)
         step(database)
         with database.snapshot() as connection:
-            return 200, _whole(connection, run)
+            return 200, run_of(connection, run)
 
     return await idempotency.once(request, caller, key, work)
 
@@ -370,14 +327,6 @@ async def _advance(
 def _demand(request: Request, database: Database, run: int) -> None:
     def tag() -> str:
         with database.snapshot() as connection:
-            return etag.tag_of(_whole(connection, run))
+            return etag.tag_of(run_of(connection, run))
 
     etag.demand(request, tag)
-
-
-def _whole(connection: Connection, run: int) -> Run:
-    return Run.whole(
-        run_store.read(connection, run),
-        statements.heads_of_run(connection, run),
-        holds.of_run(connection, run),
-    )

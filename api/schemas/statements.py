@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.values import Answer, Money, Month, Quantity, Title, money, quantity, titles
 from billing.pools.policy import Payer
+from billing.store.pool_checks import Word
 from meters.quantity import plain
 
 if TYPE_CHECKING:
     from api.masking import ShownShare
+    from api.pool_trials import Trial
     from billing.store.views.statements import StatementHead, StatementView
 
 
@@ -149,4 +151,62 @@ class Statement(StatementSummary):
             ],
             borne_by_owners=money(statement.amount_of(Payer.OWNER)),
             conserved=statement.conserved,
+        )
+
+
+class NewCheck(BaseModel):
+    """What is said of how a pool was shared; a hold says why."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"word": "held", "reason": "The lift's meter stands"}]},
+    )
+
+    word: Word
+    reason: Annotated[str, Field(max_length=1000)] = ""
+
+
+class MovedShare(Answer):
+    """What a unit, or the company (`unit` null), bears and would bear; null is no share."""
+
+    unit: str | None
+    before: Money | None
+    now: Money | None
+    change: Money
+
+
+class Obstacle(Answer):
+    """Why a pool cannot be shared so."""
+
+    kind: str
+    unit: str | None
+    text: str
+
+
+class StatementTrial(Answer):
+    """How a pool would be shared otherwise, what moves most first."""
+
+    before: Money
+    now: Money
+    shares: list[MovedShare]
+    obstacles: list[Obstacle]
+
+    @classmethod
+    def of(cls, trial: Trial) -> StatementTrial:
+        return cls(
+            before=money(trial.before),
+            now=money(trial.now),
+            shares=[
+                MovedShare(
+                    unit=each.unit,
+                    before=None if each.before is None else money(each.before),
+                    now=None if each.now is None else money(each.now),
+                    change=money(each.amount),
+                )
+                for each in trial.moved
+            ],
+            obstacles=[
+                Obstacle(kind=str(each.kind), unit=each.unit, text=each.what)
+                for each in trial.obstacles
+            ],
         )

@@ -30,6 +30,14 @@ Money = Annotated[
 Quantity = Annotated[
     str, Field(description="An exact quantity without trailing zeros.", examples=["312.4"])
 ]
+Fraction = Annotated[
+    str,
+    Field(
+        description="A share of a whole, from 0 to 1.",
+        pattern=r"^[01](\.[0-9]{1,6})?$",
+        examples=["0.3"],
+    ),
+]
 Price = Annotated[str, Field(description="A price per unit.", examples=["0.538"])]
 Month = Annotated[
     str,

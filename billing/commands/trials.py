@@ -10,9 +10,10 @@ import click
 
 from billing.commands.opening import database_option, opened
 from billing.money import from_fen
-from billing.store import frozen, registry
+from billing.previewing import tariff_tried
+from billing.store.frozen import NothingBilledError
+from billing.store.registry import UnknownCommunityError
 from billing.tariff import load_tariff
-from billing.what_if.tried import tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 @database_option
 @click.option("--community", metavar="CODE", required=True, help="Whose month it is.")
 @click.option("--period", metavar="MONTH", required=True, help="An issued month, as 2026-10.")
-@click.option("--instead-of", metavar="ID", help="The tariff to replace, if its id is another.")
+@click.option(
+    "--instead-of", metavar="ID", default="", help="The tariff to replace, if its id is another."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.argument("tariff", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def try_(
-    *, url: str, community: str, period: str, instead_of: str | None, as_json: bool, tariff: Path
+    *, url: str, community: str, period: str, instead_of: str, as_json: bool, tariff: Path
 ) -> None:
     """Say what the draft in the file TARIFF would have billed in a month that is issued.
 
@@ -38,20 +41,15 @@ def try_(
     """
     with opened(url) as database:
         draft = load_tariff(tariff)
-        with database.snapshot() as connection:
-            known = registry.community_ids(connection)
-            if community not in known:
-                raise click.ClickException(
-                    f"no community {community!r}; known are {', '.join(known) or 'none'}"
-                )
-            try:
-                billed = frozen.of_tariff(
-                    connection, known[community], period, instead_of or draft.id
-                )
-            except frozen.NothingBilledError as error:
-                hint = " (--instead-of ID)" if error.billed_by else ""
-                raise click.ClickException(f"{community}: {error}{hint}") from error
-    trial = tried(draft, billed)
+        try:
+            trial = tariff_tried(
+                database, draft, community=community, period=period, instead_of=instead_of
+            )
+        except UnknownCommunityError as error:
+            raise click.ClickException(str(error)) from error
+        except NothingBilledError as error:
+            hint = " (--instead-of ID)" if error.billed_by else ""
+            raise click.ClickException(f"{community}: {error}{hint}") from error
     if as_json:
         about = {"tariff": draft.id, "version": draft.version, "period": period}
         click.echo(json.dumps({**about, **trial.document}, ensure_ascii=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -48,6 +49,30 @@ def test_on_the_next_bill_a_correction_comes_with_the_run_of_the_next_month(bill
     assert (answer.status_code, answer.headers.get("location")) == (303, "/staff/runs/3")
     run = billed.caller("clerk").get("/v1/runs/3").json()
     assert (run["period"], len(run["communities"])) == ("2026-11", 2)
+
+
+def test_programs_see_what_would_change_and_make_the_run(billed: House) -> None:
+    _change_area(billed)
+    clerk = billed.caller("clerk")
+
+    seen = clerk.get("/v1/corrections?community=osmanthus&first=2026-10").json()
+    asked = {"community": "osmanthus", "first": "2026-10"}
+    made = clerk.post("/v1/corrections", key="correct-1", json=asked)
+
+    (month,) = seen["months"]
+    assert (month["period"], month["problems"]) == ("2026-10", [])
+    moved = {each["unit"]: each for each in month["corrections"]}
+    own = moved["1-201"]
+    taken, owed = (
+        sum(map(Decimal, amounts))
+        for amounts in (
+            [each["amount"] for each in own["taken_back"]],
+            [each["amount"] for each in own["owed"]],
+        )
+    )
+    assert owed - taken == Decimal(own["change"]) != 0
+    assert {each["bill"] for each in own["taken_back"]} == {"osmanthus-2026-10-0002"}
+    assert (made.status_code, made.json()["id"], made.json()["state"]) == (201, 3, "draft")
 
 
 def test_a_month_that_is_not_issued_and_an_unknown_community_are_refused(billed: House) -> None:

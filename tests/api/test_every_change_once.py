@@ -87,6 +87,24 @@ EXCHANGE = {
 OUR_TYPE = (
     (FOLDER / "eastron-sdm120.toml").read_text("utf-8").replace("eastron-sdm120", "our-sdm120")
 )
+TARIFF = """
+kind = "tariff"
+id = "cleaning-{0}"
+version = 1
+title = {{ zh = "保洁费", en = "Cleaning" }}
+currency = "CNY"
+valid_from = 2027-01-01
+
+[[charge]]
+kind = "per-area"
+name = "cleaning"
+title = {{ zh = "保洁费", en = "Cleaning" }}
+price = "0.50"
+
+[[example]]
+area = "100"
+expect = "50.00"
+"""
 WEBHOOK = {
     "url": "https://client.example.com/hook",
     "title": "Client",
@@ -116,6 +134,14 @@ def paid(amount: str, document: str) -> dict[str, str]:
 
 
 def steps() -> Iterator[Step]:
+    yield from of_runs()
+    yield from of_disputes()
+    yield from of_money()
+    yield from of_meters()
+    yield from of_webhooks()
+
+
+def of_runs() -> Iterator[Step]:
     yield Step("createRun", "clerk", "/v1/runs", OCTOBER)
     yield Step("withdrawRun", "clerk", f"{RUN}/withdraw", {"reason": "Too early"})
     yield Step("createRun", "clerk", "/v1/runs", OCTOBER)
@@ -123,10 +149,21 @@ def steps() -> Iterator[Step]:
     yield Step("releaseInRun", "clerk", f"{RUN}/release", PLACE)
     yield Step("decideReview", "clerk", "/v1/reviews", REVIEW)
     yield Step("computeRun", "clerk", f"{RUN}/compute")
+    check = "/v1/statements/{computeRun[statements][0][id]}/check"
+    yield Step("checkStatement", "clerk", check, {"word": "held", "reason": "Twice last month's"})
+    yield Step("checkStatement", "clerk", check, {"word": "signed-off"})
     yield Step("reviewRun", "clerk", f"{RUN}/review")
     yield Step("approveRun", "approver", f"{RUN}/approve", seen)
     yield Step("issueRun", "approver", f"{RUN}/issue")
+    first = {"community": "osmanthus", "first": "2026-10"}
+    yield Step("createCorrection", "clerk", "/v1/corrections", first)
 
+    for end, who in ("publish", "approver"), ("drop", "clerk"):
+        yield Step("draftTariff", "clerk", "/v1/tariff-drafts", {"document": TARIFF.format(end)})
+        yield Step(f"{end}TariffDraft", who, f"/v1/tariff-drafts/{{draftTariff[id]}}/{end}")
+
+
+def of_disputes() -> Iterator[Step]:
     for position, end in (1, "reject"), (2, "accept"):
         yield Step("openDispute", "li", f"{LINES}/{position}/disputes", {"reason": "We were away"})
         about = "/v1/disputes/{openDispute[id]}"
@@ -135,6 +172,8 @@ def steps() -> Iterator[Step]:
     yield Step("openDispute", "li", f"{LINES}/3/disputes", {"reason": "We were away"})
     yield Step("withdrawDispute", "li", "/v1/disputes/{openDispute[id]}/withdraw")
 
+
+def of_money() -> Iterator[Step]:
     payment = "/v1/payments/{enterPayment[id]}"
     refund = "/v1/refunds/{requestRefund[number]}"
     yield Step("enterPayment", "clerk", "/v1/payments", paid("50000.00", "slip 1"))
@@ -150,6 +189,8 @@ def steps() -> Iterator[Step]:
     mistaken = {"kind": "mistaken", "reason": "Another account"}
     yield Step("reversePayment", "approver", f"{payment}/reverse", mistaken)
 
+
+def of_meters() -> Iterator[Step]:
     yield Step("readMeterNow", "engineer", "/v1/meters/E-1-201/read-requests")
     yield Step("recordExchange", "engineer", "/v1/meters/E-1-201/exchange", EXCHANGE)
     yield Step("adoptMeter", "engineer", "/v1/unknown-meters/adoptions", ADOPTION)
@@ -164,6 +205,8 @@ def steps() -> Iterator[Step]:
     cause = {"meter": "W-1-201", "register": "volume", "cause": "reset", "reason": "By them"}
     yield Step("answerQuestion", "engineer", "/v1/questions/answers", cause)
 
+
+def of_webhooks() -> Iterator[Step]:
     webhook = "/v1/webhooks/{addWebhook[id]}"
     yield Step("addWebhook", "admin", "/v1/webhooks", WEBHOOK)
     yield Step("changeWebhook", "admin", webhook, WEBHOOK, "PUT")

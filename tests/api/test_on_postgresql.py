@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import osmanthus_court as court
 import pytest
+from postgresql_server import copied_database
 
 from api.app import create_app
 from api.credentials import digest, new_token
@@ -22,28 +24,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+TOKEN = new_token("key")
+
+
+@pytest.fixture(scope="module")
+def issued(
+    migrated_postgresql_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiSettings]:
+    """September issued on PostgreSQL, and a key that may do everything; copied, never opened."""
+    folder = tmp_path_factory.mktemp("issued")
+    with copied_database(migrated_postgresql_url) as url:
+        archive = open_archive(f"sqlite:///{folder}/archive.sqlite")
+        with Database(url) as database:
+            court.fill(database, archive)
+            court.bill_month(database, archive, court.MONTH_BEFORE)
+            with database.transaction() as connection:
+                keys.add_key(
+                    connection,
+                    name="everything",
+                    key_digest=digest(TOKEN),
+                    scopes=list(Permission),
+                    gateway="gw-1",
+                    now=court.NOW,
+                )
+        archive.close()
+        yield ApiSettings(database_url=url, archive_url=f"sqlite:///{folder}/archive.sqlite")
+
+
 @pytest.fixture
-def call(fresh_postgresql_url: str, tmp_path: Path) -> Iterator[Callable[..., httpx.Response]]:
-    """Calls with a key that may do everything, over September issued on PostgreSQL."""
-    settings = ApiSettings(
-        database_url=fresh_postgresql_url, archive_url=f"sqlite:///{tmp_path}/archive.sqlite"
-    )
-    token = new_token("key")
-    archive = open_archive(settings.archive_url)
-    with Database(settings.database_url) as database:
-        database.migrate()
-        court.fill(database, archive)
-        court.bill_month(database, archive, court.MONTH_BEFORE)
-        with database.transaction() as connection:
-            keys.add_key(
-                connection,
-                name="everything",
-                key_digest=digest(token),
-                scopes=list(Permission),
-                gateway="gw-1",
-                now=court.NOW,
-            )
-    archive.close()
+def call(issued: ApiSettings, tmp_path: Path) -> Iterator[Callable[..., httpx.Response]]:
+    """Calls with that key, over a copy."""
+    archive = shutil.copy(issued.archive_url.removeprefix("sqlite:///"), tmp_path)
+    with copied_database(issued.database_url) as url:
+        settings = ApiSettings(database_url=url, archive_url=f"sqlite:///{archive}")
+        yield from calls(settings)
+
+
+def calls(settings: ApiSettings) -> Iterator[Callable[..., httpx.Response]]:
     app = create_app(settings, clock=lambda: court.NOW)
     with asyncio.Runner() as runner:
 
@@ -51,7 +68,7 @@ def call(fresh_postgresql_url: str, tmp_path: Path) -> Iterator[Callable[..., ht
             async def answer() -> httpx.Response:
                 transport = httpx.ASGITransport(app)
                 async with httpx.AsyncClient(transport=transport, base_url="http://court") as web:
-                    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+                    headers = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": key}
                     return await web.request(method, path, headers=headers, **arguments)
 
             return runner.run(answer())

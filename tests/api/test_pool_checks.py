@@ -164,3 +164,29 @@ def test_an_issued_run_is_not_checked_any_more(billed: House) -> None:
 
 def test_an_auditor_reads_and_says_nothing(computed: House) -> None:
     assert f'action="{PAGE}/check"' not in computed.reader("auditor").get(PAGE).text
+
+
+def test_programs_try_a_statement_and_say_their_word(computed: House) -> None:
+    clerk = computed.caller("clerk")
+    path = f"/v1/statements/{LIFT}"
+
+    trial = clerk.get(f"{path}/trial?basis=household&company_share=0.5").json()
+    held = clerk.post(f"{path}/check", key="check-1", json={"word": "held", "reason": "Twice"})
+    silent = clerk.post(f"{path}/check", key="check-2", json={"word": "held"})
+    signed = clerk.post(f"{path}/check", key="check-3", json={"word": "signed-off"})
+
+    shares = {each["unit"]: each["now"] for each in trial["shares"]}
+    assert shares == {None: "99.52", "1-201": "49.75", "1-202": "49.76"}
+    assert trial["before"] == trial["now"]
+    assert (held.status_code, held.json()["id"]) == (200, 2)
+    assert (silent.status_code, silent.json()["type"]) == (422, "/problems/reason-missing")
+    assert signed.status_code == 200
+    with computed.database.snapshot() as connection:
+        (said,) = pool_checks.of_run(connection, 2)
+    assert (said.word, said.said_by, said.current) == ("signed-off", "clerk", True)
+
+
+@pytest.mark.parametrize("asked", ["basis=use", "company_share=1.2"])
+def test_what_programs_cannot_ask_of_a_pool_is_refused(computed: House, asked: str) -> None:
+    answer = computed.caller("clerk").get(f"/v1/statements/{LIFT}/trial?{asked}")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/cannot-be-tried")

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from postgresql_server import copied_database
 from small_community import Books, boundary_readings
 from till import Till
 
@@ -27,25 +28,33 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database of each kind."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database of each kind that has no table."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'billing.sqlite'}"
+        return f"sqlite:///{tmp_path / 'empty-billing.sqlite'}"
     url: str = request.getfixturevalue("fresh_postgresql_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> str:
+    """The URL of a billing database of each kind, without a row."""
+    if request.param == "sqlite":
+        return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'billing.sqlite')}"
+    url: str = request.getfixturevalue("copied_postgresql_url")
     return url
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """An empty billing database of each kind."""
+    """A billing database of each kind, without a row."""
     with Database(database_url) as opened:
-        opened.migrate()
         yield opened
 
 
 @pytest.fixture
 def sqlite_database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
-    """An empty billing database in a file, for what does not depend on SQL."""
+    """A billing database in a file, without a row, for what does not depend on SQL."""
     path = shutil.copy(migrated_file, tmp_path / "only.sqlite")
     with Database(f"sqlite:///{path}") as opened:
         yield opened
@@ -105,19 +114,31 @@ def issued_file(migrated_file: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def till(request: pytest.FixtureRequest, database_url: str) -> Till:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def till(request: pytest.FixtureRequest) -> Till:
     """A till on each kind of database."""
-    name = "sqlite_till" if database_url.startswith("sqlite") else "postgresql_till"
-    found: Till = request.getfixturevalue(name)
+    found: Till = request.getfixturevalue(f"{request.param}_till")
     return found
 
 
+@pytest.fixture(scope="session")
+def issued_postgresql_url(migrated_postgresql_url: str, issued_file: Path) -> Iterator[str]:
+    """The URL of a billing database whose October is issued; copied, never opened."""
+    archive = SqlArchive(f"sqlite:///{issued_file.parent / 'readings.sqlite'}")
+    with copied_database(migrated_postgresql_url) as url:
+        with Database(url) as database:
+            made = Books(database, archive)
+            made.define()
+            made.bill()
+        archive.close()
+        yield url
+
+
 @pytest.fixture
-def postgresql_till(books: Books) -> Till:
+def postgresql_till(issued_postgresql_url: str, archive: SqlArchive) -> Iterator[Till]:
     """A till on a server."""
-    books.bill()
-    return Till(books)
+    with copied_database(issued_postgresql_url) as url, Database(url) as opened:
+        yield Till(Books(opened, archive))
 
 
 @pytest.fixture

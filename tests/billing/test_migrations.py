@@ -70,9 +70,9 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     database.check_version()
 
 
-def test_a_database_without_tables_is_refused_with_the_command_to_run(database_url: str) -> None:
+def test_a_database_without_tables_is_refused_with_the_command_to_run(empty_url: str) -> None:
     with (
-        Database(database_url) as empty,
+        Database(empty_url) as empty,
         pytest.raises(DatabaseError, match=r"version none.*run `tallygate billing migrate`"),
     ):
         empty.check_version()
@@ -98,8 +98,8 @@ def test_a_database_of_a_newer_program_is_left_alone(database: Database) -> None
         database.migrate()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
-    with Database(database_url) as database:
+def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
+    with Database(empty_url) as database:
         with database.transaction() as connection:
             connection.exec_driver_sql("CREATE TABLE share (x integer)")
 
@@ -150,9 +150,9 @@ ISSUED_THEN = (
 )
 
 
-def test_runs_that_were_issued_before_runs_were_reviewed_stay_issued(database_url: str) -> None:
+def test_runs_that_were_issued_before_runs_were_reviewed_stay_issued(empty_url: str) -> None:
     moment = datetime(2026, 11, 2, tzinfo=UTC)
-    with Database(database_url) as database:
+    with Database(empty_url) as database:
         with database.transaction() as connection:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS))

@@ -138,8 +138,8 @@ def test_one_chain_holds_what_all_projects_did(two: Database) -> None:
 # --- the second wall ------------------------------------------------------------------------------
 
 
-def test_textual_sql_without_a_condition_sees_the_project_only(fresh_postgresql_url: str) -> None:
-    with Database(fresh_postgresql_url) as database:
+def test_textual_sql_without_a_condition_sees_the_project_only(copied_postgresql_url: str) -> None:
+    with Database(copied_postgresql_url) as database:
         database.migrate()
         fill(database)
         with database.within(OTHER).snapshot() as connection:

@@ -27,14 +27,11 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def summaries(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The same community twice at the same time, and another one."""
+    """The same community twice at the same time."""
     folders = tmp_path_factory.mktemp("demos")
-    seeds = ["7", "7", "8"]
-    running = [
-        start(folders / f"{number}", "--json", "--seed", seed) for number, seed in enumerate(seeds)
-    ]
+    running = [start(folders / name, "--json", "--seed", "7") for name in ("one", "another")]
     said = [process.communicate(timeout=TIMEOUT_S) for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert [process.returncode for process in running] == [0, 0], said
     return [json.loads(out) for out, _ in said]
 
 
@@ -74,13 +71,10 @@ def test_every_unit_is_billed_and_every_pool_balances(summaries: list[dict[str, 
         assert len(summary["pools"]) == 6
 
 
-def test_the_same_seed_gives_the_same_bills_and_another_seed_others(
-    summaries: list[dict[str, Any]],
-) -> None:
-    first, again, other = summaries
+def test_the_same_seed_gives_the_same_bills(summaries: list[dict[str, Any]]) -> None:
+    first, again = summaries
     assert first["digest"] == again["digest"]
     assert first["total"] == again["total"]
-    assert first["digest"] != other["digest"]
 
 
 def test_a_taken_port_is_said_and_nothing_starts(tmp_path: Path) -> None:

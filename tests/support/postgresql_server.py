@@ -74,12 +74,28 @@ def postgresql_server(programs: Path, *, fsync: bool = False) -> Iterator[str]:
 @contextmanager
 def empty_database(server_url: str) -> Iterator[str]:
     """Yield the URL of a new empty database on the server at `server_url`; drop it afterwards."""
+    with _database(server_url, "") as url:
+        yield url
+
+
+@contextmanager
+def copied_database(url: str) -> Iterator[str]:
+    """Yield the URL of a copy of the database at `url`, to which nobody is connected."""
+    with _database(url, f" TEMPLATE {make_url(url).database}") as copy:
+        yield copy
+
+
+@contextmanager
+def _database(server_url: str, made_of: str) -> Iterator[str]:
     name = f"tallygate_test_{os.getpid()}_{next(_numbers)}"
-    engine = create_engine(server_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    at = make_url(server_url)
+    engine = create_engine(
+        at.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}{made_of}"))
     try:
-        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        yield at.set(database=name).render_as_string(hide_password=False)
     finally:
         with engine.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))

@@ -60,16 +60,16 @@ def says(result: Result) -> str:
 
 
 def test_from_an_empty_database_to_a_verified_run(
-    database_url: str, write: Callable[[str, dict[str, Any]], str], archive: SqlArchive
+    empty_url: str, write: Callable[[str, dict[str, Any]], str], archive: SqlArchive
 ) -> None:
     tariffs = [write(each["id"], each) for each in TARIFFS]
     pools = [write(f"pool-{each['id']}", each) for each in POOLS]
 
     done = [
-        run(database_url, "migrate"),
-        run(database_url, "import", write("yard", community_document())),
-        run(database_url, "define", *tariffs),
-        run(database_url, "define", "--community", "yard", *pools),
+        run(empty_url, "migrate"),
+        run(empty_url, "import", write("yard", community_document())),
+        run(empty_url, "define", *tariffs),
+        run(empty_url, "define", "--community", "yard", *pools),
     ]
 
     assert [result.exit_code for result in done] == [0, 0, 0, 0], done
@@ -78,14 +78,14 @@ def test_from_an_empty_database_to_a_verified_run(
     assert done[2].output.splitlines()[0] == "tariff power, version 1"
     assert done[3].output.splitlines()[-1] == "pool pump, version 1"
 
-    with Database(database_url) as database:
+    with Database(empty_url) as database:
         Books(database, archive).bill()
-    verified = run(database_url, "verify", "1")
+    verified = run(empty_url, "verify", "1")
     assert verified.exit_code == 0
     assert verified.output == (
         "34 lines recomputed, 3 statements and 11 usages checked, 5 audit entries unbroken\n"
     )
-    assert json.loads(run(database_url, "verify", "1", "--json").output) == {
+    assert json.loads(run(empty_url, "verify", "1", "--json").output) == {
         "lines": 34,
         "statements": 3,
         "usages": 11,

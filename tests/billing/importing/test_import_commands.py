@@ -26,8 +26,6 @@ COUNTED = "yard: 4 units, 11 points, 4 accounts"
 
 @pytest.fixture
 def url(database_url: str) -> str:
-    with Database(database_url) as database:
-        database.migrate()
     return database_url
 
 

@@ -26,8 +26,8 @@ EARLY = datetime(2026, 11, 2, 15, 59, 59, tzinfo=UTC)
 LATE = datetime(2026, 11, 2, 16, tzinfo=UTC)  # midnight in Shanghai
 
 
-def test_they_get_their_day_and_stay(database_url: str) -> None:
-    with Database(database_url) as database:
+def test_they_get_their_day_and_stay(empty_url: str) -> None:
+    with Database(empty_url) as database:
         with database.transaction() as connection:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS))

@@ -32,7 +32,6 @@ FEE = next(each for each in TARIFFS if each["id"] == "fee")
 def url(database_url: str, archive: SqlArchive) -> str:
     """The URL of a database in which October of the small community is issued."""
     with Database(database_url) as database:
-        database.migrate()
         books = Books(database, archive)
         books.define()
         books.issue(_approved(books))
@@ -131,7 +130,7 @@ def test_a_tariff_of_another_name_says_what_it_replaces(url: str, tmp_path: Path
     ("options", "words"),
     [
         (("--period", "2026-11"), "yard: nothing of 2026-11 is issued there"),
-        (("--community", "zoo"), "no community 'zoo'; known are yard"),
+        (("--community", "zoo"), "there is no community 'zoo'; there is: yard"),
     ],
 )
 def test_what_is_not_there_is_said(

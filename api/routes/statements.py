@@ -1,0 +1,139 @@
+"""Statements of pools: read by whom they concern, tried otherwise and checked by billing staff."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response
+
+from api import etag, idempotency, pool_trials, problems
+from api.masking import shown_shares
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
+from api.permission import Permission
+from api.principal import Principal
+from api.problems import ProblemError
+from api.resources import of
+from api.routes.answers import failing, held, run_of, scope_of
+from api.schemas.runs import Run
+from api.schemas.statements import NewCheck, Statement, StatementSummary, StatementTrial
+from api.schemas.values import Fraction
+from api.security import Requires
+from billing.pool_checking import check_pool
+from billing.store.views import statements
+from billing.store.views.scope import Scope
+
+if TYPE_CHECKING:
+    from billing.database import Database
+
+router = APIRouter(prefix="/v1/statements", tags=["staff"])
+
+StatementReader = Annotated[Principal, Depends(Requires(Permission.STATEMENTS_READ))]
+RunReader = Annotated[Principal, Depends(Requires(Permission.RUNS_READ))]
+Preparer = Annotated[Principal, Depends(Requires(Permission.RUNS_PREPARE))]
+StatementId = Annotated[int, Path(ge=1, lt=2**63)]
+
+
+@router.get(
+    "",
+    operation_id="listStatements",
+    summary="List the statements of pools, the newest first",
+    responses=failing(problems.INVALID_CURSOR),
+)
+async def list_statements(
+    request: Request, caller: StatementReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[StatementSummary]:
+    """Every pool's for staff and the owners' committee; for an owner those of own bills."""
+    before_id = read_number_cursor(cursor)
+    with of(request).database.snapshot() as connection:
+        rows = statements.heads(connection, scope_of(caller), limit=limit + 1, before_id=before_id)
+    return paged(rows, limit, key=lambda row: (str(row.id),), shown=StatementSummary.of)
+
+
+@router.get(
+    "/{statement}",
+    operation_id="getStatement",
+    summary="Get the statement of a pool",
+    response_model=Statement,
+    responses=held(problems.NOT_FOUND),
+)
+async def get_statement(
+    request: Request, caller: StatementReader, statement: StatementId, known: etag.Known
+) -> Response:
+    """Every share of a shared supply. An owner sees it if an own bill rests on it, rooms masked."""
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, scope_of(caller), statement)
+        if found is None:
+            raise ProblemError(problems.NOT_FOUND)
+        shown = shown_shares(found, caller)
+        whole = Statement.whole(found, shown, masked=not caller.sees_rooms)
+        return etag.answer(whole, known)
+
+
+@router.get(
+    "/{statement}/trial",
+    operation_id="tryStatement",
+    summary="Ask how a pool would be shared otherwise",
+    responses=failing(problems.NOT_FOUND, problems.NO_WHAT_IF),
+)
+async def try_statement(
+    *,
+    request: Request,
+    caller: RunReader,
+    statement: StatementId,
+    basis: Annotated[
+        str,
+        Query(max_length=20, description="`area`, `household` or `persons`; else the pool's own."),
+    ] = "",
+    company_share: Annotated[
+        Fraction | None,
+        Query(description="What the company bears, from 0 to 1; else as the pool says."),
+    ] = None,
+) -> StatementTrial:
+    """What each unit bears and would bear. Nothing is stored."""
+    del caller
+    asked = pool_trials.asked(basis, None if company_share is None else Decimal(company_share))
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, Scope(unissued=True), statement)
+        if found is None:
+            raise ProblemError(problems.NOT_FOUND)
+        return StatementTrial.of(pool_trials.trial(connection, found, asked))
+
+
+@router.post(
+    "/{statement}/check",
+    operation_id="checkStatement",
+    summary="Sign off how a pool was shared, or hold it",
+    response_model=Run,
+    responses=failing(
+        problems.KEY_MISSING,
+        problems.KEY_REUSED,
+        problems.NOT_FOUND,
+        problems.REASON_MISSING,
+        problems.WRONG_STATE,
+    ),
+)
+async def check_statement(
+    request: Request,
+    caller: Preparer,
+    statement: StatementId,
+    said: NewCheck,
+    key: idempotency.Key = None,
+) -> Response:
+    """The last word counts. A run with a pool that is held is not approved."""
+    now = of(request).now()
+
+    def work(database: Database) -> tuple[int, Run]:
+        run = check_pool(
+            database,
+            statement_id=statement,
+            word=said.word,
+            reason=said.reason,
+            actor=caller.name,
+            now=now,
+        )
+        with database.snapshot() as connection:
+            return 200, run_of(connection, run)
+
+    return await idempotency.once(request, caller, key, work)
