@@ -100,4 +100,6 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getDispute",
         "getPublication",
         "getJob",
+        "getTariff",
+        "getTariffDraft",
     }
