@@ -55,7 +55,12 @@ from billing.store.pool_checks import PoolHeldError, UnknownStatementError
 from billing.store.registry import UnknownCommunityError
 from billing.store.reviews import UnknownRegisterError
 from billing.store.runs import PeriodTakenError, StateError, UnknownRunError
-from billing.store.tariff_drafts import DraftError, DraftEyesError, UnknownDraftError
+from billing.store.tariff_drafts import (
+    DraftError,
+    DraftEyesError,
+    SharedTariffError,
+    UnknownDraftError,
+)
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.definition import DefinitionError
 
@@ -79,6 +84,7 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownJobError: problems.NOT_FOUND,
     UnknownDraftError: problems.NOT_FOUND,
     DraftEyesError: problems.FOUR_EYES,
+    SharedTariffError: problems.NOT_TAKEN,
     DraftError: problems.WRONG_STATE,
     VersionExistsError: problems.NOT_TAKEN,
     NothingBilledError: problems.NO_WHAT_IF,

@@ -236,7 +236,7 @@ ENROLMENT_REFUSED = ProblemType(
 NOT_TAKEN = ProblemType(
     "definition-refused",
     422,
-    _("A gateway would refuse this"),
+    _("This definition is refused"),
     _("Correct what is listed; nothing was changed."),
 )
 METER_LISTED = ProblemType(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, text
 
+from billing.scoping import beyond, scope_of
 from billing.store import audit, definitions
 from billing.store.ids import insert
 from billing.tariff import read_tariff
@@ -34,6 +35,10 @@ class DraftError(ValueError):
 
 class DraftEyesError(PermissionError):
     """Who has drafted a tariff does not publish it."""
+
+
+class SharedTariffError(PermissionError):
+    """Another project is billed by a tariff, so one alone does not change it."""
 
 
 class UnknownDraftError(LookupError):
@@ -63,11 +68,12 @@ class Draft:
 def add(connection: Connection, document: str, *, actor: str, now: datetime) -> Draft:
     """Keep a draft that its examples prove, and return it.
 
-    Raises `DefinitionError` with everything that is wrong with the file, and `VersionExistsError`
-    where its version is published with other content.
+    Raises `DefinitionError` with everything that is wrong with the file, `VersionExistsError` where
+    its version is published with other content, and `SharedTariffError`.
     """
     tariff = read_tariff(document, "the draft")
     definitions.assert_new(connection, tariff)
+    _assert_own(connection, tariff.id)
     draft_id = insert(
         connection,
         tariff_draft,
@@ -91,6 +97,7 @@ def publish(connection: Connection, draft_id: int, *, actor: str, now: datetime)
             f"{actor} has drafted {found.code}, version {found.version}, so somebody else "
             "publishes it (four eyes)"
         )
+    _assert_own(connection, found.code)
     definitions.add_tariff(connection, found.tariff)
     return _decide(connection, found, DraftState.PUBLISHED, actor=actor, now=now)
 
@@ -130,6 +137,36 @@ def _drafts(connection: Connection, query: Select[Any]) -> list[Draft]:
         )
         for row in connection.execute(query)
     ]
+
+
+ELSEWHERE = text("""
+    SELECT 1 FROM community WHERE project_id <> :project AND (
+        tariffs LIKE :named
+        OR id IN (SELECT community_id FROM pool_version WHERE document LIKE :named)
+        OR id IN (
+            SELECT unit.community_id FROM unit JOIN unit_tariffs ON unit_tariffs.unit_id = unit.id
+            WHERE unit_tariffs.tariffs LIKE :named
+        )
+    ) LIMIT 1
+""")
+"""Whether a community of another project names a tariff: for a class, a unit, or a pool's supply."""
+
+
+def _assert_own(connection: Connection, code: str) -> None:
+    """Raise `SharedTariffError` where the caller's project is not the only one that is billed so.
+
+    Tariffs are common to all projects; whoever runs the installation publishes those of several.
+    """
+    project = scope_of(connection)
+    if project is None:
+        return
+    with beyond(connection):
+        shared = connection.scalar(ELSEWHERE, {"project": project, "named": f'%"{code}"%'})
+    if shared is not None:
+        raise SharedTariffError(
+            f"tariff {code} is charged by another company too; give yours an id of its own, or "
+            "ask whoever runs the installation (tallygate billing define)"
+        )
 
 
 def _open(connection: Connection, draft_id: int) -> Draft:

@@ -105,3 +105,16 @@ def test_a_month_in_which_the_tariff_billed_nothing_cannot_be_tried(billed: Hous
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/cannot-be-tried")
     assert "it was by" in refused.json()["detail"]
     assert named.json()["change"] == "73.45"
+
+
+def test_a_tariff_that_another_company_charges_is_not_changed_alone(strangers: House) -> None:
+    own, elsewhere = strangers.caller("clerk"), strangers.caller("clerk elsewhere")
+
+    refused = elsewhere.post(DRAFTS, key="draft-it", json={"document": DEARER})
+    renamed = DEARER.replace('"property"', '"our-property"')
+    taken = elsewhere.post(DRAFTS, key="draft-us", json={"document": renamed})
+    kept = own.post(DRAFTS, key="draft-it", json={"document": DEARER})
+
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/definition-refused")
+    assert "property is charged by another company too" in refused.json()["detail"]
+    assert (taken.status_code, kept.status_code) == (201, 201)
