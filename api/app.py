@@ -19,6 +19,7 @@ from api.pages import access as access_pages
 from api.pages import accounts as account_pages
 from api.pages import audit as audit_pages
 from api.pages import catalogue as catalogue_pages
+from api.pages import consumption as consumption_pages
 from api.pages import corrections as correction_pages
 from api.pages import desk as desk_pages
 from api.pages import display as display_pages
@@ -45,6 +46,7 @@ from api.routes import (
     access,
     audit,
     callbacks,
+    consumption,
     corrections,
     devices,
     disputes,
@@ -136,6 +138,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
 def _include_routes(app: FastAPI) -> None:
     for audience in (
         portal,
+        consumption,
         publication,
         export,
         disputes,
@@ -169,6 +172,7 @@ def _include_pages(app: FastAPI) -> None:
         display_pages,
         portal_pages,
         meter_pages,
+        consumption_pages,
         publication_pages,
         export_pages,
         dispute_pages,

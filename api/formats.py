@@ -108,6 +108,9 @@ class Formats:
     def month_of(self, first: date) -> str:
         return _day("yMMMM", first, self.language.tag)
 
+    def short_month(self, period: Period) -> str:
+        return format_skeleton("MMM", period.first, locale=self.language.locale)
+
     def day(self, day: date) -> str:
         return _day(MEDIUM, day, self.language.tag)
 

@@ -37,3 +37,10 @@ STATEMENT_KINDS: Mapping[str, str] = {
     "refund": _("Refund"),
     "adjustment": _("Adjustment"),
 }
+
+GAPS: Mapping[str, str] = {
+    "not-held": _("not your time"),
+    "not-billed": _("not billed yet"),
+    "not-read": _("not read"),
+    "in-doubt": _("in doubt"),
+}

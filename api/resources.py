@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from api.catalogue import Catalogue
 from api.credentials import Passwords
+from api.medians import KnownMedians
 from api.providers import Providers, open_providers
 from api.rate import Limiter
 from api.sealing import Seal
@@ -54,6 +55,7 @@ class Resources:
     tokens: Tokens = field(default_factory=Tokens)
     seal: Seal = field(default_factory=Seal)
     limiter: Limiter = field(default_factory=Limiter)
+    medians: KnownMedians = field(default_factory=KnownMedians)
 
     def within(self, project: int | None) -> Resources:
         """Return the same with the database as `project` sees it; the whole of it for None."""

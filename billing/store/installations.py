@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
+    from sqlalchemy import ColumnElement
+
     from billing.community import MeterAt, RatioFrom
 
 COLUMNS = (
@@ -60,16 +62,19 @@ def row(meter: MeterAt) -> tuple[Any, ...]:
 
 
 def read(
-    connection: Connection, community_id: int, zone: ZoneInfo
+    connection: Connection, community_id: int, zone: ZoneInfo, *, unit_id: int | None = None
 ) -> defaultdict[int, list[Installation]]:
-    """Return the installations of a community in `zone` by the id of their point, oldest first."""
+    """Return the installations of a community in `zone` by the id of their point, oldest first.
+
+    With `unit_id` those of one unit alone.
+    """
     point, installation = tables.point, tables.installation
     found: defaultdict[int, list[Installation]] = defaultdict(list)
     rows = select_rows(
         connection,
         select(point.c.code, *(installation.c[name] for name in COLUMNS))
         .join(point, point.c.id == installation.c.point_id)
-        .where(point.c.community_id == community_id)
+        .where(*_whose(community_id, unit_id))
         .order_by(installation.c.start),
     )
     for row in rows:
@@ -77,20 +82,32 @@ def read(
     return found
 
 
-def recorded(connection: Connection, community_id: int) -> defaultdict[int, list[Recorded]]:
-    """Return what people read off meters of a community while they stood, by id of their point."""
+def recorded(
+    connection: Connection, community_id: int, *, unit_id: int | None = None
+) -> defaultdict[int, list[Recorded]]:
+    """Return what people read off meters of a community while they stood, by id of their point.
+
+    With `unit_id` off those of one unit alone.
+    """
     point, table = tables.point, tables.interim_register
     found: defaultdict[int, list[Recorded]] = defaultdict(list)
     rows = connection.execute(
         select(table)
         .join(point, point.c.id == table.c.point_id)
-        .where(point.c.community_id == community_id)
+        .where(*_whose(community_id, unit_id))
         .order_by(table.c.at, table.c.meter)
     )
     for each in rows:
         registers = _registers(each.registers)
         found[each.point_id].append(Recorded(each.meter, each.at, registers, each.photo))
     return found
+
+
+def _whose(community_id: int, unit_id: int | None) -> list[ColumnElement[bool]]:
+    """Return what holds of the points of a community, or of one unit in it."""
+    point = tables.point.c
+    found = [point.community_id == community_id]
+    return found if unit_id is None else [*found, point.unit_id == unit_id]
 
 
 def registers_json(registers: Mapping[str, Decimal]) -> str:

@@ -138,7 +138,7 @@ def read(connection: Connection, community_id: int, key: str) -> Registry:
         currency=row.currency,
         due_days=row.due_days,
         units=_units(connection, community_id, period, classes),
-        points=_points(connection, community_id, period.zone),
+        points=points(connection, community_id, period.zone),
         tariffs=tariffs,
         pools=definitions.pools(connection, community_id, period),
         issued=usages.issued_before(connection, community_id, period),
@@ -272,19 +272,24 @@ def _by_code(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return sorted(rows, key=itemgetter(0))
 
 
-def _points(connection: Connection, community_id: int, zone: ZoneInfo) -> tuple[Point, ...]:
+def points(
+    connection: Connection, community_id: int, zone: ZoneInfo, *, unit_id: int | None = None
+) -> tuple[Point, ...]:
+    """Return the points of a community, or of one unit in it, by code, with all their meters."""
     point, unit, building = tables.point, tables.unit, tables.building
-    standing = installations.read(connection, community_id, zone)
-    recorded = installations.recorded(connection, community_id)
+    standing = installations.read(connection, community_id, zone, unit_id=unit_id)
+    recorded = installations.recorded(connection, community_id, unit_id=unit_id)
     columns = (point.c.code, point.c.id, point.c.medium, point.c.role)
-    rows = select_rows(
-        connection,
+    query = (
         select(*columns, unit.c.code, building.c.code)
         .select_from(point)
         .outerjoin(unit, unit.c.id == point.c.unit_id)
         .outerjoin(building, building.c.id == point.c.building_id)
-        .where(point.c.community_id == community_id),
+        .where(point.c.community_id == community_id)
     )
+    if unit_id is not None:
+        query = query.where(point.c.unit_id == unit_id)
+    rows = select_rows(connection, query)
     return tuple(
         Point(
             id=point_id,

@@ -89,6 +89,10 @@ def test_every_question_is_answered(call: Callable[..., httpx.Response]) -> None
         assert explained["check"]["holds"] is True
     usage = call("GET", "/v1/usage?limit=3").json()
     assert len(call("GET", f"/v1/usage?cursor={usage['next_cursor']}").json()["items"]) == 5
+    months = call("GET", "/v1/usage/months?code=100000000287").json()["months"]
+    assert [each["quantity"] for each in months[-2:]] == ["281.5", None]
+    days = call("GET", "/v1/usage/days?code=100000000287&month=2026-09").json()["days"]
+    assert {each["gap"] for each in days} == {"not-read"}
     assert call("GET", "/v1/statements/1000001").json()["conserved"] is True
     assert len(call("GET", "/v1/meters?limit=4").json()["items"]) == 4
     assert call("GET", "/v1/meters/E-1-201/readings").status_code == 200

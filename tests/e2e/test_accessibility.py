@@ -28,6 +28,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "li": (
         *("/", OWN, *(f"{OWN}/lines/{place}" for place in range(1, 9))),
         *(f"{OWN}/lines/1?check=true", "/statements/2000001", "/meters", "/publication"),
+        *("/meters/usage", "/meters/usage?medium=water", "/meters/usage/days?month=2026-10"),
         *("/account", "/disputes", "/export", "/settings/second-factor"),
     ),
     "committee": ("/statements", "/statements/2000001", "/publication"),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from billing import tables
 from billing.canonical import read_json
+from billing.payments.payment_code import payment_code
 from meters.interval import local_midnight
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Held:
 
     standing: Standing
     account: str
+    payment_code: str
     since: datetime
 
 
@@ -48,7 +50,12 @@ def of_accounts(connection: Connection, accounts: frozenset[int], *, at: datetim
     account, point, installation = tables.account, tables.point, tables.installation
     rows = connection.execute(
         _standings()
-        .add_columns(account.c.code.label("account"), account.c.first_day, account.c.after_day)
+        .add_columns(
+            account.c.id.label("account_id"),
+            account.c.code.label("account"),
+            account.c.first_day,
+            account.c.after_day,
+        )
         .join(account, account.c.unit_id == point.c.unit_id)
         .where(
             account.c.id.in_(accounts),
@@ -62,7 +69,7 @@ def of_accounts(connection: Connection, accounts: frozenset[int], *, at: datetim
         today = at.astimezone(zone).date()
         if row.first_day <= today and (row.after_day is None or today < row.after_day):
             since = max(local_midnight(row.first_day, zone), row.start)
-            found.append(Held(_standing(row), row.account, since))
+            found.append(Held(_standing(row), row.account, payment_code(row.account_id), since))
     return found
 
 
