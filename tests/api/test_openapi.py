@@ -99,6 +99,8 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getDelivery",
         "getDispute",
         "getPublication",
+        "getUsageByMonth",
+        "getUsageByDay",
         "getJob",
         "getTariff",
         "getTariffDraft",

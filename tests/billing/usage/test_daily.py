@@ -55,7 +55,7 @@ def point(*installations: Installation, recorded: tuple[Recorded, ...] = ()) -> 
 
 
 def meter(name: str = "m", **said: object) -> Installation:
-    return Installation("p", name, **{"meter_type": POWER, "start": BEGIN, **said})  # type: ignore[arg-type]
+    return Installation("p", name, **{"meter_type": POWER, "start": BEGIN, **said})  # type: ignore[arg-type]  # each is as its test states
 
 
 def told(
