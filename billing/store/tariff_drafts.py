@@ -149,7 +149,7 @@ ELSEWHERE = text("""
         )
     ) LIMIT 1
 """)
-"""Whether a community of another project names a tariff: for a class, a unit, or a pool's supply."""
+"""Whether a community of another project names a tariff: for a class, a unit or a supply."""
 
 
 def _assert_own(connection: Connection, code: str) -> None:
