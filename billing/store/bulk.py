@@ -9,6 +9,7 @@ driver, which is Python, would take each value by itself.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,13 @@ from billing.scoping import beyond
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Column, Connection, Select, Table
+    from sqlalchemy import Column, Connection, Dialect, Select, Table
     from sqlalchemy.types import TypeEngine
 
 BLOCK = 2048
 """Rows that are sent to PostgreSQL in one piece."""
 NULL = r"\N"
+STATEMENTS_KEPT = 256
 
 _SPECIAL = "\\\t\n\r"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -108,15 +110,24 @@ def _instant(text: str) -> datetime:
 def _execute_many(
     connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
 ) -> None:
-    dialect = connection.dialect
-    statement = insert(table).inline().compile(dialect=dialect, column_keys=list(columns))
+    statement, processes = _insert(connection.dialect, table, tuple(columns))
     bound = [
-        columns[name]
-        if (process := table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) is None
-        else _each(columns[name], process)
+        columns[name] if process is None else _each(columns[name], process)
+        for name, process in processes
+    ]
+    connection.exec_driver_sql(statement, list(zip(*bound, strict=True)))
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _insert(
+    dialect: Dialect, table: Table, names: tuple[str, ...]
+) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]]]:
+    """Return what inserts the columns `names`, and how each is bound, in its order."""
+    statement = insert(table).inline().compile(dialect=dialect, column_keys=list(names))
+    return str(statement), [
+        (name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect))
         for name in statement.positiontup or ()
     ]
-    connection.exec_driver_sql(str(statement), list(zip(*bound, strict=True)))
 
 
 def _each(values: Sequence[Any], process: Callable[[Any], Any]) -> list[Any]:

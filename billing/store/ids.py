@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def insert(connection: Connection, table: Table, **values: Any) -> int:
     """Insert one row into `table` and return the id that the database gave it."""
-    result = connection.execute(table.insert().values(**values))
+    result = connection.execute(table.insert(), values)
     (row_id,) = result.inserted_primary_key or (None,)
     if row_id is None:
         raise RuntimeError(f"the database gave no id for a row of {table.name}")

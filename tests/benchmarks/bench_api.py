@@ -41,7 +41,7 @@ from meters.catalog import shipped
 from meters.interval import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 UNITS = int(os.environ.get("TALLYGATE_UNITS", "1000"))
 MONTHS = int(os.environ.get("TALLYGATE_MONTHS", "2"))
@@ -168,14 +168,18 @@ class Line:
     async def ask(self, request: bytes) -> None:
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith(b"HTTP/1.1 20"):
             sys.exit(f"{request!r} was answered {head!r}")
-        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-        await self._reader.readexactly(length)
+        _, said, rest = head.lower().partition(b"content-length: ")
+        if said:  # 204 has none
+            await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
 
 
-async def at_a_rate(port: int, requests: Sequence[bytes]) -> list[float]:
-    """Return the seconds of each answer from the moment at which its request was due."""
+async def at_a_rate(port: int, requests: Iterable[bytes], rate: int) -> list[float]:
+    """Send `rate` requests a second; return the seconds of each answer, the quickest first.
+
+    They count from the moment at which the request was due.
+    """
     lines: asyncio.Queue[Line] = asyncio.Queue()
     taken: list[float] = []
     loop = asyncio.get_running_loop()
@@ -191,8 +195,8 @@ async def at_a_rate(port: int, requests: Sequence[bytes]) -> list[float]:
         lines.put_nowait(await line.__aenter__())
     began = loop.time()
     async with asyncio.TaskGroup() as group:
-        for number, request in zip(range(RATE * RATE_S), itertools.cycle(requests), strict=False):
-            due = began + number / RATE
+        for number, request in enumerate(requests):
+            due = began + number / rate
             await asyncio.sleep(max(0, due - loop.time()))
             group.create_task(one(request, due))
     for line in opened:
@@ -231,7 +235,8 @@ def main() -> int:
                 asked | {"bill by API": by_api, "page of a bill": pages}
             ).items():
                 asyncio.run(without_pause(port, requests[:CONNECTIONS]))
-                taken = asyncio.run(at_a_rate(port, requests))
+                due_in_time = itertools.islice(itertools.cycle(requests), RATE * RATE_S)
+                taken = asyncio.run(at_a_rate(port, due_in_time, RATE))
                 rate = asyncio.run(without_pause(port, requests))
                 empty = empty or rate
                 middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
