@@ -18,10 +18,18 @@ from api import language
 from api.language import mark as _
 from api.schemas.bills import Bill, UsageOfBill
 from api.schemas.disputes import DisputeShown
+from api.schemas.notifications import NotificationShown
 from api.schemas.payments import AccountStatementShown, DuesShown, PaymentShown, ReceiptShown
 from api.store import logins
 from billing.bundle import sealed
-from billing.store import audit, disputes, journal_views, payments_book, payments_due
+from billing.store import (
+    audit,
+    delivery_contacts,
+    disputes,
+    journal_views,
+    payments_book,
+    payments_due,
+)
 from billing.store import payments_receipts as receipts
 from billing.store.views import bills, statements, usages
 from billing.store.views.bundles import bundle_document
@@ -48,7 +56,7 @@ ALL = 100_000
 README = (
     _("Your data at Tallygate"),
     _("Made on {time}. Times are UTC, money and quantities are exact texts."),
-    _("login.json: your login and the settings of this browser"),
+    _("login.json: your login, the settings of this browser, and where you are told of what"),
     _("accounts.json, accounts.csv: your accounts, what they owed and owe"),
     _("bills/, bill-lines.csv: every issued bill with its lines"),
     _("evidence/: what each bill rests on; `tallygate bill verify FILE` computes it again"),
@@ -149,6 +157,10 @@ def _login(connection: Connection, wish: Wish) -> dict[str, Any]:
         "created_at": None if head is None else head.created_at.isoformat(),
         "accounts": [] if head is None else list(head.accounts),
         "settings": dict(wish.settings),
+        "notifications": [
+            _document(NotificationShown.of(each))
+            for each in delivery_contacts.of_person(connection, wish.caller.name)
+        ],
     }
 
 

@@ -15,7 +15,8 @@ from api.language import english
 from api.principal import Principal
 from api.store import logins
 from billing.bundle_check import check_bundle
-from billing.store import audit
+from billing.delivery.event import Kind
+from billing.store import audit, delivery_contacts
 
 if TYPE_CHECKING:
     from conftest import House
@@ -24,6 +25,7 @@ BILLS = ["osmanthus-2026-09-0002", "osmanthus-2026-10-0002"]
 NEIGHBOURS = (
     *("陈晓", "王芳", "Ada Zhou", "1-101", "1-202", "2-101"),
     *("osmanthus-2026-10-0001", "osmanthus-2026-10-0003", "osmanthus-2026-10-0004"),
+    "chen@example.com",
 )
 
 
@@ -50,6 +52,17 @@ def busy(house: House) -> House:
             json={"reason": f"asked by {name}"},
         )
         assert (paid.status_code, asked.status_code) == (201, 201)
+        with house.database.transaction() as connection:
+            delivery_contacts.state(
+                connection,
+                person=name,
+                accounts=[1],
+                channel="email",
+                address=f"{name}@example.com",
+                language="en",
+                kinds=[Kind.BILL_ISSUED],
+                now=house.now,
+            )
     return house
 
 
@@ -72,6 +85,16 @@ def test_the_archive_holds_everything_about_the_own_accounts(billed: House) -> N
         "created_at": "2026-11-15T08:00:00+00:00",
         "accounts": ["A-1-201"],
         "settings": {"language": "en", "large_type": False},
+        "notifications": [
+            {
+                "channel": "email",
+                "address": "li@example.com",
+                "language": "en",
+                "events": ["bill.issued"],
+                "stated_at": "2026-11-15T08:00:00Z",
+                "confirmed_at": None,
+            }
+        ],
     }
     assert [each["holder"] for each in document(found, "accounts.json")] == ["李明"]
     assert document(found, f"bills/{BILLS[1]}.json")["total"] == "500.98"

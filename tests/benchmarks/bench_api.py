@@ -77,9 +77,10 @@ def serve(folder: Path, port: int) -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[int]:
+def served(script: str, folder: Path, *further: str) -> Iterator[int]:
+    """Run `script serve FOLDER PORT …` and yield the port once it listens there."""
     port = free_port()
-    command = [sys.executable, __file__, "serve", str(folder), str(port)]
+    command = [sys.executable, script, "serve", str(folder), str(port), *further]
     with subprocess.Popen(command, env=os.environ) as process:
         until = time.monotonic() + START_S
         while not is_open(port):
@@ -228,7 +229,7 @@ def main() -> int:
             issue_months(database)
             by_api, pages = readers(database)
         print(f"{UNITS} units, {MONTHS} months of bills, on SQLite")
-        with served(folder) as port:
+        with served(__file__, folder) as port:
             empty = 0.0
             asked = {"empty route": [_get("/empty", "Accept: */*")]}
             for what, requests in (

@@ -15,11 +15,9 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,9 +25,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import bench_api
-from bench_api import MANY, NOW, Line, at_a_rate
+from bench_api import MANY, NOW, Line, at_a_rate, served
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from loopback import HOST, free_port, is_open
+from loopback import HOST
 from scripted_server import ScriptedServer
 from sqlalchemy import func, select
 from wechat_merchant import account_at
@@ -50,7 +48,7 @@ from simulators.wechat_pay.merchant import Merchant
 from simulators.wechat_pay.server import WechatPayServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from scripted_server import Asked
 
@@ -92,22 +90,6 @@ def account(folder: Path, wechat_url: str, notify_url: str) -> Account:
     merchant = replace(Merchant.made_up(SEED), key=key)
     there: Any = SimpleNamespace(merchant=merchant, base_url=wechat_url)
     return account_at(there, notify_url)
-
-
-@contextmanager
-def served(folder: Path, wechat_url: str) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, __file__, "serve", str(folder), str(port), wechat_url]
-    with subprocess.Popen(command, env=os.environ) as process:
-        until = time.monotonic() + WITHIN_S
-        while not is_open(port):
-            if process.poll() is not None or time.monotonic() > until:
-                sys.exit("the server did not start")
-            time.sleep(0.1)
-        try:
-            yield port
-        finally:
-            process.terminate()
 
 
 def notices(database: Database, wechat: WechatPayServer) -> list[bytes]:
@@ -195,7 +177,7 @@ def main() -> int:
         bench_api.issue_months(database)
         told = notices(database, wechat)
         half = len(told) // 3
-        with served(Path(name), wechat.base_url) as port:
+        with served(__file__, Path(name), wechat.base_url) as port:
             empty_posts = [_post("/empty", {}, b"{}")] * 2000
             empty = asyncio.run(without_pause(port, empty_posts))
             rate = asyncio.run(without_pause(port, told[:half]))
