@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Select, and_, bindparam, func, literal_column, select
 
 from billing import tables
+from billing.canonical import read_json
 from billing.ledger import RECEIVABLE
 from billing.payment_tables import application
 from billing.payments.claim import BILL
@@ -19,7 +20,7 @@ from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_claims import claims, credit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from sqlalchemy import ColumnElement, Row
@@ -37,6 +38,7 @@ class Payer:
     unit: str
     community_id: int
     community: str
+    community_title: Mapping[str, str]
     currency: str
     zone: ZoneInfo
 
@@ -224,6 +226,7 @@ def _payers() -> Select[Any]:
             account.c.community_id,
             unit.c.code.label("unit"),
             community.c.code.label("community"),
+            community.c.title.label("community_title"),
             community.c.currency,
             community.c.zone,
         )
@@ -240,6 +243,7 @@ def _payer(row: Row[Any]) -> Payer:
         unit=row.unit,
         community_id=row.community_id,
         community=row.community,
+        community_title=read_json(row.community_title),
         currency=row.currency,
         zone=ZoneInfo(row.zone),
     )

@@ -40,6 +40,7 @@ HEAD = BillHead(
     unit="1-101",
     building={"en": "Building 1"},
     community={"en": "Osmanthus Court"},
+    account_id=1,
     account="A-1",
     holder="Li",
 )

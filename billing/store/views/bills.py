@@ -49,6 +49,7 @@ class BillHead:
     unit: str
     building: Mapping[str, str]
     community: Mapping[str, str]
+    account_id: int
     account: str
     holder: str
 
@@ -220,6 +221,7 @@ def _head(row: Row[*tuple[Any, ...]]) -> BillHead:
         unit=row.unit,
         building=read_json(row.building),
         community=read_json(row.community),
+        account_id=row.account_id,
         account=row.account,
         holder=row.holder,
     )
