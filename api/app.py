@@ -30,6 +30,7 @@ from api.pages import export as export_pages
 from api.pages import gateways as gateway_pages
 from api.pages import notifications as notification_pages
 from api.pages import own_meters as meter_pages
+from api.pages import papers as paper_pages
 from api.pages import paying as paying_pages
 from api.pages import pool_checks as pool_check_pages
 from api.pages import portal as portal_pages
@@ -56,6 +57,7 @@ from api.routes import (
     jobs,
     notifications,
     operations,
+    papers,
     payments,
     portal,
     publication,
@@ -143,6 +145,7 @@ def _include_routes(app: FastAPI) -> None:
         export,
         disputes,
         payments,
+        papers,
         till,
         callbacks,
         staff,
@@ -177,6 +180,7 @@ def _include_pages(app: FastAPI) -> None:
         export_pages,
         dispute_pages,
         paying_pages,
+        paper_pages,
         staff_pages,
         pool_check_pages,
         account_pages,

@@ -1,4 +1,7 @@
-"""`tallygate bill explain`: what the pages say of a bill and its lines, in a terminal."""
+"""`tallygate bill explain`: what the pages say of a bill and its lines, in a terminal.
+
+`pdf` writes a bill as PDF, `seal-key` makes what papers are sealed with.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,26 @@ import json
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from api import explanation, findings, terms, wording
 from api.formats import Formats
 from api.language import languages
+from api.papers.bill import bill_pdf
+from api.papers.sealing import add_key, open_seals
 from api.schemas.bills import Bill, LineExplained
 from billing.commands.bills import NUMBER, bill
 from billing.commands.opening import database_option, opened
 from billing.money import from_fen
+from billing.payments.wechat.settings import Address
 from billing.store.verification import verify_line
 from billing.store.views import bills, reversals
 from billing.store.views.scope import Scope
+from meters.definition import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,11 +43,7 @@ __all__ = ["bill"]
 
 INDENT = "    "
 
-
-@bill.command()
-@database_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API answers.")
-@click.option(
+language_option = click.option(
     "--language",
     "tag",
     type=click.Choice(sorted(languages())),
@@ -46,6 +51,12 @@ INDENT = "    "
     show_default=True,
     help="What it is said in.",
 )
+
+
+@bill.command()
+@database_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API answers.")
+@language_option
 @click.argument("number", metavar="BILL")
 def explain(url: str, as_json: bool, tag: str, number: str) -> None:
     """Say why BILL is what it is: each line in a sentence, and the arithmetic under it."""
@@ -61,6 +72,73 @@ def explain(url: str, as_json: bool, tag: str, number: str) -> None:
             return
     for text in explained(found, back, language):
         click.echo(text)
+
+
+def _address(_context: click.Context, _option: click.Parameter, stated: str | None) -> str | None:
+    """Return the address that was stated; raise `click.BadParameter` unless the API takes it."""
+    try:
+        return TypeAdapter(Address | None).validate_python(stated)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"]) from error
+
+
+@bill.command()
+@database_option
+@click.option(
+    "--seal-keys",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="TALLYGATE_SEAL_KEYS",
+    help="The keys that papers are sealed with; without them the paper has no code.",
+)
+@click.option(
+    "--public-address",
+    callback=_address,
+    envvar="TALLYGATE_PUBLIC_ADDRESS",
+    help="Where the pages are for everybody; without it the paper has no QR code.",
+)
+@language_option
+@click.argument("number", metavar="BILL")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+def pdf(
+    url: str, seal_keys: Path | None, public_address: str | None, tag: str, number: str, path: Path
+) -> None:
+    """Write BILL as PDF to FILE; one that is not issued yet is marked as such."""
+    try:
+        seals = open_seals(seal_keys, public_address)
+    except DefinitionError as error:
+        raise click.ClickException(str(error)) from error
+    with opened(url) as database, database.snapshot() as connection:
+        made = bill_pdf(
+            connection,
+            number,
+            language=languages()[tag],
+            seals=seals,
+            scope=Scope(unissued=True),
+        )
+    if made is None:
+        raise click.ClickException(f"there is no bill {number}; numbers are like {NUMBER}")
+    try:
+        path.write_bytes(made)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
+    click.echo(f"bill {number} in {path}, {len(made)} bytes")
+
+
+@bill.command("seal-key")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+def seal_key(path: Path) -> None:
+    """Put a new key before those in FILE, which the setting `seal_keys` names.
+
+    New papers are sealed with it; those that were sealed with the others still verify. Keep a copy
+    where the backups are: without its key no paper can be told from a forged one.
+    """
+    try:
+        count = add_key(path)
+    except DefinitionError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
+    click.echo(f"{path} holds {count} {'key' if count == 1 else 'keys'}; restart the API")
 
 
 def _answer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Depends, Header
 from fastapi.responses import Response
@@ -75,6 +76,24 @@ def answer(model: BaseModel, known: str | None, *, tag: str | None = None) -> Re
     if known is not None and _names(known, tag, weak=True):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")
+
+
+def answer_with_file(
+    make: Callable[[], bytes],
+    known: str | None,
+    *,
+    tag: str,
+    media_type: str,
+    name: str,
+    language: str,
+) -> Response:
+    """Answer with the file that `make` makes, or with 304 and without making it."""
+    headers = {"ETag": f'"{tag}"'}
+    if known is not None and _names(known, tag, weak=True):
+        return Response(status_code=304, headers=headers)
+    headers["Content-Language"] = language
+    headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(make(), headers=headers, media_type=media_type)
 
 
 def demand(request: Request, tag: Callable[[], str | None]) -> None:

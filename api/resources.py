@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from api.catalogue import Catalogue
 from api.credentials import Passwords
 from api.medians import KnownMedians
+from api.papers.sealing import Seals, open_seals
 from api.providers import Providers, open_providers
 from api.rate import Limiter
 from api.sealing import Seal
@@ -52,6 +53,7 @@ class Resources:
     providers: Providers
     channels: Channels
     now: Callable[[], datetime]
+    seals: Seals | None = None
     tokens: Tokens = field(default_factory=Tokens)
     seal: Seal = field(default_factory=Seal)
     limiter: Limiter = field(default_factory=Limiter)
@@ -70,8 +72,8 @@ class Resources:
 def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_clock) -> Resources:
     """Return the resources that `settings` name; a database that is away is no error yet.
 
-    Raises `DefinitionError` for a meter type, merchant account or mail server that does not load,
-    and `ArchiveUrlError`.
+    Raises `DefinitionError` for a meter type, merchant account, mail server or file of seal keys
+    that does not load, and `ArchiveUrlError`.
     """
     return Resources(
         settings=settings,
@@ -82,6 +84,7 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         providers=open_providers(settings),
         channels=open_channels(settings.delivery_settings, reach_of(settings), os.environ),
         now=clock,
+        seals=open_seals(settings.seal_keys, settings.public_address),
         tokens=Tokens(settings.token_keys),
         seal=Seal(settings.second_factor_keys),
     )

@@ -50,6 +50,10 @@ class ApiSettings(Definition):
     """What seals the secrets of second factors: the first seals, all open. None without them."""
     second_factor_required_for: frozenset[Role] = frozenset()
     """Who does nothing before a second factor is set up."""
+    seal_keys: Path | None = None
+    """The keys that papers are sealed with (`tallygate bill seal-key`); no seals without."""
+    public_address: Address | None = None
+    """Where the pages are for everybody: what the QR code on a paper leads to."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     request_seconds: int = Field(default=30, ge=1)
     """How long the head of a request may take to arrive, and how long its body."""

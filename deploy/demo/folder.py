@@ -54,6 +54,11 @@ class Folder:
         return self.path / "wechat"
 
     @property
+    def seal_keys(self) -> Path:
+        """What the demo's papers are sealed with."""
+        return self.path / "seal-keys"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

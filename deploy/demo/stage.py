@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from api.papers.sealing import add_key
 from billing.community import load_community
 from billing.database import Database
 from deploy.demo.books import Office, open_books, with_car_space
@@ -248,13 +249,20 @@ class Stage:
             "TALLYGATE_SECOND_FACTOR_KEYS": secrets.token_urlsafe(),  # may be tried, is not needed
             "TALLYGATE_WECHAT_SETTINGS": str(self.folder.wechat),
             "TALLYGATE_WECHAT_SCAN_PAGE": f"{wechat['base_url']}/scan",
+            "TALLYGATE_SEAL_KEYS": str(self.folder.seal_keys),
             API_V3_KEY: Path(wechat["papers"]["api_v3_key_file"]).read_text(encoding="ascii"),
         }
+        if not self.folder.seal_keys.exists():
+            add_key(self.folder.seal_keys)
         ports = (DEFAULT_PORT, free_port()) if self.port is None else (self.port,)
         for port in ports:
             self.folder.write(self.folder.wechat, merchant_document(wechat, port))
+            here = {
+                "TALLYGATE_PORT": str(port),
+                "TALLYGATE_PUBLIC_ADDRESS": f"http://127.0.0.1:{port}",
+            }
             said = self._processes.start_server(
-                "api", "api", "run", environment={**environment, "TALLYGATE_PORT": str(port)}
+                "api", "api", "run", environment={**environment, **here}
             )
             if said is not None:
                 return said.rpartition(" ")[2]

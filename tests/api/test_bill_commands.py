@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
+from pypdf import PdfReader
 from small_community import STARTS, Books, after, boundary_readings, reading
 
 from api.bill_commands import bill
@@ -37,9 +38,9 @@ def books(tmp_path: Path) -> Iterator[Books]:
     archive.close()
 
 
-def run(books: Books, *arguments: str) -> Result:
+def run(books: Books, *arguments: str, command: str = "explain") -> Result:
     url = str(books.database.engine.url)
-    return CliRunner().invoke(bill, ["explain", *arguments], env={"TALLYGATE_DATABASE_URL": url})
+    return CliRunner().invoke(bill, [command, *arguments], env={"TALLYGATE_DATABASE_URL": url})
 
 
 def test_each_line_is_a_sentence_with_its_arithmetic(books: Books) -> None:
@@ -118,3 +119,42 @@ def test_a_bill_that_there_is_not_is_said(books: Books) -> None:
     result = run(books, "yard-1")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: there is no bill yard-1; numbers are like ")
+
+
+def text_of(path: Path) -> str:
+    """Return what a PDF says, without the breaks of its lines and the spaces between them."""
+    pages = PdfReader(path).pages
+    return "".join("".join(page.extract_text().split()) for page in pages)
+
+
+def test_a_bill_is_written_as_pdf_with_a_seal_where_there_is_a_key(
+    books: Books, tmp_path: Path
+) -> None:
+    keys, plain, sealed = (str(tmp_path / name) for name in ("keys", "plain.pdf", "sealed.pdf"))
+    made = run(books, "yard-2026-10-0002", plain, command="pdf")
+    assert made.output.startswith(f"bill yard-2026-10-0002 in {plain}, ")
+    assert "¥506.65" in text_of(tmp_path / "plain.pdf")
+    assert "Verifythispaper" not in text_of(tmp_path / "plain.pdf")
+
+    key = CliRunner().invoke(bill, ["seal-key", keys])
+    assert key.output == f"{keys} holds 1 key; restart the API\n"
+    address = ("--seal-keys", keys, "--public-address", "https://bills.example.com")
+    run(books, *address, "--language", "zh-CN", "yard-2026-10-0002", sealed, command="pdf")
+    assert "https://bills.example.com" in text_of(tmp_path / "sealed.pdf")
+    assert "账单" in text_of(tmp_path / "sealed.pdf")
+
+
+def test_what_cannot_be_set_or_sealed_is_said(books: Books, tmp_path: Path) -> None:
+    unknown = run(books, "yard-1", str(tmp_path / "a.pdf"), command="pdf")
+    assert unknown.stderr.startswith("Error: there is no bill yard-1; numbers are like ")
+    nowhere = run(books, "yard-2026-10-0002", str(tmp_path / "no" / "a.pdf"), command="pdf")
+    assert "cannot be written: No such file or directory" in nowhere.stderr
+    absent = str(tmp_path / "none")
+    keyless = run(books, "--seal-keys", absent, "yard-2026-10-0002", absent, command="pdf")
+    assert "make it with `tallygate bill seal-key`" in keyless.stderr
+    (tmp_path / "other").write_text("something else\n", "utf-8")
+    spoilt = CliRunner().invoke(bill, ["seal-key", str(tmp_path / "other")])
+    assert "line 1, is no key" in spoilt.stderr
+    insecure = ("--public-address", "http://bills.example.com", "yard-2026-10-0002", absent)
+    assert "must begin with https://" in run(books, *insecure, command="pdf").stderr
+    assert [each.exit_code for each in (unknown, nowhere, keyless, spoilt)] == [1, 1, 1, 1]

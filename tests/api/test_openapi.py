@@ -83,6 +83,7 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
     }
     assert tagged == {
         "getBill",
+        "getBillPdf",
         "explainLine",
         "getStatement",
         "getRun",
@@ -93,6 +94,7 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getPaymentOrder",
         "getPayment",
         "getReceipt",
+        "getReceiptPdf",
         "getRefund",
         "getWebhook",
         "getNotifications",
