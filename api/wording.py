@@ -15,6 +15,7 @@ from billing.rating.tax import Tax
 if TYPE_CHECKING:
     from api.language import Language
     from billing.store.views.bills import BillView, LineView, ShareOfLine
+    from billing.tariff import Tariff
 
 BASES = {
     Basis.AREA: _("by floor area"),
@@ -43,6 +44,14 @@ def titles(line: LineView) -> dict[str, str]:
     if line.share is not None:
         return dict(line.share.pool.title)
     return {"en": ROUNDING_TITLE} if named is None else dict(named.title)
+
+
+def charge_title(tariff: Tariff | None, name: str, language: Language) -> str:
+    """Return what a charge of a supply is called, or the document that says what it cost."""
+    if tariff is None:
+        return name
+    found = next((each for each in tariff.charges if each.name == name), None)
+    return language(ROUNDING_TITLE) if found is None else language.titled(found.title)
 
 
 def sentence(bill: BillView, line: LineView, language: Language) -> str:

@@ -72,7 +72,12 @@ def key_checks(view: StatementView) -> Sequence[Check]:
     return [Check(key.total, found) for key, found in zip(view.keys, sums, strict=False)]
 
 
-def odd_cents(view: StatementView) -> Sequence[tuple[str | None, int]]:
-    """Return who got the most odd cents in the year up to the statement, and how many."""
+def odd_cents(
+    view: StatementView, most: int | None = MOST_SHOWN
+) -> Sequence[tuple[str | None, int]]:
+    """Return who got the most odd cents in the year up to the statement, and how many.
+
+    At most `most` of them; None: everybody.
+    """
     received = view.odd_cents.received.items()
-    return sorted(received, key=lambda each: (-each[1], each[0] or ""))[:MOST_SHOWN]
+    return sorted(received, key=lambda each: (-each[1], each[0] or ""))[:most]

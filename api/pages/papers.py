@@ -1,28 +1,52 @@
-"""Bills and receipts as PDF for people, and the page on which anybody has a paper checked."""
+"""Papers for people: as PDF, a check as a workbook, and the page that says if one is genuine."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
+import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
-from api import language
+from api import language, problems
+from api.masking import shown_shares
 from api.pages.rendering import page
+from api.papers import workbook
+from api.papers.account import account_paper
+from api.papers.apportionment import check_paper, check_tables
 from api.papers.sealing import PAGE
 from api.papers.verifying import verified
+from api.papers.workbook import workbook_of
 from api.permission import Permission
 from api.principal import Principal
-from api.resources import whole
-from api.routes.papers import answer, paper_of_bill, paper_of_receipt
-from api.routes.payments import PaymentId
+from api.problems import ProblemError
+from api.resources import of, whole
+from api.routes.papers import answer, paper_of_bill, paper_of_receipt, paper_of_statement
+from api.routes.payments import (
+    AccountCode,
+    FirstDay,
+    LastDay,
+    PaymentId,
+    statement_of_account,
+)
 from api.routes.portal import Number
 from api.security import ANYONE, PageRequires
+from billing.store import pool_checks
+from billing.store.views import statements
+from billing.store.views.scope import Scope
+
+if TYPE_CHECKING:
+    from billing.store.pool_checks import PoolCheck
+    from billing.store.views.statements import StatementView
 
 router = APIRouter(include_in_schema=False)
 
 BillReader = Annotated[Principal, Depends(PageRequires(Permission.BILLS_READ))]
 PaymentReader = Annotated[Principal, Depends(PageRequires(Permission.PAYMENTS_READ))]
+StatementReader = Annotated[Principal, Depends(PageRequires(Permission.STATEMENTS_READ))]
+RunReader = Annotated[Principal, Depends(PageRequires(Permission.RUNS_READ))]
+StatementId = Annotated[int, Path(ge=1, lt=2**63)]
 LONGEST_CODE = 40
 """A code has 16 letters; people put spaces and dashes between them."""
 
@@ -43,6 +67,53 @@ async def show_receipt_pdf(request: Request, caller: PaymentReader, payment: Pay
         paper_of_receipt(request, caller, payment, language.of_request(request)),
         request.headers.get("if-none-match"),
     )
+
+
+@router.get("/statements/{statement}/pdf")
+async def show_statement_pdf(
+    request: Request, caller: StatementReader, statement: StatementId
+) -> Response:
+    """A pool's statement as PDF in the language of the pages; an owner sees other rooms masked."""
+    return await answer(
+        paper_of_statement(request, caller, statement, language.of_request(request)),
+        request.headers.get("if-none-match"),
+    )
+
+
+@router.get("/account/pdf")
+async def show_account_pdf(
+    *, request: Request, caller: PaymentReader, code: AccountCode, first: FirstDay, last: LastDay
+) -> Response:
+    """The statement of an account as PDF in the language of the pages."""
+    found = statement_of_account(request, caller, code, first, last)
+    return await answer(
+        account_paper(found, language.of_request(request)),
+        request.headers.get("if-none-match"),
+    )
+
+
+@router.get("/staff/statements/{statement}/pdf")
+async def show_check_pdf(request: Request, caller: RunReader, statement: StatementId) -> Response:
+    """The check of an apportionment as PDF, every room by its name."""
+    view, said = _checked(request, statement)
+    return await answer(
+        check_paper(view, shown_shares(view, caller), said, language.of_request(request)),
+        request.headers.get("if-none-match"),
+    )
+
+
+@router.get("/staff/statements/{statement}/xlsx")
+async def show_check_workbook(
+    request: Request, caller: RunReader, statement: StatementId
+) -> Response:
+    """The check of an apportionment as a workbook: what the PDF says, its numbers as numbers."""
+    view, said = _checked(request, statement)
+    reader = language.of_request(request)
+    tables = check_tables(view, shown_shares(view, caller), said, reader)
+    content = await anyio.to_thread.run_sync(workbook_of, tables, reader)
+    name = quote(f"{view.head.pool.id}-{view.head.period.key}.xlsx", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(content, headers=headers, media_type=workbook.MEDIA_TYPE)
 
 
 @router.get(PAGE, dependencies=[ANYONE])
@@ -73,3 +144,12 @@ def _verified(request: Request, number: str, code: str) -> Response:
         with resources.database.snapshot() as connection:
             found = verified(connection, resources.seals, number, code)
     return page(request, "verify.html", asked=asked, found=found, number=number, code=code)
+
+
+def _checked(request: Request, statement: int) -> tuple[StatementView, PoolCheck | None]:
+    """Return a statement and the last word about it; raise `ProblemError` where there is none."""
+    with of(request).database.snapshot() as connection:
+        view = statements.statement(connection, Scope(unissued=True), statement)
+        if view is None:
+            raise ProblemError(problems.NOT_FOUND)
+        return view, pool_checks.of_statement(connection, view.head.run_id, statement)

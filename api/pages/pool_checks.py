@@ -92,16 +92,17 @@ def _page(
     trial: Trial | None = None
     with of(request).database.snapshot() as connection:
         found = statements.statement(connection, Scope(unissued=True), statement)
-        said = [] if found is None else pool_checks.of_run(connection, found.head.run_id)
+        said = None
+        if found is not None:
+            said = pool_checks.of_statement(connection, found.head.run_id, statement)
         if found is not None and (basis or company.strip()):
             try:
                 asked = pool_trials.asked(basis, _share(company))
                 trial = pool_trials.trial(connection, found, asked)
             except WhatIfError as error:
                 problem = as_problem(error)
-    last = next((each for each in said if each.statement_id == statement), None)
     staff = {
-        "check": last,
+        "check": said,
         "checkable": found is not None and found.head.run_state in CHECKABLE,
         "trial": trial,
         "basis": basis,

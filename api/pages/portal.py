@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -25,11 +26,9 @@ from billing.store.verification import verify_line
 from billing.store.views import bills, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from api.language import Language
     from billing.store.views.statements import StatementView
-    from billing.tariff import Tariff
 
 router = APIRouter(include_in_schema=False)
 
@@ -194,18 +193,6 @@ def statement_page(
         bases=wording.BASES,
         apportionment=apportionment,
         staff=staff,
-        charge_title=_charge_title(language.of_request(request)),
+        charge_title=partial(wording.charge_title, language=language.of_request(request)),
         price=from_price,
     )
-
-
-def _charge_title(reader: Language) -> Callable[[Tariff | None, str], str]:
-    """Return how templates name a tariff's charge, or a document that says what something cost."""
-
-    def title(tariff: Tariff | None, name: str) -> str:
-        if tariff is None:
-            return name
-        found = next((each for each in tariff.charges if each.name == name), None)
-        return reader(wording.ROUNDING_TITLE) if found is None else reader.titled(found.title)
-
-    return title

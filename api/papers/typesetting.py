@@ -24,6 +24,7 @@ from api.papers.legible import LACKING, Legible
 if TYPE_CHECKING:
     from api.papers.paper import Paper
 
+MEDIA_TYPE = "application/pdf"
 TEMPLATE = Path(__file__).with_name("paper.typ")
 FONT = Path(__file__).parent / "font" / "NotoSansSC-Regular.otf"
 MISSING = _("{mark} stands for a character that this font lacks: {characters}.")

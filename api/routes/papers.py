@@ -1,4 +1,4 @@
-"""Bills and receipts as PDF, for whoever may read them as JSON."""
+"""Bills, receipts and statements as PDF, for whoever may read them as JSON."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api import etag, problems
+from api.masking import shown_shares
+from api.papers.account import account_paper
 from api.papers.bill import bill_paper
 from api.papers.receipt import receipt_paper
-from api.papers.typesetting import digest_of, typeset
+from api.papers.statement import statement_paper
+from api.papers.typesetting import MEDIA_TYPE, digest_of, typeset
 from api.payers import own_payment
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import Reader, held, scope_of
-from api.routes.payments import PaymentId
+from api.routes.payments import (
+    AccountCode,
+    FirstDay,
+    LastDay,
+    PaymentId,
+    statement_of_account,
+)
 from api.routes.payments import Reader as PaymentReader
 from api.routes.portal import BillReader, Number
+from api.routes.staff import RunId, StatementReader
 from billing.store import payments_due, payments_receipts
-from billing.store.views import bills
+from billing.store.views import bills, statements
 
 if TYPE_CHECKING:
     from api.language import Language
@@ -30,7 +40,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1")
 
-MEDIA_TYPE = "application/pdf"
 PDF: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A PDF/A-2a document; the same content gives the same bytes.",
@@ -70,6 +79,44 @@ async def get_receipt_pdf(
     return await answer(paper_of_receipt(request, caller, payment, reader), known)
 
 
+@router.get(
+    "/statements/{statement}/pdf",
+    operation_id="getStatementPdf",
+    summary="Get the statement of a pool as PDF",
+    tags=["portal"],
+    response_class=Response,
+    responses={**held(problems.NOT_FOUND), **PDF},
+)
+async def get_statement_pdf(
+    request: Request, caller: StatementReader, statement: RunId, reader: Reader, known: etag.Known
+) -> Response:
+    """As the statement is answered: for an owner, and the owners' committee, rooms are masked."""
+    return await answer(paper_of_statement(request, caller, statement, reader), known)
+
+
+@router.get(
+    "/account-statement/pdf",
+    operation_id="getAccountStatementPdf",
+    summary="Get the statement of an account as PDF",
+    tags=["payments"],
+    response_class=Response,
+    responses={**held(problems.NOT_FOUND), **PDF},
+)
+async def get_account_statement_pdf(
+    *,
+    request: Request,
+    caller: PaymentReader,
+    code: AccountCode,
+    first: FirstDay,
+    last: LastDay,
+    reader: Reader,
+    known: etag.Known,
+) -> Response:
+    """The same days as of the statement, in the language of `Accept-Language`."""
+    found = statement_of_account(request, caller, code, first, last)
+    return await answer(account_paper(found, reader), known)
+
+
 def paper_of_bill(request: Request, caller: Principal, number: str, reader: Language) -> Paper:
     """Return a bill on paper; raise `ProblemError` if it is not the caller's, or not there."""
     resources = of(request)
@@ -90,6 +137,17 @@ def paper_of_receipt(request: Request, caller: Principal, payment: int, reader: 
     if found is None:
         raise ProblemError(problems.NOT_FOUND)
     return receipt_paper(found, paid, who, reader, resources.seals)
+
+
+def paper_of_statement(
+    request: Request, caller: Principal, statement: int, reader: Language
+) -> Paper:
+    """Return a pool's statement on paper; raise `ProblemError` as `paper_of_bill`."""
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, scope_of(caller), statement)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND)
+    return statement_paper(found, shown_shares(found, caller), reader, masked=not caller.sees_rooms)
 
 
 async def answer(paper: Paper, known: str | None) -> Response:

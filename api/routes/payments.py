@@ -39,12 +39,16 @@ from billing.store import (
 
 if TYPE_CHECKING:
     from billing.database import Database
+    from billing.store.journal_views import AccountStatement
 
 router = APIRouter(prefix="/v1", tags=["payments"])
 
 Reader = Annotated[Principal, Depends(Requires(Permission.PAYMENTS_READ))]
 Orderer = Annotated[Principal, Depends(Requires(Permission.PAYMENTS_ORDER))]
 OrderNumber = Annotated[str, Path(max_length=32)]
+AccountCode = Annotated[str, Query(max_length=40, description="The payment code of the account.")]
+FirstDay = Annotated[date, Query(alias="from")]
+LastDay = Annotated[date, Query(alias="to")]
 PaymentId = Annotated[int, Path(ge=1, lt=2**63)]
 
 CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.NOT_FOUND, problems.NOT_PAYABLE)
@@ -82,19 +86,26 @@ async def get_account_statement(
     *,
     request: Request,
     caller: Reader,
-    code: Annotated[str, Query(max_length=40, description="The payment code of the account.")],
-    first: Annotated[date, Query(alias="from")],
-    last: Annotated[date, Query(alias="to")],
+    code: AccountCode,
+    first: FirstDay,
+    last: LastDay,
     known: etag.Known,
 ) -> Response:
     """Charges, payments, refunds and adjustments from day to day, both included."""
+    found = statement_of_account(request, caller, code, first, last)
+    return etag.answer(AccountStatementShown.of(found), known)
+
+
+def statement_of_account(
+    request: Request, caller: Principal, code: str, first: date, last: date
+) -> AccountStatement:
+    """Return a statement; raise `ProblemError` for another's account, or for days out of order."""
     if not timedelta(0) <= last - first <= LONGEST_STATEMENT:
         what = "is before `from`, or more than ten years after it"
         raise ProblemError(problems.INVALID, errors=[{"where": "query.to", "what": what}])
     with of(request).database.snapshot() as connection:
         who = payer_by_code(connection, caller, code)
-        found = journal_views.statement_of(connection, who.account_id, first, last)
-    return etag.answer(AccountStatementShown.of(found), known)
+        return journal_views.statement_of(connection, who.account_id, first, last)
 
 
 @router.post(

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from billing.importing.cells import MOST_ROWS, letters
 from billing.importing.exporting import records
 from billing.importing.kinds import CHOICES, Kind
 from billing.importing.layout import LAYOUTS, NOTES, Column, Layout
-from billing.importing.values import DIGITS_KEPT
-from meters.quantity import plain
+from billing.spreadsheet import (
+    AS_TEXT,
+    HEADING,
+    heading_cell,
+    new_sheet,
+    number_cell,
+    text_cell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +33,8 @@ if TYPE_CHECKING:
     from billing.community import Community
     from billing.importing.exporting import Record
 
-AS_TEXT = "@"
 FORMATS = {Kind.DAY: "yyyy-mm-dd", Kind.NUMBER: "General", Kind.WHOLE: "0"}
 """How columns are shown; all others are text, so that no spreadsheet changes what is typed."""
-HEADING = PatternFill("solid", fgColor="DDE6F0")
 REQUIRED = PatternFill("solid", fgColor="F6E3C5")
 WIDTH = 20
 _NOTES_HEADING = (
@@ -63,19 +67,21 @@ def _write(file: IO[bytes], rows: dict[str, list[Record]]) -> None:
 
 
 def _write_notes(workbook: Workbook) -> None:
-    sheet = _sheet(workbook, NOTES[0])
+    sheet = new_sheet(workbook, NOTES[0])
     for position in range(1, len(_NOTES_HEADING) + 1):
         sheet.column_dimensions[letters(position)].width = WIDTH
-    sheet.append([_heading(sheet, text, HEADING) for text in _NOTES_HEADING])
+    sheet.append([heading_cell(sheet, text, HEADING) for text in _NOTES_HEADING])
     for layout in LAYOUTS:
         for column, member in layout.headings():
             needed = "是 yes" if column.required else ""
             told = (layout.title, column.heading(member), needed, column.kind.value, column.example)
-            sheet.append([_text(sheet, each) for each in (*told, column.zh_help, column.en_help)])
+            sheet.append(
+                [text_cell(sheet, each) for each in (*told, column.zh_help, column.en_help)]
+            )
 
 
 def _write_sheet(workbook: Workbook, layout: Layout, rows: Sequence[Record]) -> None:
-    sheet = _sheet(workbook, layout.title)
+    sheet = new_sheet(workbook, layout.title)
     columns = _columns(layout, rows)
     sheet.freeze_panes = "A2"
     for position, (_, column, _) in enumerate(columns, start=1):
@@ -88,7 +94,7 @@ def _write_sheet(workbook: Workbook, layout: Layout, rows: Sequence[Record]) -> 
             sheet.data_validations.append(choices)
     sheet.append(
         [
-            _heading(sheet, column.heading(member), REQUIRED if column.required else HEADING)
+            heading_cell(sheet, column.heading(member), REQUIRED if column.required else HEADING)
             for _, column, member in columns
         ]
     )
@@ -116,42 +122,21 @@ def _columns(layout: Layout, rows: Sequence[Record]) -> list[tuple[str, Column, 
     return found
 
 
-def _sheet(workbook: Workbook, title: str) -> Any:
-    """Return a new sheet; its type states too little of what it has."""
-    return workbook.create_sheet(title)
-
-
-def _heading(sheet: Any, text: str, fill: PatternFill) -> Cell:
-    cell = _text(sheet, text)
-    cell.font, cell.fill = Font(bold=True), fill
-    return cell
-
-
 def _cell(sheet: Any, kind: Kind, value: Any) -> Cell | None:
     match value:
         case None:
             return None
-        case Decimal() if len(value.normalize().as_tuple().digits) <= DIGITS_KEPT:
-            return _formatted(sheet, kind, value)
         case Decimal():
-            return _text(sheet, plain(value))
+            return number_cell(sheet, value, FORMATS[kind])
         case int() | date():
             return _formatted(sheet, kind, value)
         case list() | tuple():
-            return _text(sheet, ", ".join(value))
+            return text_cell(sheet, ", ".join(value))
         case _:
-            return _text(sheet, str(value))
+            return text_cell(sheet, str(value))
 
 
 def _formatted(sheet: Any, kind: Kind, value: Any) -> Cell:
     cell = WriteOnlyCell(sheet, value)
     cell.number_format = FORMATS[kind]
-    return cell
-
-
-def _text(sheet: Any, text: str) -> Cell:
-    """Return a cell that is text whatever it looks like: a holder named `=1+1` is no formula."""
-    cell = WriteOnlyCell(sheet, text)
-    cell.data_type = "s"
-    cell.number_format = AS_TEXT
     return cell

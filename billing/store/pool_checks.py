@@ -159,6 +159,12 @@ def of_run(connection: Connection, run_id: int) -> list[PoolCheck]:
     ]
 
 
+def of_statement(connection: Connection, run_id: int, statement_id: int) -> PoolCheck | None:
+    """Return the last word about the pool of a statement of a run; None where nobody said one."""
+    said = of_run(connection, run_id)
+    return next((each for each in said if each.statement_id == statement_id), None)
+
+
 def assert_none_held(connection: Connection, run_id: int) -> None:
     """Raise `PoolHeldError` where the apportionment of a pool of a run is held."""
     held = [each for each in of_run(connection, run_id) if each.word is Word.HELD]
