@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from api.catalogue import Catalogue
 from api.credentials import Passwords
 from api.medians import KnownMedians
+from api.papers.attaching import attached_bill
 from api.papers.sealing import Seals, open_seals
 from api.providers import Providers, open_providers
 from api.rate import Limiter
@@ -75,6 +77,8 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
     Raises `DefinitionError` for a meter type, merchant account, mail server or file of seal keys
     that does not load, and `ArchiveUrlError`.
     """
+    seals = open_seals(settings.seal_keys, settings.public_address)
+    papers = partial(attached_bill, seals)
     return Resources(
         settings=settings,
         database=Database(settings.database_url),
@@ -82,9 +86,9 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         catalogue=Catalogue(known_types(*settings.meter_types)),
         passwords=Passwords(),
         providers=open_providers(settings),
-        channels=open_channels(settings.delivery_settings, reach_of(settings), os.environ),
+        channels=open_channels(settings.delivery_settings, reach_of(settings), os.environ, papers),
         now=clock,
-        seals=open_seals(settings.seal_keys, settings.public_address),
+        seals=seals,
         tokens=Tokens(settings.token_keys),
         seal=Seal(settings.second_factor_keys),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from billing.delivery.attachment import BillPapers
     from billing.delivery.destination import Reach
     from billing.delivery.dispatching import Sender
     from billing.delivery.settings import DeliverySettings, GatewaySettings
@@ -33,9 +34,15 @@ class Channels:
         return tuple(each.channel for each in self.senders if each.channel in {"email", "sms"})
 
 
-def open_channels(path: Path | None, reach: Reach, environment: Mapping[str, str]) -> Channels:
+def open_channels(
+    path: Path | None,
+    reach: Reach,
+    environment: Mapping[str, str],
+    papers: BillPapers | None = None,
+) -> Channels:
     """Return the channels of the settings in the file `path`: webhooks alone without.
 
+    `papers`: the way to a bill as a file, which mails about it carry.
     Raises `DefinitionError` for what is wrong in it, or a variable that holds no secret.
     """
     senders: list[Sender] = [WebhookSender(reach)]
@@ -45,7 +52,7 @@ def open_channels(path: Path | None, reach: Reach, environment: Mapping[str, str
     if settings.smtp is not None:
         named = settings.smtp.password_env if settings.smtp.user is not None else None
         password = secret(named, environment, source=f"{source}: smtp.password_env")
-        senders.append(MailSender(settings.smtp, password, settings.links))
+        senders.append(MailSender(settings.smtp, password, settings.links, papers))
     if settings.sms is not None:
         post = _post(settings.sms, environment, f"{source}: sms")
         senders.append(ShortSender(post, settings.links))

@@ -1,5 +1,7 @@
 """E-mail over SMTP: each message a text and an HTML part, sent by a connection of its own.
 
+What tells of a bill carries the bill as a file, where there is a way to make one.
+
 At least once: a process may die between the server's 250 and our commit, and SMTP has no way to
 take part in it. The mail is then sent again under the same `Message-ID`, which follows from the
 delivery: servers and programs that know it already drop the second one.
@@ -15,6 +17,7 @@ from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 
 from billing.delivery.address import EMAIL
+from billing.delivery.attachment import OF_A_BILL, NotAttachableError
 from billing.delivery.letter import letter_of
 from billing.delivery.schedule import Result, Said
 from billing.delivery.wording import TemplateRefusedError
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from billing.delivery.attachment import Attachment, BillPapers
     from billing.delivery.letter import Letter
     from billing.delivery.settings import SmtpSettings
     from billing.store.delivery_queue import Leased
@@ -36,15 +40,25 @@ FOR_GOOD = range(500, 600)
 
 
 class MailSender:
-    """Sends mail through the server of `settings`; `links` is where the pages are."""
+    """Sends mail through the server of `settings`; `links` is where the pages are.
+
+    `papers`: the way to a bill as a file; without one, mails lead to its page alone.
+    """
 
     channel = EMAIL
     repeatable = True
 
-    def __init__(self, settings: SmtpSettings, password: str | None, links: str) -> None:
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        password: str | None,
+        links: str,
+        papers: BillPapers | None = None,
+    ) -> None:
         self._settings = settings
         self._password = password
         self._links = links
+        self._papers = papers
 
     def prepare(self, connection: Connection, leased: Leased) -> Callable[[datetime], Result]:
         """Write the mail; what is returned sends it."""
@@ -56,9 +70,17 @@ class MailSender:
         if found is None:
             nobody = Result(Said.REFUSED, detail="nobody is told there any more")
             return lambda _: nobody
+        attached = None
+        if self._papers is not None and leased.kind in OF_A_BILL:
+            attached = self._papers(connection, leased.data["bill"], found.language)
 
         def send(now: datetime) -> Result:
-            return self._send(composed(found, leased.message_id, self._settings.sender, now))
+            mail = composed(found, leased.message_id, self._settings.sender, now)
+            try:
+                attach(mail, attached)
+            except NotAttachableError as error:
+                return Result(Said.FAILED, detail=str(error))
+            return self._send(mail)
 
         return send
 
@@ -104,6 +126,13 @@ def composed(letter: Letter, message_id: str, sender: str, now: datetime) -> Ema
     mail.set_content(letter.message.text)
     mail.add_alternative(letter.message.html, subtype="html")
     return mail
+
+
+def attach(mail: EmailMessage, attached: Attachment | None) -> None:
+    """Put a file beside the texts of `mail`, if there is one. Raises `NotAttachableError`."""
+    if attached is not None:
+        kind, _, form = attached.media_type.partition("/")
+        mail.add_attachment(attached.make(), maintype=kind, subtype=form, filename=attached.name)
 
 
 def _refused(status: int, said: bytes | str) -> Result:

@@ -12,6 +12,7 @@ from loopback import HOST, free_port
 from mail_server import PASSWORD, USER, mail_server
 from told import NOW, Clock
 
+from billing.delivery.attachment import Attachment, NotAttachableError
 from billing.delivery.dispatching import Dispatcher
 from billing.delivery.event import Kind
 from billing.delivery.mail import MailSender
@@ -20,6 +21,7 @@ from billing.delivery.wording import Texts
 from billing.store import delivery_contacts, delivery_outbox, delivery_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mail_server import Inbox
@@ -231,6 +233,48 @@ def test_who_wants_nothing_any_more_is_sent_nothing(sqlite_books: Books) -> None
         deliver(sqlite_books, sender(inbox.port), Clock(NOW + timedelta(minutes=1)))
 
     assert inbox.mails == []
+
+
+def carrying(port: int, asked: list[tuple[str, str]], make: Callable[[], bytes]) -> MailSender:
+    """Return a sender that notes in `asked` which bills it was to carry, and carries one file."""
+
+    def paper(_connection: object, number: str, language: str) -> Attachment:
+        asked.append((number, language))
+        return Attachment(f"账单 {number}.pdf", "application/pdf", make)
+
+    settings = {"host": HOST, "port": port, "security": "none", "sender": SENDER}
+    return MailSender(SmtpSettings.model_validate(settings), PASSWORD, LINKS, paper)
+
+
+def test_a_mail_about_a_bill_carries_it_as_a_file(sqlite_books: Books) -> None:
+    wants(sqlite_books)
+    bill(sqlite_books)
+    asked: list[tuple[str, str]] = []
+    with mail_server("none") as inbox:
+        deliver(sqlite_books, carrying(inbox.port, asked, lambda: b"%PDF-1.7 of the bill"))
+
+    assert asked == [("yard-2026-10-0001", "zh-CN")]
+    (mail,) = inbox.mails
+    texts, file = mail.iter_parts()
+    assert [each.get_content_type() for each in texts.iter_parts()] == ["text/plain", "text/html"]
+    assert file.get_content_type() == "application/pdf"
+    assert file.get_filename() == "账单 yard-2026-10-0001.pdf"
+    assert file.get_content() == b"%PDF-1.7 of the bill"
+
+
+def test_a_mail_whose_file_cannot_be_made_is_tried_again(sqlite_books: Books) -> None:
+    wants(sqlite_books)
+    bill(sqlite_books)
+
+    def fail() -> bytes:
+        raise NotAttachableError("no glyphs today")
+
+    with mail_server("none") as inbox:
+        deliver(sqlite_books, carrying(inbox.port, [], fail))
+
+    assert inbox.mails == []
+    (row,) = sqlite_books.rows("SELECT state, said, detail FROM delivery, delivery_attempt")
+    assert row == ("waiting", "failed", "no glyphs today")
 
 
 def test_a_password_in_clear_is_refused_in_the_settings() -> None:
