@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typst
-
 from api.language import english, languages
 from api.papers.bill import bill_paper
-from api.papers.typesetting import MEDIA_TYPE, typeset
+from api.papers.typesetting import MEDIA_TYPE, UnsettableError, typeset
 from billing.delivery.attachment import Attachment, NotAttachableError
 from billing.store.views import bills
 from billing.store.views.scope import Scope
@@ -34,5 +32,5 @@ def attached_bill(
 def _made(paper: Paper) -> bytes:
     try:
         return typeset(paper)
-    except typst.TypstError as error:
-        raise NotAttachableError(f"{paper.number} cannot be set as PDF: {error}") from error
+    except UnsettableError as error:
+        raise NotAttachableError(str(error)) from error

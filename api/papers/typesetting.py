@@ -31,16 +31,23 @@ MISSING = _("{mark} stands for a character that this font lacks: {characters}.")
 _ONE_AT_A_TIME = Lock()
 
 
+class UnsettableError(RuntimeError):
+    """A paper could not be set; the message says why."""
+
+
 def typeset(paper: Paper) -> bytes:
-    """Return `paper` as PDF."""
+    """Return `paper` as PDF; raise `UnsettableError` where Typst refuses it."""
     inputs = _inputs(paper)
     with _ONE_AT_A_TIME:
-        made = _compiler().compile(
-            sys_inputs=inputs,
-            format="pdf",
-            pdf_standards=["a-2a"],
-            timestamp=int(paper.at.timestamp()),
-        )
+        try:
+            made = _compiler().compile(
+                sys_inputs=inputs,
+                format="pdf",
+                pdf_standards=["a-2a"],
+                timestamp=int(paper.at.timestamp()),
+            )
+        except typst.TypstError as error:
+            raise UnsettableError(f"{paper.number} cannot be set as PDF: {error}") from error
     if not isinstance(made, bytes):
         raise TypeError(f"typst gave {type(made).__name__} where it is to give a PDF")
     return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import typst
 from loopback import HOST
 from mail_server import mail_server
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from api.language import languages
 from api.papers import attaching
 from api.papers.attaching import attached_bill
 from api.papers.bill import bill_pdf
+from api.papers.typesetting import UnsettableError
 from api.resources import open_resources
 from billing.delivery.attachment import NotAttachableError
 from billing.delivery.dispatching import Dispatcher
@@ -78,7 +78,7 @@ def test_a_bill_that_is_not_there_is_in_no_mail(billed: House) -> None:
 
 def test_what_cannot_be_set_is_said_so(billed: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_paper: object) -> bytes:
-        raise typst.TypstError("out of paper")
+        raise UnsettableError("out of paper")
 
     with billed.database.snapshot() as connection:
         attached = attached_bill(None, connection, BILL, "en")
