@@ -10,9 +10,9 @@ from api.formats import Formats
 from api.pages import apportionment
 from api.papers.figures import Figures, Heading, Measure, money, quantity
 from api.papers.statement import bearer, cost, local, meters, paper_of, shares
+from billing.pools.basis import KEY_UNITS, Basis
 from billing.pools.participant import read_participants
 from billing.pools.policy import Payer
-from meters.quantity import from_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from billing.pools.participant import Participant
     from billing.store.pool_checks import PoolCheck
     from billing.store.views.statements import StatementView
+
+AREA, AREA_UNIT = Basis.AREA.value, KEY_UNITS[Basis.AREA]
 
 
 def check_paper(
@@ -320,16 +322,21 @@ def _members(view: StatementView, language: Language) -> Figures:
         headings=(
             Heading(title=language("Building")),
             Heading(title=language("Entrance"), below=True),
-            Heading(title=language("Floor"), below=True),
+            Heading(title=language("Floor")),
             Heading(title=language("Unit"), wide=True),
             Heading(title=language("Customer class"), below=True),
             Heading(title=language("From day")),
             Heading(title=language("Days"), number=True),
-            *(Heading(title=Formats(language).unit(name), number=True) for name in names),
+            *(Heading(title=_attribute(name, language), number=True) for name in names),
             Heading(title=language("Note")),
         ),
         rows=tuple(_member(each, names, reasons, language) for each in _by_place(inside)),
     )
+
+
+def _attribute(name: str, language: Language) -> str:
+    """Return what a number of units is called, which stands in the register under `name`."""
+    return language("Floor area") if name == AREA else Formats(language).unit(name)
 
 
 def _by_place(participants: Iterable[Participant]) -> list[Participant]:
@@ -351,10 +358,7 @@ def _member(
         each.customer_class,
         str(each.first_day),
         Measure(Decimal(each.days), ""),
-        *(
-            Measure(from_scaled(each.attributes[name]), "") if name in each.attributes else None
-            for name in names
-        ),
+        *(quantity(each.attributes.get(name), AREA_UNIT if name == AREA else "") for name in names),
         " · ".join(filter(None, notes)),
     )
 

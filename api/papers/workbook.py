@@ -46,8 +46,7 @@ def workbook_of(tables: Iterable[Figures], language: Language) -> bytes:
 class _Sheet:
     def __init__(self, workbook: Workbook, figures: Figures, language: Language) -> None:
         self._figures, self._language = figures, language
-        title = NOT_IN_TITLES.sub(" ", figures.title)[:LONGEST_TITLE]
-        self._sheet = new_sheet(workbook, title)
+        self._sheet = new_sheet(workbook, _title(figures.title))
         body = [*figures.rows, *filter(None, [figures.foot])]
         columns = zip(*body, strict=True) if body else [()] * len(figures.headings)
         self._units = [list(dict.fromkeys(_units(column))) for column in columns]
@@ -102,3 +101,12 @@ class _Sheet:
 
 def _units(column: Iterable[Value]) -> Iterator[str]:
     return (value.unit for value in column if isinstance(value, Measure))
+
+
+def _title(text: str) -> str:
+    """Return `text` as a sheet may be called; of a long one, its first words."""
+    title = NOT_IN_TITLES.sub(" ", text)
+    if len(title) <= LONGEST_TITLE:
+        return title
+    cut = title[: LONGEST_TITLE - 1]
+    return f"{cut.rpartition(' ')[0] or cut}…"

@@ -122,6 +122,15 @@ def test_a_column_of_several_units_names_each(billed: House) -> None:
     assert (quantity[0], quantity[2]) == ("Quantity", "kWh")
 
 
+def test_the_areas_of_those_who_take_part_name_their_unit(billed: House) -> None:
+    members = tables(billed)["Who takes part, and who does not"]
+    workbook = load_workbook(BytesIO(workbook_of([members], languages()["en"])))
+    assert workbook.sheetnames == ["Who takes part, and who does…"]
+    heading, first, *_ = workbook.active.iter_rows(values_only=True)
+    found = dict(zip(heading, first, strict=True))
+    assert (found["Unit"], found["Floor"], found["Floor area (m²)"]) == ("1-101", "1", 90.5)
+
+
 def test_text_never_starts_a_formula_and_numbers_keep_every_digit() -> None:
     names = ["=1+1", "+1", "-1", "@SUM(A1)", "#REF!", "a\x01b", "12.50", '=HYPERLINK("//x")']
     numbers = ["0.1", "90071992547409.9", "-0.0001", "1234567890.12345678"]
