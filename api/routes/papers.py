@@ -29,7 +29,7 @@ from api.routes.payments import (
 )
 from api.routes.payments import Reader as PaymentReader
 from api.routes.portal import BillReader, Number
-from api.routes.staff import RunId, StatementReader
+from api.routes.statements import StatementId, StatementReader
 from billing.store import payments_due, payments_receipts
 from billing.store.views import bills, statements
 
@@ -88,7 +88,11 @@ async def get_receipt_pdf(
     responses={**held(problems.NOT_FOUND), **PDF},
 )
 async def get_statement_pdf(
-    request: Request, caller: StatementReader, statement: RunId, reader: Reader, known: etag.Known
+    request: Request,
+    caller: StatementReader,
+    statement: StatementId,
+    reader: Reader,
+    known: etag.Known,
 ) -> Response:
     """As the statement is answered: for an owner, and the owners' committee, rooms are masked."""
     return await answer(paper_of_statement(request, caller, statement, reader), known)
