@@ -171,9 +171,9 @@ def test_programs_try_a_statement_and_say_their_word(computed: House) -> None:
     path = f"/v1/statements/{LIFT}"
 
     trial = clerk.get(f"{path}/trial?basis=household&company_share=0.5").json()
-    held = clerk.post(f"{path}/check", key="check-1", json={"word": "held", "reason": "Twice"})
-    silent = clerk.post(f"{path}/check", key="check-2", json={"word": "held"})
-    signed = clerk.post(f"{path}/check", key="check-3", json={"word": "signed-off"})
+    held = clerk.post(f"{path}/check", key="say-check-1", json={"word": "held", "reason": "Twice"})
+    silent = clerk.post(f"{path}/check", key="say-check-2", json={"word": "held"})
+    signed = clerk.post(f"{path}/check", key="say-check-3", json={"word": "signed-off"})
 
     shares = {each["unit"]: each["now"] for each in trial["shares"]}
     assert shares == {None: "99.52", "1-201": "49.75", "1-202": "49.76"}
