@@ -29,13 +29,14 @@ PAGES: dict[str, tuple[str, ...]] = {
         *("/", OWN, *(f"{OWN}/lines/{place}" for place in range(1, 9))),
         *(f"{OWN}/lines/1?check=true", "/statements/2000001", "/meters", "/publication"),
         *("/meters/usage", "/meters/usage?medium=water", "/meters/usage/days?month=2026-10"),
-        *("/account", "/disputes", "/export", "/settings/second-factor"),
+        *("/account", "/disputes", "/export", "/settings/second-factor", "/settings/notifications"),
     ),
     "committee": ("/statements", "/statements/2000001", "/publication"),
     "approver": (
         *("/staff/runs", "/staff/runs/2", "/staff/statements/2000002", "/staff/corrections"),
         *("/staff/reviews", "/staff/disputes", "/staff/disputes/1", OWN, f"{OWN}/lines/1"),
         *("/staff/accounts", "/staff/accounts/1", "/staff/desk", REVIEW),
+        *("/staff/tariffs", "/staff/tariffs/property"),
     ),
     "engineer": (
         *("/engineering/meters", "/engineering/meters/E-1-201", "/engineering/quarantine"),
