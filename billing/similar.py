@@ -66,14 +66,16 @@ class Medians:
 
 def medians(used: Mapping[int, int], households: Mapping[int, Household]) -> Medians:
     """Return the medians of what units used, by unit id; of those that use is known of."""
+    alike: dict[Household, list[int]] = defaultdict(list)
+    for unit_id, quantity in used.items():
+        if unit_id in households:
+            alike[households[unit_id]].append(quantity)
     of_bands: dict[tuple[str, int | None], list[int]] = defaultdict(list)
     of_classes: dict[str, list[int]] = defaultdict(list)
-    for unit_id, quantity in used.items():
-        household = households.get(unit_id)
-        if household is not None:
-            of_classes[household.customer_class].append(quantity)
-            if household.band is not None:
-                of_bands[household.customer_class, household.band].append(quantity)
+    for household, uses in alike.items():
+        of_classes[household.customer_class] += uses
+        if household.band is not None:
+            of_bands[household.customer_class, household.band] += uses
     return Medians(
         {key: _median(uses) for key, uses in of_bands.items() if len(uses) >= FEWEST},
         {key: _median(uses) for key, uses in of_classes.items() if len(uses) >= FEWEST},

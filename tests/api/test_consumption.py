@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import osmanthus_court as court
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event, insert, select, update
 
 from api.medians import KnownMedians
 from api.pages import columns
@@ -113,6 +113,21 @@ def test_medians_are_of_enough_households_only(
     assert found["2026-08"]["similar"] is None
     enough(billed, monkeypatch, 2)
     assert by_month(billed)["2026-10"]["similar"] == {"median": "220", "by_area": True}
+
+
+def test_who_is_similar_is_as_it_was_in_each_month(
+    billed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flat that grows is held against larger ones from then on."""
+    with billed.database.transaction() as connection:
+        unit, attribute = tables.unit, tables.unit_attribute
+        unit_id = connection.scalar(select(unit.c.id).where(unit.c.code == "1-201"))
+        row = {"unit_id": unit_id, "since": date(2026, 10, 1), "name": "area", "value": 1_000_000}
+        connection.execute(insert(attribute).values(row))
+    enough(billed, monkeypatch, 2)
+    found = by_month(billed)
+    assert found["2026-09"]["similar"] == {"median": "210", "by_area": True}
+    assert found["2026-10"]["similar"] == {"median": "250", "by_area": True}
 
 
 @contextmanager

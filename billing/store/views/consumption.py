@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,8 @@ from billing import tables
 from billing.canonical import read_json
 from billing.evidence import read_register
 from billing.similar import Household
+from billing.store.bulk import select_rows
+from billing.store.facts import BEGINNING
 from billing.usage.whole import counting_all
 from meters.interval import Interval, local_midnight
 from meters.register_at import Source
@@ -136,25 +138,26 @@ def used_by_units(
     One question, however many units and months there are.
     """
     usage, point = tables.usage, tables.point
-    columns = (usage.c.community_run_id, point.c.unit_id, usage.c.point_id, usage.c.register)
-    rows = connection.execute(
-        select(*columns, func.sum(usage.c.quantity))
+    columns = (usage.c.community_run_id, usage.c.point_id, usage.c.register)
+    rows = select_rows(
+        connection,
+        select(*columns, func.min(point.c.unit_id), func.sum(usage.c.quantity))
         .join(point, point.c.id == usage.c.point_id)
         .where(
             usage.c.community_run_id.in_(parts),
             point.c.unit_id.is_not(None),
             point.c.medium == medium,
         )
-        .group_by(*columns)
+        .group_by(*columns),
     )
-    of_points: dict[tuple[int, int, int], dict[str, int]] = defaultdict(dict)
-    for part_id, unit_id, point_id, register, quantity in rows:
-        of_points[part_id, unit_id, point_id][register] = int(quantity)
+    of_points: dict[tuple[int, int, int], dict[str, int]] = {}
+    for part_id, point_id, register, unit_id, quantity in rows:
+        of_points.setdefault((part_id, unit_id, point_id), {})[register] = int(quantity)
     found: dict[int, dict[int, int]] = {part_id: {} for part_id in parts}
     for (part_id, unit_id, _), registers in of_points.items():
-        if counted := counting_all(medium, registers):
-            used = sum(registers[each] for each in counted)
-            found[part_id][unit_id] = found[part_id].get(unit_id, 0) + used
+        used = found[part_id]
+        for name in counting_all(medium, registers):
+            used[unit_id] = used.get(unit_id, 0) + registers[name]
     return found
 
 
@@ -173,29 +176,46 @@ def households(
     whose = [unit.c.community_id == community_id]
     if unit_id is not None:
         whose.append(unit.c.id == unit_id)
+    last = max(days, default=BEGINNING)
     areas = connection.execute(
-        select(unit.c.id, area.c.since, area.c.value)
+        select(area.c.since, unit.c.id, area.c.value)
         .join(area, area.c.unit_id == unit.c.id)
-        .where(*whose, area.c.name == "area")
-        .order_by(area.c.since)
-    ).all()
+        .where(*whose, area.c.name == "area", area.c.since <= last)
+    )
     classes = connection.execute(
-        select(unit.c.id, of_class.c.since, of_class.c.customer_class)
+        select(of_class.c.since, unit.c.id, of_class.c.customer_class)
         .join(of_class, of_class.c.unit_id == unit.c.id)
-        .where(*whose)
-        .order_by(of_class.c.since)
-    ).all()
-    found = []
-    for day in days:
-        area_of = _on(((row.id, row.since, row.value) for row in areas), day)
-        class_of = _on(((row.id, row.since, row.customer_class) for row in classes), day)
-        found.append({each: Household(name, area_of.get(each)) for each, name in class_of.items()})
+        .where(*whose, of_class.c.since <= last)
+    )
+    areas_of = _by_day([(row.since, row.id, row.value) for row in areas], days)
+    classes_of = _by_day([(row.since, row.id, row.customer_class) for row in classes], days)
+    found: dict[date, dict[int, Household]] = {}
+    known: dict[int, Household] = {}
+    before = None
+    for day in sorted(set(days)):
+        facts = areas_of[day], classes_of[day]
+        if before is None or any(now is not then for now, then in zip(facts, before, strict=True)):
+            known = {each: Household(name, facts[0].get(each)) for each, name in facts[1].items()}
+        before, found[day] = facts, known
+    return [found[day] for day in days]
+
+
+def _by_day(
+    rows: Iterable[tuple[date, int, Value]], days: Iterable[date]
+) -> dict[date, dict[int, Value]]:
+    """Return what held of each unit on each day: the same mapping for days between two changes."""
+    changes = sorted(rows, key=itemgetter(0))
+    found: dict[date, dict[int, Value]] = {}
+    known: dict[int, Value] = {}
+    place = 0
+    for day in sorted(set(days)):
+        begun = place
+        while place < len(changes) and changes[place][0] <= day:
+            place += 1
+        if place > begun:
+            known = known | {unit_id: value for _, unit_id, value in changes[begun:place]}
+        found[day] = known
     return found
-
-
-def _on(rows: Iterable[tuple[int, date, Value]], day: date) -> dict[int, Value]:
-    """Return what held of each unit on `day`; `rows` are in the order of their days."""
-    return {unit_id: value for unit_id, since, value in rows if since <= day}
 
 
 def _ends(evidence: str) -> list[RegisterAt]:
