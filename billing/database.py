@@ -211,7 +211,11 @@ def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: a read that turns into a write would fail as "locked"."""
     writes = connection.get_execution_options().get("writes", False)
     connection.info[SCOPE] = scoping.scope_of(connection) or scoping.NOBODY
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if writes:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # takes no lock, so nothing of it can fail that would have to be told as SQLAlchemy does
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:

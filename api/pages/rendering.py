@@ -17,7 +17,7 @@ from api import findings, language, message_terms, payer_terms, staff_terms, ter
 from api.formats import Formats
 from api.language import COOKIE, PARAMETER
 from api.permission import Permission
-from api.resources import of
+from api.resources import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,14 +118,14 @@ def page(
         .render(
             request=request,
             principal=principal,
-            now=of(request).now(),
+            now=whole(request).now(),
             large=request.cookies.get(TYPE_COOKIE) == LARGE,
             **values,
         )
     )
     response = HTMLResponse(text, status, headers={"Content-Language": reader.tag})
     if request.query_params.get(PARAMETER) == reader.tag:
-        remember(response, COOKIE, reader.tag, secure=of(request).settings.secure_cookies)
+        remember(response, COOKIE, reader.tag, secure=whole(request).settings.secure_cookies)
     return response
 
 

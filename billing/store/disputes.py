@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row, Select
+    from sqlalchemy import Row, ScalarSelect, Select
 
     from billing.store.views.scope import Scope
 
@@ -164,19 +164,33 @@ def frozen(connection: Connection, account_id: int) -> Mapping[str, int]:
     return {f"{BILL}{number}": int(amount) for number, amount in rows}
 
 
+def frozen_of_bill() -> ScalarSelect[Any]:
+    """Return what is disputed of each `bill` of a statement, as `frozen` does; None for nothing."""
+    bill = tables.bill
+    amount = select(func.sum(tables.bill_line.c.amount)).where(dispute.c.bill_id == bill.c.id)
+    return _pending(amount).correlate(bill).scalar_subquery()
+
+
 @cache
 def _frozen() -> Select[Any]:
-    line, bill = tables.bill_line, tables.bill
-    return (
-        select(bill.c.number, func.sum(line.c.amount))
+    bill = tables.bill
+    amounts = (
+        select(bill.c.number, func.sum(tables.bill_line.c.amount))
         .join(bill, bill.c.id == dispute.c.bill_id)
-        .join(line, and_(line.c.bill_id == bill.c.id, line.c.position == dispute.c.position))
-        .where(
-            dispute.c.account_id == bindparam("account_id"),
-            dispute.c.state.in_(PENDING),
-            line.c.amount > 0,
-        )
+        .where(dispute.c.account_id == bindparam("account_id"))
         .group_by(bill.c.number)
+    )
+    return _pending(amounts)
+
+
+def _pending(amounts: Select[Any]) -> Select[Any]:
+    """Return `amounts` of the lines alone that somebody asks about."""
+    line = tables.bill_line
+    is_of = and_(line.c.bill_id == dispute.c.bill_id, line.c.position == dispute.c.position)
+    return (
+        amounts.select_from(dispute)
+        .join(line, is_of)
+        .where(dispute.c.state.in_(PENDING), line.c.amount > 0)
     )
 
 

@@ -149,7 +149,6 @@ def of_bill(connection: Connection, number: str) -> tuple[Payer, Payable] | None
     row = connection.execute(_owed(), {"number": number, "reference": reference}).one_or_none()
     if row is None or row.amount < row.applied:  # what is owed to the account is no payable
         return None
-    disputed = disputes.frozen(connection, row.id).get(reference, 0)
     return _payer(row), Payable(
         claim=reference,
         kind=BILL.rstrip(":"),
@@ -159,7 +158,7 @@ def of_bill(connection: Connection, number: str) -> tuple[Payer, Payable] | None
         due_on=row.due_on or row.day,
         total=row.amount,
         paid=int(row.applied),
-        disputed=max(0, min(disputed, row.amount - int(row.applied))),
+        disputed=min(int(row.disputed), row.amount - int(row.applied)),
     )
 
 
@@ -178,6 +177,7 @@ def _owed() -> Select[Any]:
             *(bill.c.period, bill.c.issued_on, bill.c.due_on),
             *(posting.c.amount, entry.c.day),
             func.coalesce(applied.scalar_subquery(), 0).label("applied"),
+            func.coalesce(disputes.frozen_of_bill(), 0).label("disputed"),
         )
         .join(bill, bill.c.account_id == tables.account.c.id)
         .join(
