@@ -1,25 +1,28 @@
 """How fast bills are answered, by the API and on their page, beside an empty route of that server.
 
     make bench ARGS="api"                                           1,000 units, 2 months of bills
-    TALLYGATE_UNITS=10000 TALLYGATE_MONTHS=12 make bench ARGS="api"
+    TALLYGATE_UNITS=10000 TALLYGATE_MONTHS=12 TALLYGATE_SERVERS=2 make bench ARGS="api"
 
 First 200 requests a second for some seconds, each counted from the moment at which it was due: what
-waits behind a slow one is slow too. Then 32 connections that ask without pause. The server is
-`tallygate`'s own with all that is around its routes, in a process of its own, on SQLite; every
-request asks for another bill, and its reader is signed in. Another process asks.
+waits behind a slow one is slow too. Then 32 connections that ask without pause, and the CPU that
+one answer takes the server. The server is `tallygate`'s own with all that is around its routes, in
+a process of its own, on SQLite; several share one database and the connections, as behind a reverse
+proxy. Every request asks for another bill, and its reader is signed in. Another process asks, on
+the same cores.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -45,9 +48,10 @@ if TYPE_CHECKING:
 
 UNITS = int(os.environ.get("TALLYGATE_UNITS", "1000"))
 MONTHS = int(os.environ.get("TALLYGATE_MONTHS", "2"))
+SERVERS = int(os.environ.get("TALLYGATE_SERVERS", "1"))
 A_COMMUNITY = 1000
 RATE, RATE_S = 200, 10
-CONNECTIONS, THROUGHPUT_S = 32, 6
+CONNECTIONS, THROUGHPUT_S, WARMING_S = 32, 6, 1
 MANY = 10**9
 READERS = 200
 START_S = 30
@@ -56,7 +60,7 @@ NOW = Period.month("2026-10", ZONE).interval.end + timedelta(days=400)
 
 
 def serve(folder: Path, port: int) -> None:
-    """Serve the databases of `folder`, and a route that does nothing."""
+    """Serve the databases of `folder`, a route that does nothing, and what CPU was spent so far."""
     settings = ApiSettings(
         database_url=f"sqlite:///{folder}/billing.sqlite",
         archive_url=f"sqlite:///{folder}/archive.sqlite",
@@ -70,10 +74,21 @@ def serve(folder: Path, port: int) -> None:
     async def empty() -> dict[str, str]:
         return {}
 
-    app.add_api_route("/empty", empty)
+    async def spent() -> dict[str, float]:
+        return {"cpu_s": time.process_time()}
+
+    for path, answer in (("/empty", empty), ("/spent", spent)):
+        app.add_api_route(path, answer)
+        app.router.routes.insert(0, app.router.routes.pop())  # found as soon as signposts find
     serving = server(app, Patience.of(settings))
     serving.config.host, serving.config.port = "127.0.0.1", port
     serving.run()
+
+
+@contextmanager
+def all_served(folder: Path) -> Iterator[list[int]]:
+    with ExitStack() as servers:
+        yield [servers.enter_context(served(__file__, folder)) for _ in range(SERVERS)]
 
 
 @contextmanager
@@ -166,17 +181,26 @@ class Line:
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
-    async def ask(self, request: bytes) -> None:
+    async def ask(self, request: bytes) -> bytes:
+        """Return the body of the answer."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 20"):
             sys.exit(f"{request!r} was answered {head!r}")
         _, said, rest = head.lower().partition(b"content-length: ")
-        if said:  # 204 has none
-            await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
+        return await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]) if said else 0)
 
 
-async def at_a_rate(port: int, requests: Iterable[bytes], rate: int) -> list[float]:
+async def cpu_s(ports: Sequence[int]) -> float:
+    """Return the CPU that all servers have spent so far."""
+    spent = 0.0
+    for port in ports:
+        async with Line(port) as line:
+            spent += json.loads(await line.ask(_get("/spent", "Accept: */*")))["cpu_s"]
+    return spent
+
+
+async def at_a_rate(ports: Sequence[int], requests: Iterable[bytes], rate: int) -> list[float]:
     """Send `rate` requests a second; return the seconds of each answer, the quickest first.
 
     They count from the moment at which the request was due.
@@ -191,7 +215,7 @@ async def at_a_rate(port: int, requests: Iterable[bytes], rate: int) -> list[flo
         lines.put_nowait(line)
         taken.append(loop.time() - due)
 
-    opened = [Line(port) for _ in range(CONNECTIONS)]
+    opened = [Line(ports[number % len(ports)]) for number in range(CONNECTIONS)]
     for line in opened:
         lines.put_nowait(await line.__aenter__())
     began = loop.time()
@@ -205,20 +229,23 @@ async def at_a_rate(port: int, requests: Iterable[bytes], rate: int) -> list[flo
     return sorted(taken)
 
 
-async def without_pause(port: int, requests: Sequence[bytes]) -> float:
-    """Return the requests that are answered a second."""
-    until = time.monotonic() + THROUGHPUT_S
+async def without_pause(
+    ports: Sequence[int], requests: Sequence[bytes], seconds: float
+) -> tuple[float, float]:
+    """Return the requests that are answered a second, and the CPU of one of them in seconds."""
+    before_s = await cpu_s(ports)
+    until = time.monotonic() + seconds
 
     async def asking(turn: int) -> int:
         answered = 0
-        async with Line(port) as line:
+        async with Line(ports[turn % len(ports)]) as line:
             while time.monotonic() < until:
                 await line.ask(requests[(turn + answered * CONNECTIONS) % len(requests)])
                 answered += 1
         return answered
 
     counts = await asyncio.gather(*(asking(turn) for turn in range(CONNECTIONS)))
-    return sum(counts) / THROUGHPUT_S
+    return sum(counts) / seconds, (await cpu_s(ports) - before_s) / sum(counts)
 
 
 def main() -> int:
@@ -228,23 +255,26 @@ def main() -> int:
             database.migrate()
             issue_months(database)
             by_api, pages = readers(database)
-        print(f"{UNITS} units, {MONTHS} months of bills, on SQLite")
-        with served(__file__, folder) as port:
+        print(
+            f"{UNITS:,} units, {MONTHS} months of bills, on SQLite; processes of the server:"
+            f" {SERVERS}; they and who asks share {os.cpu_count()} cores"
+        )
+        with all_served(folder) as ports:
             empty = 0.0
             asked = {"empty route": [_get("/empty", "Accept: */*")]}
             for what, requests in (
                 asked | {"bill by API": by_api, "page of a bill": pages}
             ).items():
-                asyncio.run(without_pause(port, requests[:CONNECTIONS]))
+                asyncio.run(without_pause(ports, requests, WARMING_S))
                 due_in_time = itertools.islice(itertools.cycle(requests), RATE * RATE_S)
-                taken = asyncio.run(at_a_rate(port, due_in_time, RATE))
-                rate = asyncio.run(without_pause(port, requests))
+                taken = asyncio.run(at_a_rate(ports, due_in_time, RATE))
+                rate, each_s = asyncio.run(without_pause(ports, requests, THROUGHPUT_S))
                 empty = empty or rate
                 middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
                 print(
                     f"{what:<16} at {RATE}/s: half within {middle * 1000:5.1f} ms, 99 % within"
                     f" {late * 1000:6.1f} ms; without pause {rate:7,.0f}/s,"
-                    f" {rate / empty:.2f} of the empty route"
+                    f" {rate / empty:.2f} of the empty route, {each_s * 1000:.1f} ms of CPU each"
                 )
     return 0
 

@@ -181,7 +181,7 @@ def main() -> int:
             empty_posts = [_post("/empty", {}, b"{}")] * 2000
             empty = asyncio.run(without_pause(port, empty_posts))
             rate = asyncio.run(without_pause(port, told[:half]))
-            taken = asyncio.run(at_a_rate(port, told[half:], RATE))
+            taken = asyncio.run(at_a_rate([port], told[half:], RATE))
             again = asyncio.run(without_pause(port, told))
         middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
         print(f"{len(told)} payments of {bench_api.UNITS} units' bills, each told of twice:")
