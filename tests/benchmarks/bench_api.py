@@ -54,7 +54,7 @@ RATE, RATE_S = 200, 10
 CONNECTIONS, THROUGHPUT_S, WARMING_S = 32, 6, 1
 MANY = 10**9
 READERS = 200
-START_S = 30
+START_S = 120
 NOW = Period.month("2026-10", ZONE).interval.end + timedelta(days=400)
 """When all of it happens: after the last of the months."""
 
@@ -97,12 +97,12 @@ def served(script: str, folder: Path, *further: str) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, script, "serve", str(folder), str(port), *further]
     with subprocess.Popen(command, env=os.environ) as process:
-        until = time.monotonic() + START_S
-        while not is_open(port):
-            if process.poll() is not None or time.monotonic() > until:
-                sys.exit("the server did not start")
-            time.sleep(0.1)
         try:
+            until = time.monotonic() + START_S
+            while not is_open(port):
+                if process.poll() is not None or time.monotonic() > until:
+                    sys.exit("the server did not start")
+                time.sleep(0.1)
             yield port
         finally:
             process.terminate()
