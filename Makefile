@@ -8,6 +8,9 @@ MADE := .venv/made
 RUNTIME := .venv/runtime-installed
 DEV := .venv/dev-installed
 
+# One more than there are cores: many tests wait for servers, meters and clocks.
+WORKERS = $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint format types contracts bench chaos docs docs-check lock clean
 
@@ -19,7 +22,7 @@ demo: $(RUNTIME) ## start a demo community and stay up (ARGS="--once" does not s
 
 test: $(DEV) ## run all tests, installing the servers they need where that is allowed
 	@sh tests/install-services
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(DEV) ## check style and format
 	$(BIN)/ruff check .

@@ -225,7 +225,7 @@ def test_a_gateway_is_added_listed_and_enrolled_by_forms(house: House) -> None:
         ("meters", {"meter": "E-9", "type": "eastron-sdm120", "bus": "b9", "unit": "2"}, "no bus"),
         ("meters", {"meter": "W-9", "type": "wmbusmeters-water", "topic": "a/#"}, "# is not used"),
         ("buses", {"name": "b9", "host": "h", "port": "x"}, "integer"),
-        ("buses", {"name": "b9"}, "would refuse"),
+        ("buses", {"name": "b9"}, "definition is refused"),
     ],
 )
 def test_what_a_gateway_would_refuse_is_said_on_its_page(
