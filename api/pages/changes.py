@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from billing.store.views import runs
 
@@ -57,52 +56,30 @@ def of_run(connection: Connection, run: Run) -> ChangeList:
     if run.kind != "ordinary":
         return ChangeList((), 0)
     found = [
-        _Moved(part, unit, before, now)
+        each
         for part in run.communities
         if part.period == run.period and part.bills
-        for unit, (before, now) in runs.totals(connection, part).items()
-        if before != now
+        for each in _of_part(connection, part)
     ]
-    most = heapq.nsmallest(
-        SHOWN,
-        found,
-        key=lambda each: (-abs(each.now - each.before), each.part.community, each.unit),
-    )
-    return ChangeList(_told(connection, most), len(found) - len(most))
+    found.sort(key=lambda each: (-abs(each.amount), each.community, each.unit))
+    return ChangeList(found[:SHOWN], max(0, len(found) - SHOWN))
 
 
-class _Moved(NamedTuple):
-    """A unit whose bill moves, in fen."""
-
-    part: CommunityRun
-    unit: str
-    before: int
-    now: int
-
-
-def _told(connection: Connection, moved: Sequence[_Moved]) -> list[UnitChange]:
-    """Return what moved each unit, and what is unusual about it."""
-    parts = {each.part.id: each.part for each in moved}
-    charges: dict[tuple[int, str], list[Difference]] = defaultdict(list)
-    unusual: dict[tuple[int, str], list[Anomaly]] = defaultdict(list)
-    for part in parts.values():
-        units = [each.unit for each in moved if each.part is part]
-        for difference in runs.differences(connection, part, units):
-            charges[part.id, difference.unit].append(difference)
-        for anomaly in part.anomalies:
-            unusual[part.id, anomaly.unit].append(anomaly)
+def _of_part(connection: Connection, part: CommunityRun) -> list[UnitChange]:
+    by_unit: dict[str, list[Difference]] = defaultdict(list)
+    for each in runs.differences(connection, part):
+        by_unit[each.unit].append(each)
+    unusual: dict[str, list[Anomaly]] = defaultdict(list)
+    for anomaly in part.anomalies:
+        unusual[anomaly.unit].append(anomaly)
     return [
         UnitChange(
             part.community,
             unit,
-            before,
-            now,
-            heapq.nsmallest(
-                CHARGES_SHOWN,
-                charges[part.id, unit],
-                key=lambda one: (-abs(one.amount), one.charge),
-            ),
-            unusual[part.id, unit],
+            sum(each.before or 0 for each in charges),
+            sum(each.now or 0 for each in charges),
+            sorted(charges, key=lambda each: (-abs(each.amount), each.charge))[:CHARGES_SHOWN],
+            unusual[unit],
         )
-        for part, unit, before, now in moved
+        for unit, charges in by_unit.items()
     ]

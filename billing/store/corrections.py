@@ -19,7 +19,7 @@ from billing.store.bulk import insert_rows
 from billing.store.records import PLACES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -67,35 +67,14 @@ def counting(connection: Connection, community_id: int, period: str) -> list[Bil
     ]
 
 
-def amounts(
-    connection: Connection, community_id: int, period: str, units: Collection[str] | None = None
-) -> dict[tuple[str, str], int]:
-    """Return what counts of `period`, in fen, by unit and charge: reversals take theirs back.
-
-    With `units` of those alone.
-    """
-    unit, charge = tables.unit.c.code, tables.bill_line.c.charge
-    query = _amounts(community_id, period, unit, charge)
-    if units is not None:
-        query = query.where(unit.in_(units))
-    return {(code, name): int(amount) for code, name, amount in connection.execute(query)}
-
-
-def totals(connection: Connection, community_id: int, period: str) -> dict[str, int]:
-    """Return what counts of `period`, in fen, by unit."""
-    query = _amounts(community_id, period, tables.unit.c.code)
-    return {code: int(amount) for code, amount in connection.execute(query)}
-
-
-def _amounts(community_id: int, period: str, *by: ColumnElement[str]) -> Select[Any]:
-    """Return the query for what counts of `period`, in fen, behind the columns `by`."""
+def amounts(connection: Connection, community_id: int, period: str) -> dict[tuple[str, str], int]:
+    """Return what counts of `period`, in fen, by unit and charge: reversals take theirs back."""
     line, bill, correction = tables.bill_line, tables.bill, tables.correction
     part, run, unit = tables.community_run, tables.bill_run, tables.unit
     counts = case((correction.c.reversal, -1), else_=1)
-    columns: list[Any] = [*by, func.sum(line.c.amount)]
-    return (
-        select(*columns)
-        .join_from(line, bill, bill.c.id == line.c.bill_id)
+    rows = connection.execute(
+        select(unit.c.code, line.c.charge, func.sum(line.c.amount))
+        .join(bill, bill.c.id == line.c.bill_id)
         .join(part, part.c.id == bill.c.community_run_id)
         .join(run, run.c.id == part.c.bill_run_id)
         .join(unit, unit.c.id == bill.c.unit_id)
@@ -106,9 +85,10 @@ def _amounts(community_id: int, period: str, *by: ColumnElement[str]) -> Select[
             run.c.state == "issued",
             func.coalesce(correction.c.period, bill.c.period) == period,
         )
-        .group_by(*by)
+        .group_by(unit.c.code, line.c.charge)
         .having(func.sum(counts) > 0)
     )
+    return {(code, charge): int(amount) for code, charge, amount in rows}
 
 
 def numbered(connection: Connection, community_id: int, period: str) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, func, select
 
 from billing import comparison, tables
 from billing.canonical import read_json
@@ -16,8 +16,6 @@ from meters.interval import Period
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
-
-    from sqlalchemy import ColumnElement
 
     from billing.comparison import Difference
     from billing.store.runs import CommunityRun
@@ -130,51 +128,28 @@ def buildings(connection: Connection, community_ids: Collection[int]) -> dict[in
     return found
 
 
-def differences(
-    connection: Connection, part: CommunityRun, units: Collection[str] | None = None
-) -> tuple[Difference, ...]:
+def differences(connection: Connection, part: CommunityRun) -> tuple[Difference, ...]:
     """Return what an ordinary month bills differently from the month before, as that counts now.
 
-    What stands on its bills of other months is left out. With `units` of those alone.
+    What stands on its bills of other months is left out.
     """
-    unit, charge = tables.unit.c.code, tables.bill_line.c.charge
-    query = _billed(part, unit, charge)
-    if units is not None:
-        query = query.where(unit.in_(units))
-    now = {(code, name): int(amount) for code, name, amount in connection.execute(query)}
-    before = corrections.amounts(connection, part.community_id, _before(part), units)
-    return comparison.differences(before, now)
-
-
-def totals(connection: Connection, part: CommunityRun) -> dict[str, tuple[int, int]]:
-    """Return what each unit was billed in the month before, and is in an ordinary month, in fen."""
-    query = _billed(part, tables.unit.c.code)
-    now = {code: int(amount) for code, amount in connection.execute(query)}
-    before = corrections.totals(connection, part.community_id, _before(part))
-    return {code: (before.get(code, 0), now.get(code, 0)) for code in before.keys() | now.keys()}
-
-
-def _before(part: CommunityRun) -> str:
-    return Period.month(part.period, ZoneInfo("UTC")).previous.key
-
-
-def _billed(part: CommunityRun, *by: ColumnElement[str]) -> Select[Any]:
-    """Return the query for what a month bills of itself, in fen, behind the columns `by`."""
     line, bill, correction, unit = (
         tables.bill_line,
         tables.bill,
         tables.correction,
         tables.unit,
     )
-    columns: list[Any] = [*by, func.sum(line.c.amount)]
-    return (
-        select(*columns)
-        .join_from(line, bill, bill.c.id == line.c.bill_id)
+    rows = connection.execute(
+        select(unit.c.code, line.c.charge, func.sum(line.c.amount))
+        .join(bill, bill.c.id == line.c.bill_id)
         .join(unit, unit.c.id == bill.c.unit_id)
         .outerjoin(
             correction,
             (correction.c.bill_id == line.c.bill_id) & (correction.c.position == line.c.position),
         )
         .where(bill.c.community_run_id == part.id, correction.c.bill_id.is_(None))
-        .group_by(*by)
+        .group_by(unit.c.code, line.c.charge)
     )
+    now = {(code, charge): int(amount) for code, charge, amount in rows}
+    before = Period.month(part.period, ZoneInfo("UTC")).previous.key
+    return comparison.differences(corrections.amounts(connection, part.community_id, before), now)
