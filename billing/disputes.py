@@ -1,7 +1,7 @@
 """Disputes: an owner's question about a bill line, and what becomes of it.
 
-open → answered → accepted, rejected or withdrawn. Until it has ended, what the line asks for is
-disputed: it can be paid, and nobody is reminded of it.
+open ⇄ answered → accepted, rejected or withdrawn: a reply to an answer opens it again. Until it has
+ended, what the line asks for is disputed: it can be paid, and nobody is reminded of it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,10 @@ class DisputeState(StrEnum):
 
 PENDING = (DisputeState.OPEN, DisputeState.ANSWERED)
 """The states in which a dispute has not ended."""
-ENDS = (DisputeState.ACCEPTED, DisputeState.REJECTED, DisputeState.WITHDRAWN)
-
-STEPS: Mapping[DisputeState, tuple[DisputeState, ...]] = {
-    DisputeState.OPEN: (DisputeState.ANSWERED, *ENDS),
-    DisputeState.ANSWERED: (DisputeState.ANSWERED, *ENDS),
-}
-"""From which state it comes into which; an answer may be followed by another."""
+OF_THE_OWNER = (DisputeState.OPEN, DisputeState.WITHDRAWN)
+"""The states into which whoever pays brings it, by asking, replying and taking back."""
+OF_STAFF = (DisputeState.ANSWERED, DisputeState.ACCEPTED, DisputeState.REJECTED)
+"""The states into which staff bring it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +86,8 @@ class Dispute:
 
 
 def assert_step(state: DisputeState, to: DisputeState) -> None:
-    """Raise `DisputeError` unless a dispute comes from `state` into `to`."""
-    if to not in STEPS.get(state, ()):
+    """Raise `DisputeError` unless a dispute comes from `state` into `to`: what has ended stays."""
+    if state not in PENDING:
         raise DisputeError(f"the dispute is {state}; it does not become {to} any more")
 
 

@@ -24,7 +24,7 @@ from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import scope_of
 from api.security import FormRequires, PageRequires
-from billing.disputes import DisputeState
+from billing.disputes import OF_STAFF, DisputeError, DisputeState
 from billing.store import disputes, payments_due
 from billing.store.verification import verify_line
 from billing.store.views import bills
@@ -91,6 +91,24 @@ async def ask(
     return RedirectResponse(f"/bills/{quote(number)}/lines/{position}#dispute", 303)
 
 
+@router.post("/disputes/{dispute}/reply")
+async def reply(
+    request: Request,
+    caller: Asking,
+    dispute: DisputeId,
+    text: Annotated[str, Form(max_length=LONGEST)] = "",
+) -> Response:
+    """Say more to a dispute, and lead back to its line."""
+    with of(request).database.snapshot() as connection:
+        found = disputes.read(connection, scope_of(caller), dispute)
+    try:
+        await _step(request, caller, dispute, DisputeState.OPEN, text=text)
+    except DOMAIN_ERRORS as error:
+        problem = as_problem(error)
+        return line_page(request, caller, found.bill, found.position, said=text, problem=problem)
+    return RedirectResponse(f"/bills/{quote(found.bill)}/lines/{found.position}#dispute", 303)
+
+
 @router.post("/disputes/{dispute}/withdraw")
 async def withdraw(request: Request, caller: Asking, dispute: DisputeId) -> Response:
     """Take a question back."""
@@ -118,7 +136,9 @@ async def answer(
 ) -> Response:
     """Answer a dispute; accept or reject it."""
     try:
-        to = next((each for each in DisputeState if each == said.step), DisputeState.OPEN)
+        to = next((each for each in OF_STAFF if each == said.step), None)
+        if to is None:
+            raise DisputeError("choose what becomes of it")
         run = int(said.run) if said.run.isdecimal() else None
         await _step(request, caller, dispute, to, text=said.text, run_id=run)
     except DOMAIN_ERRORS as error:

@@ -179,6 +179,26 @@ async def reject_dispute(
 
 
 @router.post(
+    "/disputes/{dispute}/reply",
+    operation_id="replyToDispute",
+    summary="Say more to a dispute",
+    response_model=DisputeShown,
+    responses=failing(*STEPPING),
+    dependencies=[etag.EXPECTING],
+)
+async def reply_to_dispute(
+    request: Request,
+    caller: Opener,
+    dispute: DisputeId,
+    said: DisputeAnswer,
+    key: idempotency.Key = None,
+) -> Response:
+    """Whoever pays the bill says more, or replies to an answer: it waits for staff again."""
+    step = partial(_step, request, caller, dispute, DisputeState.OPEN, said.text, None)
+    return await idempotency.once(request, caller, key, step)
+
+
+@router.post(
     "/disputes/{dispute}/withdraw",
     operation_id="withdrawDispute",
     summary="Withdraw a dispute",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.values import Answer, Money, Month, Title, money, titles
-from billing.disputes import LONGEST, SHORTEST, DisputeState
+from billing.disputes import LONGEST, OF_THE_OWNER, SHORTEST, DisputeState
 
 if TYPE_CHECKING:
     from api.principal import Principal
@@ -31,7 +31,7 @@ class NewDispute(BaseModel):
 
 
 class DisputeAnswer(BaseModel):
-    """What staff say to it."""
+    """What is said to it, by staff or by whoever asked."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -63,7 +63,7 @@ class DisputeWord(Answer):
 
     @classmethod
     def of(cls, word: Word, *, people: bool) -> DisputeWord:
-        shown = people or word.state in {DisputeState.OPEN, DisputeState.WITHDRAWN}
+        shown = people or word.state in OF_THE_OWNER
         return cls(state=word.state, text=word.text, by=word.by if shown else None, at=word.at)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from billing.store.views.scope import Scope
 
 ACTIONS = {
-    DisputeState.OPEN: "dispute.open",
+    DisputeState.OPEN: "dispute.open",  # and again by a reply
     DisputeState.ANSWERED: "dispute.answer",
     DisputeState.ACCEPTED: "dispute.accept",
     DisputeState.REJECTED: "dispute.reject",

@@ -163,7 +163,10 @@ def test_a_form_that_says_nothing_comes_back_with_what_to_do(billed: House) -> N
     assert 'role="alert"' in refused.text
     assert "says too little" in refused.text
     dispute = ask(billed).json()["id"]
-    for step, text in (("", "We looked"), ("rejected", ""), ("open", "We looked")):
+    for step, text in (
+        *(("", "We looked"), ("rejected", "")),
+        *(("open", "We looked"), ("withdrawn", "We looked")),
+    ):
         answer = clerk.post(
             f"/staff/disputes/{dispute}",
             csrf=clerk.csrf("/staff/runs"),
@@ -172,6 +175,30 @@ def test_a_form_that_says_nothing_comes_back_with_what_to_do(billed: House) -> N
             run="",
         )
         assert answer.status_code == 409, step
+
+
+@pytest.mark.parametrize(("language", "reply"), [("en", "Reply"), ("zh-CN", "回复")])
+def test_an_owner_replies_until_it_has_ended(billed: House, language: str, reply: str) -> None:
+    path = f"/v1/disputes/{ask(billed).json()['id']}"
+    li, clerk = billed.caller("li"), billed.caller("clerk")
+    clerk.post(f"{path}/answer", key="answer-01", json={"text": "Was the meter changed?"})
+    page = billed.reader("li", language)
+    line = f"/bills/{BILL}/lines/1"
+    assert f"<summary>{reply}</summary>" in page.get(line).text
+    form = f"{path.removeprefix('/v1')}/reply"
+    refused = page.post(form, csrf=page.csrf(line), text="!")
+    assert refused.status_code == 409
+    assert 'role="alert"' in refused.text
+    led = page.post(form, csrf=page.csrf(line), text="Yes, on the 3rd")
+    assert (led.status_code, led.headers["location"]) == (303, f"{line}#dispute")
+    assert "Yes, on the 3rd" in billed.reader("clerk").get(f"/staff{path.removeprefix('/v1')}").text
+    assert li.get(path).json()["state"] == "open"
+    clerk.post(f"{path}/reject", key="reject-01", json={"text": "It counted right"})
+    late = li.post(f"{path}/reply", key="reply-001", json={"text": "But it did not"})
+    assert (late.status_code, late.json()["type"]) == (409, "/problems/dispute-refused")
+    assert [word["state"] for word in li.get(path).json()["words"]] == [
+        *("open", "answered", "open", "rejected")
+    ]
 
 
 def test_an_accepted_dispute_names_its_correction(billed: House) -> None:

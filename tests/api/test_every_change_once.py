@@ -168,6 +168,7 @@ def of_disputes() -> Iterator[Step]:
         yield Step("openDispute", "li", f"{LINES}/{position}/disputes", {"reason": "We were away"})
         about = "/v1/disputes/{openDispute[id]}"
         yield Step("answerDispute", "clerk", f"{about}/answer", {"text": "We look at it"})
+        yield Step("replyToDispute", "li", f"{about}/reply", {"text": "The meter is new"})
         yield Step(f"{end}Dispute", "clerk", f"{about}/{end}", {"text": "It was looked at"})
     yield Step("openDispute", "li", f"{LINES}/3/disputes", {"reason": "We were away"})
     yield Step("withdrawDispute", "li", "/v1/disputes/{openDispute[id]}/withdraw")

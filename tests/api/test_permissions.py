@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
     "draftTariff": {"document": 'kind = "tariff"'},
     "openDispute": {"reason": "We were away"},
     "answerDispute": {"text": "We look at it"},
+    "replyToDispute": {"text": "The meter is new"},
     "acceptDispute": {"text": "You are right"},
     "rejectDispute": {"text": "It counted right"},
     "reportGateway": REPORT,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from base64 import b32decode
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import osmanthus_court as court
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from court_site import DESK, PASSWORD, PHONE, Site, at_the_page, court_site
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import compile_path
 
 from api.totp import hotp, step_at
 
@@ -19,17 +23,36 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 OWN = "/bills/osmanthus-2026-10-0002"
+DEARER = """
+kind = "tariff"
+id = "property"
+version = 2
+title = { zh = "物业服务", en = "Property service" }
+currency = "CNY"
+valid_from = 2027-01-01
+[[charge]]
+name = "fee"
+title = { zh = "物业费", en = "Property fee" }
+kind = "per-area"
+price = "2.00"
+[[example]]
+area = "100"
+expect = "200.00"
+"""
 REVIEW = (
     "/staff/reviews/case?community=osmanthus&period=2026-10&point=1-201-e&register=import_energy"
 )
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
-OF_EVERYBODY = ("/problems/four-eyes", "/offline", "/nowhere")
+OF_EVERYBODY = (
+    *("/problems/four-eyes", "/offline", "/nowhere", "/notifications/confirm/a-code-of-nobody"),
+    *("/verify", f"/verify/{OWN.rpartition('/')[2]}/ABCD", "/settings/second-factor"),
+)
 PAGES: dict[str, tuple[str, ...]] = {
     "li": (
         *("/", OWN, *(f"{OWN}/lines/{place}" for place in range(1, 9))),
         *(f"{OWN}/lines/1?check=true", "/statements/2000001", "/meters", "/publication"),
         *("/meters/usage", "/meters/usage?medium=water", "/meters/usage/days?month=2026-10"),
-        *("/account", "/disputes", "/export", "/settings/second-factor", "/settings/notifications"),
+        *("/account", "/disputes", "/export", "/settings/notifications"),
     ),
     "committee": ("/statements", "/statements/2000001", "/publication"),
     "approver": (
@@ -58,6 +81,50 @@ def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
         yield opened
 
 
+def pays(page: Page, site: Site) -> None:
+    with site.sells():
+        page.goto(OWN)
+        page.click(f"form[action='{OWN}/pay'] button")
+
+
+def has_paid(page: Page, site: Site) -> None:
+    with site.sells() as wechat:
+        page.goto(OWN)
+        page.click(f"form[action='{OWN}/pay'] button")
+        wechat.pay(page.url.rpartition("/")[2])
+        page.click("main a[href^='/receipts/']")  # the page looks again by itself
+
+
+def drafts(page: Page, _: Site) -> None:
+    page.goto("/staff/tariffs")
+    page.fill("textarea[name=document]", DEARER)
+    page.click("main button.main")
+
+
+def adds_a_gateway(page: Page, _: Site) -> None:
+    page.goto("/engineering/gateways")
+    page.fill("input[name=gateway]", "north-1")
+    page.click("main button.main")
+
+
+def adds_a_webhook(page: Page, _: Site) -> None:
+    page.goto("/webhooks")
+    page.fill("input[name=url]", "https://hooks.example.com/tallygate")
+    page.click("main button.main")
+    page.click("main table a")
+
+
+MADE: dict[str, dict[str, Callable[[Page, Site], None]]] = {
+    "li": {"/orders/{number}": pays, "/receipts/{payment}": has_paid},
+    "approver": {"/staff/tariffs/drafts/{draft}": drafts},
+    "engineer": {"/engineering/gateways/{gateway}": adds_a_gateway},
+    "admin": {"/webhooks/{webhook}": adds_a_webhook},
+}
+"""Pages of what somebody makes first, and how they are come to."""
+BESIDE = {"/login", "/login/code", "/service-worker.js"}
+"""Looked at as what signing in leads to; and no page."""
+
+
 def broken(page: Page) -> list[str]:
     """Return which rules a page breaks, and where."""
     page.evaluate(AXE_SCRIPT)
@@ -81,6 +148,25 @@ def test_a_page_that_breaks_rules_is_found(browser: Browser) -> None:
     assert found >= {"image-alt", "label", "color-contrast", "html-has-lang"}
 
 
+def test_every_page_is_looked_at(site: Site) -> None:
+    seen = [urlsplit(path).path for path in (*OF_EVERYBODY, *chain(*PAGES.values()))]
+    made = BESIDE.union(*MADE.values())
+    patterns = {
+        context.path
+        for context in iter_route_contexts(site.app.routes)
+        if isinstance(context.original_route, APIRoute)
+        and not context.original_route.include_in_schema
+        and "GET" in context.original_route.methods
+        and not context.path.endswith(("/pdf", "/xlsx"))
+    }
+    assert {"/", "/orders/{number}", "/staff/runs/{run}"} <= patterns
+    assert [
+        pattern
+        for pattern in sorted(patterns - made)
+        if not any(compile_path(pattern)[0].match(path) for path in seen)
+    ] == []
+
+
 @pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_break_no_rule(browser: Browser, site: Site, name: str, locale: str) -> None:
@@ -90,6 +176,10 @@ def test_pages_break_no_rule(browser: Browser, site: Site, name: str, locale: st
         for path in (*PAGES[name], *OF_EVERYBODY):
             page.goto(path)
             found[path] = broken(page)
+        for pattern, lead in MADE.get(name, {}).items():
+            lead(page, site)
+            assert compile_path(pattern)[0].match(urlsplit(page.url).path), page.inner_text("main")
+            found[pattern] = broken(page)
         page.locator("form[action='/logout'] button").click()
         found["/login"] = broken(page)
     assert {path: rules for path, rules in found.items() if rules} == {}

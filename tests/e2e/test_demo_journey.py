@@ -1,4 +1,7 @@
-"""The demo's billing staff at work: a wrong reading is found, decided, corrected and issued."""
+"""The demo's people: an owner understands a share and pays, staff find a wrong reading and mend it.
+
+The pictures of it in docs/images come from here: `tour-*` under screenshots/.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,11 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FloatRect, Page
 
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 TIMEOUT_S = 900
+PHONE = (390, 844)
 READY = "Press Ctrl+C to stop."
 LOGIN = re.compile(r"^(\S+) +(\S{5}-\S{5}-\S{5}-\S{5}) ", re.MULTILINE)
 
@@ -31,6 +35,11 @@ class Demo:
 
     url: str
     passwords: dict[str, str]
+
+    @property
+    def neighbour(self) -> str:
+        """An owner whose building has a lift, and whom nothing else befalls."""
+        return next(name for name in self.passwords if name.startswith("owner-2-"))
 
     @property
     def misread(self) -> str:
@@ -60,9 +69,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int])
 
 
 @contextmanager
-def at_the_page(browser: Browser, demo: Demo, name: str) -> Iterator[Page]:
+def at_the_page(
+    browser: Browser, demo: Demo, name: str, size: tuple[int, int] = (1280, 860)
+) -> Iterator[Page]:
+    width, height = size
     context = browser.new_context(
-        base_url=demo.url, locale="en-GB", viewport={"width": 1280, "height": 860}
+        base_url=demo.url, locale="en-GB", viewport={"width": width, "height": height}
     )
     page = context.new_page()
     page.goto("/")
@@ -83,12 +95,47 @@ def looked_at(page: Page, name: str, *, zh: str, en: str) -> None:
         page.goto(f"{address}{joint}lang={tag}")
         assert expected in page.inner_text("main"), f"{name} in {tag}"
         page.screenshot(path=SCREENSHOTS / f"demo-{name}-{tag}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"tour-{name}-{tag}.png", clip=clip(page))
+
+
+def clip(page: Page) -> FloatRect:
+    """What a reader sees of a page without its head."""
+    box = page.locator("main").bounding_box()
+    assert box is not None
+    width, height = (page.viewport_size or {}).values()
+    return {"x": 0, "y": box["y"], "width": width, "height": min(height, box["height"])}
 
 
 def decide(page: Page, decision: str, reason: str) -> None:
     form = page.locator("form", has=page.locator(f"input[value={decision}]"))
     form.locator("textarea").fill(reason)
     form.locator("button").click()
+
+
+def test_an_owner_understands_a_lift_share_and_pays(browser: Browser, demo: Demo) -> None:
+    with at_the_page(browser, demo, demo.neighbour, PHONE) as page:
+        page.click("main a.button")
+        bill = page.url
+        page.click(".list a:has-text('Lift of building 2')")
+        looked_at(page, "share", zh="按建筑面积", en="shared by floor area")
+        page.click("a[href$='?check=true#check']")
+        assert "exactly what the bill says" in page.inner_text("#check")
+        page.click("a[href^='/statements/']")
+        looked_at(page, "shares", zh="分文不差", en="Adds up to the cent")
+        page.goto(bill)
+        page.click("form[action$='/pay'] button")
+        looked_at(page, "order", zh="微信扫一扫", en="Scan with WeChat")
+        order = page.url
+        with page.expect_popup() as opened:
+            page.click("main a.button")
+        phone = opened.value
+        phone.get_by_role("button", name="Pay").click()
+        assert "paid" in phone.inner_text("body")
+        page.goto(order)
+        page.click("main a[href^='/receipts/']")  # the page looks again by itself
+        looked_at(page, "receipt", zh="收据", en="What it has paid")
+        page.goto(bill)
+        assert page.locator("form[action$='/pay']").count() == 0
 
 
 def test_a_wrong_reading_is_found_and_stands_corrected_on_a_bill(
@@ -99,8 +146,8 @@ def test_a_wrong_reading_is_found_and_stands_corrected_on_a_bill(
         looked_at(page, "run", zh="超过往常的三倍", en="More than three times the usual")
         page.click("#unusual td a")
         looked_at(page, "case", zh="门卫抄表", en="read off the display by the caretaker")
-        decide(page, "estimate", "An 8 was taken for a 3")
-        looked_at(page, "decided", zh="查看更正会改变什么", en="An 8 was taken for a 3")
+        decide(page, "estimate", "A 3 was taken for an 8")
+        looked_at(page, "decided", zh="查看更正会改变什么", en="A 3 was taken for an 8")
         page.click("main a.button")
         looked_at(page, "correction", zh="创建更正批次", en="Make the correction run")
         page.click("button.main")
@@ -114,6 +161,6 @@ def test_a_wrong_reading_is_found_and_stands_corrected_on_a_bill(
         page.click("form[action$='/approve'] button")
         page.click("form[action$='/issue'] button")
         looked_at(page, "issued", zh="已出账", en="Issued")
-    with at_the_page(browser, demo, demo.misread) as page:
+    with at_the_page(browser, demo, demo.misread, PHONE) as page:
         looked_at(page, "owner", zh="更正", en="Correction for")
         assert "−¥" in page.inner_text("main")

@@ -5,21 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import osmanthus_court as court
 import uvicorn
+from wechat_merchant import account_at
 
 from api.app import create_app
 from api.credentials import Passwords
 from api.permission import Role
+from api.providers import Providers
 from api.settings import ApiSettings
 from api.store import gateway_requests, logins
 from billing.database import Database
+from billing.payments.wechat.client import WechatPay
 from billing.store import disputes
 from billing.store.views.scope import Scope
 from meters.archive.open import open_archive
+from simulators.wechat_pay.server import WechatPayServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +55,18 @@ class Site:
             disputes.open_dispute(
                 connection, Scope(), bill, line, reason="Why?", actor="li", now=court.NOW
             )
+
+    @contextmanager
+    def sells(self) -> Iterator[WechatPayServer]:
+        """Take payments at a simulated WeChat Pay for as long as the `with` block lasts."""
+        with WechatPayServer(clock=lambda: court.NOW) as wechat:
+            provider = WechatPay(account_at(wechat, f"{self.url}/v1/callbacks/wechat"))
+            provider.fetch_certificates(now=court.NOW)
+            resources = self.app.state.resources
+            self.app.state.resources = replace(resources, providers=Providers(provider))
+            yield wechat
+            self.app.state.resources = resources
+            provider.close_connections()
 
     def answer_as_gateway(self, gateway: str, error: str) -> None:
         """Say that the one meter that somebody waits for was not read."""
