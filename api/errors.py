@@ -35,6 +35,7 @@ from billing.lifecycle import FourEyesError, ReasonError
 from billing.months import PeriodError
 from billing.payments.order import OrderError
 from billing.payments.provider import ProviderError, RefusedError
+from billing.sealing import SealError
 from billing.store.definitions import VersionExistsError
 from billing.store.delivery_contacts import NoAccountError, UnknownCodeError
 from billing.store.delivery_webhooks import (
@@ -124,6 +125,7 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownDeliveryError: problems.NOT_FOUND,
     UnknownWebhookError: problems.NOT_FOUND,
     WebhookOffError: problems.WEBHOOK_OFF,
+    SealError: problems.NO_SEAL,
     RefusedError: problems.PROVIDER_REFUSED,
     ProviderError: problems.PROVIDER_AWAY,
 }

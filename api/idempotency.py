@@ -148,6 +148,9 @@ class _Call:
     def _keep(self, connection: Connection, status: int, model: BaseModel) -> Response:
         document: dict[str, Any] = model.model_dump(mode="json")
         body = json.dumps(document, ensure_ascii=False)
+        seal = self._resources.seal
+        if seal.is_there:  # an answer may hold a secret that is told once
+            body = seal.close(body.encode(), self._whose)
         answers.keep(connection, principal=self._principal, key=self._key, status=status, body=body)
         return JSONResponse(document, status)
 
@@ -156,4 +159,15 @@ class _Call:
             raise ProblemError(problems.KEY_REUSED)
         if kept.status == 0:
             raise ProblemError(problems.STILL_WORKING, headers={"Retry-After": "5"})
-        return JSONResponse(json.loads(kept.body), kept.status, headers={REPLAYED: "true"})
+        return JSONResponse(
+            json.loads(self._opened(kept.body)), kept.status, headers={REPLAYED: "true"}
+        )
+
+    @property
+    def _whose(self) -> str:
+        return answers.whose(self._principal, self._key)
+
+    def _opened(self, body: str) -> str | bytes:
+        """Return a kept body as JSON; raise `SealError` where its key is gone."""
+        is_clear = body.startswith("{")
+        return body if is_clear else self._resources.seal.open(body, self._whose)

@@ -15,12 +15,12 @@ from api.papers.attaching import attached_bill
 from api.papers.sealing import Seals, open_seals
 from api.providers import Providers, open_providers
 from api.rate import Limiter
-from api.sealing import Seal
 from api.tokens import Tokens
 from billing.database import Database
 from billing.delivery.channels import Channels, open_channels
 from billing.delivery.destination import Reach
 from billing.scoping import NOBODY
+from billing.sealing import Seal
 from meters.archive.open import open_archive
 from meters.catalog.choice import known_types
 
@@ -79,6 +79,8 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
     """
     seals = open_seals(settings.seal_keys, settings.public_address)
     papers = partial(attached_bill, seals)
+    seal = Seal(settings.second_factor_keys)
+    reach = reach_of(settings)
     return Resources(
         settings=settings,
         database=Database(settings.database_url),
@@ -86,11 +88,11 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         catalogue=Catalogue(known_types(*settings.meter_types)),
         passwords=Passwords(),
         providers=open_providers(settings),
-        channels=open_channels(settings.delivery_settings, reach_of(settings), os.environ, papers),
+        channels=open_channels(settings.delivery_settings, reach, os.environ, papers, seal=seal),
         now=clock,
         seals=seals,
         tokens=Tokens(settings.token_keys),
-        seal=Seal(settings.second_factor_keys),
+        seal=seal,
     )
 
 

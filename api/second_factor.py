@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from api import problems, totp
 from api.credentials import digest, new_password
 from api.problems import ProblemError
-from api.sealing import NoSealKeyError, Seal, SealError
 from api.store import second_factors, sessions
+from billing.sealing import NoSealKeyError, Seal, SealError
 from billing.store import audit
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ class ApiSettings(Definition):
     token_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
     """What signs short tokens, the newest first; without them each process has a key of its own."""
     second_factor_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
-    """What seals the secrets of second factors: the first seals, all open. None without them."""
+    """What seals secrets of second factors and webhooks: the first seals, all open."""
     second_factor_required_for: frozenset[Role] = frozenset()
     """Who does nothing before a second factor is set up."""
     seal_keys: Path | None = None

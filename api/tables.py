@@ -2,7 +2,7 @@
 
 They stand beside billing's in one database, so that a call and its effect share a transaction.
 Secrets are never kept: passwords as Argon2 hashes, tokens and keys as SHA-256 digests; that of a
-second factor, which must be read again, is sealed (`sealing.py`).
+second factor, which must be read again, is sealed (`billing/sealing.py`).
 A login or key without a project is of the installation as a whole.
 """
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.resealing import seal_anew
 from api.store import silences
 from billing.computing import Sources
 from billing.delivery.dispatching import Dispatcher
 from billing.payments.provider import ProviderError
+from billing.sealing import SealError
 from billing.store.payments_sweep import sweep, sweep_refunds
 from billing.working import work
 from meters.archive.compaction import compact
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from api.providers import Providers
     from billing.database import Database
     from billing.delivery.channels import Channels
+    from billing.sealing import Seal
     from meters.archive.protocol import Archive
 
 log = logging.getLogger(__name__)
@@ -152,6 +155,22 @@ def delivery_upkeep(
             yield
         finally:
             dispatcher.stop()
+
+
+@contextmanager
+def seal_upkeep(database: Database, seal: Seal, now: Callable[[], datetime]) -> Iterator[None]:
+    """Keep what is sealed under the newest key, at the start and hourly, while the block runs."""
+
+    def tick() -> None:
+        try:
+            seal_anew(database, seal)
+        except SealError as error:
+            log.error("nothing is sent to webhooks, their secrets do not open: %s", error)  # noqa: TRY400  no fault of the program
+        except SQLAlchemyError:
+            log.exception("secrets are not sealed anew now")
+
+    with _ticking(tick, "interval", hours=1, next_run_time=now()):
+        yield
 
 
 @contextmanager

@@ -62,6 +62,7 @@ async def add_webhook(
     def work(connection: Connection) -> Webhook:
         return delivery_webhooks.add(
             connection,
+            resources.seal,
             url=url,
             title=title,
             kinds=events or OUTWARD,
@@ -74,7 +75,8 @@ async def add_webhook(
         made = await _changed(request, work)
     except DOMAIN_ERRORS as error:
         return _list_page(request, caller, problem=as_problem(error))
-    return _list_page(request, caller, made=made)
+    newest, *_ = made.secrets(resources.seal, resources.now())
+    return _list_page(request, caller, secret=newest)
 
 
 @router.get("/{webhook}")
@@ -160,7 +162,7 @@ def _list_page(
     request: Request,
     caller: Principal,
     *,
-    made: Webhook | None = None,
+    secret: str | None = None,
     problem: ProblemError | None = None,
 ) -> Response:
     with of(request).database.snapshot() as connection:
@@ -171,7 +173,7 @@ def _list_page(
         principal=caller,
         status=200 if problem is None else problem.kind.status,
         webhooks=found,
-        made=made,
+        secret=secret,
         problem=problem,
         kinds=OUTWARD,
         zone=ZONE,

@@ -64,7 +64,7 @@ async def list_webhooks(request: Request, caller: Keeper) -> Page[WebhookShown]:
     summary="Add a webhook",
     status_code=201,
     response_model=WebhookWithSecret,
-    responses=failing(*CHANGING, problems.NOT_SENT_THERE),
+    responses=failing(*CHANGING, problems.NOT_SENT_THERE, problems.NO_SEAL),
 )
 async def add_webhook(
     request: Request, caller: Keeper, new: NewWebhook, key: idempotency.Key = None
@@ -73,20 +73,21 @@ async def add_webhook(
 
     It is told of what happens from now on.
     """
-    now = of(request).now()
+    now, seal = of(request).now(), of(request).seal
     destination(new.url, reach_of(of(request).settings))
 
     def work(database: Database) -> tuple[int, WebhookWithSecret]:
         with database.transaction() as connection:
             made = delivery_webhooks.add(
                 connection,
+                seal,
                 url=new.url,
                 title=new.title,
                 kinds=new.events,
                 actor=caller.name,
                 now=now,
             )
-            return 201, WebhookWithSecret.of(made)
+            return 201, WebhookWithSecret.opened(made, seal, now)
 
     return await idempotency.once(request, caller, key, work)
 
@@ -172,7 +173,7 @@ async def end_webhook(
     operation_id="rotateWebhookSecret",
     summary="Replace the secret of a webhook",
     response_model=WebhookWithSecret,
-    responses=failing(*CHANGING),
+    responses=failing(*CHANGING, problems.NO_SEAL),
 )
 async def rotate_webhook_secret(
     request: Request,
@@ -182,15 +183,15 @@ async def rotate_webhook_secret(
     key: idempotency.Key = None,
 ) -> Response:
     """Both sign for a while: a message is genuine where one of its signatures fits."""
-    now = of(request).now()
+    now, seal = of(request).now(), of(request).seal
 
     def work(database: Database) -> tuple[int, WebhookWithSecret]:
         with database.transaction() as connection:
             overlap = timedelta(hours=new.overlap_hours)
             found = delivery_webhooks.rotate(
-                connection, webhook, overlap=overlap, actor=caller.name, now=now
+                connection, seal, webhook, overlap=overlap, actor=caller.name, now=now
             )
-            return 200, WebhookWithSecret.of(found)
+            return 200, WebhookWithSecret.opened(found, seal, now)
 
     return await idempotency.once(request, caller, key, work)
 

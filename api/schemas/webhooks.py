@@ -13,6 +13,7 @@ from billing.delivery.event import OUTWARD, Kind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from billing.sealing import Seal
     from billing.store.delivery_webhooks import Attempt, Sent, Webhook
 
 Url = Annotated[
@@ -112,8 +113,9 @@ class WebhookWithSecret(WebhookShown):
     secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
 
     @classmethod
-    def of(cls, webhook: Webhook) -> WebhookWithSecret:
-        return cls(**_shown(webhook), secret=webhook.secret)
+    def opened(cls, webhook: Webhook, seal: Seal, now: datetime) -> WebhookWithSecret:
+        newest, *_ = webhook.secrets(seal, now)
+        return cls(**_shown(webhook), secret=newest)
 
 
 class DeliveryShown(Answer):

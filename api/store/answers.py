@@ -13,10 +13,15 @@ from api import tables
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from billing.sealing import Seal
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was answered the first time. `body` is JSON; `status` is 0 until there is one."""
+    """What was answered the first time; `status` is 0 until there is one.
+
+    `body` is JSON, sealed where the settings of that time gave a key to seal with.
+    """
 
     fingerprint: str
     status: int
@@ -66,6 +71,20 @@ def keep(connection: Connection, *, principal: str, key: str, status: int, body:
         .where(table.c.principal == principal, table.c.key == key)
         .values(status=status, body=body)
     )
+
+
+def whose(principal: str, key: str) -> str:
+    """Return for whom the answer under `key` is sealed."""
+    return f"answer {principal} {key}"
+
+
+def seal_those_with(connection: Connection, seal: Seal, text: str) -> None:
+    """Seal the answers that hold `text` in clear; raise `NoSealKeyError`."""
+    table = tables.idempotency
+    query = select(table).where(table.c.body.contains(text, autoescape=True))
+    for row in connection.execute(query).all():
+        body = seal.close(row.body.encode(), whose(row.principal, row.key))
+        keep(connection, principal=row.principal, key=row.key, status=row.status, body=body)
 
 
 def drop(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from billing.delivery.destination import Reach
     from billing.delivery.dispatching import Sender
     from billing.delivery.settings import DeliverySettings, GatewaySettings
+    from billing.sealing import Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,16 @@ def open_channels(
     reach: Reach,
     environment: Mapping[str, str],
     papers: BillPapers | None = None,
+    *,
+    seal: Seal,
 ) -> Channels:
     """Return the channels of the settings in the file `path`: webhooks alone without.
 
+    `seal` opens the secrets that sign webhooks.
     `papers`: the way to a bill as a file, which mails about it carry.
     Raises `DefinitionError` for what is wrong in it, or a variable that holds no secret.
     """
-    senders: list[Sender] = [WebhookSender(reach)]
+    senders: list[Sender] = [WebhookSender(reach, seal)]
     if path is None:
         return Channels(tuple(senders))
     settings, source = load_delivery(path), str(path)

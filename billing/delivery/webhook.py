@@ -9,6 +9,7 @@ from billing.delivery import signing
 from billing.delivery.calling import NotSentError, UnansweredError, call
 from billing.delivery.destination import DestinationError, Reach, destination
 from billing.delivery.schedule import Result, Said
+from billing.sealing import SealError
 from billing.store import delivery_webhooks
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from billing.sealing import Seal
     from billing.store.delivery_queue import Leased
 
 AGENT = "Tallygate-Webhooks"
@@ -29,8 +31,9 @@ class WebhookSender:
     channel = "webhook"
     repeatable = True
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, seal: Seal) -> None:
         self._reach = reach
+        self._seal = seal
 
     def prepare(self, connection: Connection, leased: Leased) -> Callable[[datetime], Result]:
         """Read where it goes and by which secrets; what is returned sends it, signed for then."""
@@ -43,9 +46,11 @@ class WebhookSender:
         body = body_of(leased)
 
         def send(now: datetime) -> Result:
-            signed = signing.headers(
-                leased.message_id, int(now.timestamp()), body, found.secrets(now)
-            )
+            try:
+                known = found.secrets(self._seal, now)
+            except SealError as error:
+                return Result(Said.FAILED, detail=f"its secret does not open: {error}")
+            signed = signing.headers(leased.message_id, int(now.timestamp()), body, known)
             headers = {**signed, "Content-Type": "application/json", "User-Agent": AGENT}
             return _told(found.url, headers, body, self._reach)
 

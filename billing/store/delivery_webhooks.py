@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row, Select
 
+    from billing.sealing import Seal
+
 LONGEST_OVERLAP_DAYS = 30
 
 
@@ -41,7 +43,7 @@ class WebhookOffError(ValueError):
 class Webhook:
     """An endpoint that is told of `kinds`. `state`: on, off (by a person), disabled (it failed).
 
-    `secrets` are those that sign now: the newest first, the one before while it lives.
+    `secret` and `secret_before` are sealed; `secrets` opens those that sign now.
     """
 
     id: int
@@ -57,11 +59,15 @@ class Webhook:
     secret: str
     secret_before: str | None
 
-    def secrets(self, now: datetime) -> tuple[str, ...]:
+    def secrets(self, seal: Seal, now: datetime) -> tuple[str, ...]:
+        """Return what signs now: the newest first, the one before while it lives.
+
+        Raises `SealError`, `NoSealKeyError`.
+        """
         before, until = self.secret_before, self.secret_before_until
-        if before is None or until is None or until <= now:
-            return (self.secret,)
-        return (self.secret, before)
+        lives = before is not None and until is not None and until > now
+        sealed = (self.secret, before) if lives else (self.secret,)
+        return tuple(seal.open(each, whose(self.id)).decode() for each in sealed if each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,7 @@ class Attempt:
 
 def add(
     connection: Connection,
+    seal: Seal,
     *,
     url: str,
     title: str,
@@ -105,18 +112,22 @@ def add(
     actor: str,
     now: datetime,
 ) -> Webhook:
-    """Add an endpoint with a secret of its own, and return it. Its address was judged before."""
+    """Add an endpoint with a secret of its own, and return it. Its address was judged before.
+
+    Raises `NoSealKeyError`.
+    """
     webhook_id = insert(
         connection,
         webhook,
         url=url,
         title=title,
         kinds=_kinds(kinds),
-        secret=new_secret(),
+        secret="",  # it is sealed for the row, whose id is known now
         state="on",
         created_by=actor,
         created_at=now,
     )
+    _set(connection, webhook_id, secret=_new_secret(seal, webhook_id))
     detail = {"url": url, "events": sorted(kinds)}
     _log(connection, "webhook.add", webhook_id, actor, now, **detail)
     return read(connection, webhook_id)
@@ -155,15 +166,26 @@ def change(
 
 
 def rotate(
-    connection: Connection, webhook_id: int, *, overlap: timedelta, actor: str, now: datetime
+    connection: Connection,
+    seal: Seal,
+    webhook_id: int,
+    *,
+    overlap: timedelta,
+    actor: str,
+    now: datetime,
 ) -> Webhook:
-    """Give an endpoint a new secret; the one before signs too for `overlap` more: two at most."""
+    """Give an endpoint a new secret; the one before signs too for `overlap` more: two at most.
+
+    Raises `NoSealKeyError`.
+    """
     before = read(connection, webhook_id, lock=True)
     until = now + overlap
-    connection.execute(
-        webhook.update()
-        .where(webhook.c.id == webhook_id)
-        .values(secret=new_secret(), secret_before=before.secret, secret_before_until=until)
+    _set(
+        connection,
+        webhook_id,
+        secret=_new_secret(seal, webhook_id),
+        secret_before=before.secret,
+        secret_before_until=until,
     )
     _log(connection, "webhook.rotate", webhook_id, actor, now, until=until.isoformat())
     return read(connection, webhook_id)
@@ -172,11 +194,8 @@ def rotate(
 def end(connection: Connection, webhook_id: int, *, actor: str, now: datetime) -> None:
     """End an endpoint for good; what was sent to it stays to be seen in the database."""
     read(connection, webhook_id, lock=True)
-    connection.execute(
-        webhook.update()
-        .where(webhook.c.id == webhook_id)
-        .values(state="ended", secret="", secret_before=None, secret_before_until=None)
-    )
+    forgotten = {"secret": "", "secret_before": None, "secret_before_until": None}
+    _set(connection, webhook_id, state="ended", **forgotten)
     _end_waiting(connection, webhook_id, now)
     _log(connection, "webhook.end", webhook_id, actor, now)
 
@@ -315,6 +334,19 @@ def _end_waiting(connection: Connection, webhook_id: int, now: datetime) -> None
     waiting = and_(delivery.c.webhook_id == webhook_id, delivery.c.state == State.WAITING.value)
     values = {"state": State.FAILED.value, "done_at": now}
     connection.execute(delivery.update().where(waiting).values(**values))
+
+
+def _set(connection: Connection, webhook_id: int, **values: object) -> None:
+    connection.execute(webhook.update().where(webhook.c.id == webhook_id).values(**values))
+
+
+def _new_secret(seal: Seal, webhook_id: int) -> str:
+    return seal.close(new_secret().encode(), whose(webhook_id))
+
+
+def whose(webhook_id: int) -> str:
+    """Return for whom the secrets of a webhook are sealed."""
+    return f"webhook {webhook_id}"
 
 
 def _kinds(kinds: Collection[Kind]) -> str:

@@ -12,9 +12,9 @@ import pytest
 
 from api import second_factor, totp
 from api.permission import Role
-from api.sealing import Seal
 from api.store import logins, second_factors
 from billing.database import Database
+from billing.sealing import Seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

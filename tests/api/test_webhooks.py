@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 from told import Clock, Noting, deliver, tell
 
+from api.resealing import seal_anew
 from api.store import silences
 from billing.delivery.schedule import Result, Said
+from billing.sealing import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import httpx
     from conftest import House
@@ -108,6 +113,56 @@ def test_messages_are_listed_with_their_tries_and_sent_again(admin: Admin) -> No
     assert sender.sent[-1] == (failed["subject"], failed["message"])
     since = {"since": "2026-12-01T00:00:00Z"}
     assert admin.call("POST", "/v1/webhooks/1/replay", since).json() == {"messages": 2}
+
+
+def test_without_a_key_no_webhook_is_added_and_it_is_said_what_to_set(
+    house_with: Callable[..., AbstractContextManager[House]],
+) -> None:
+    with house_with(second_factor_keys=()) as house:
+        answer = Admin(house).call("POST", "/v1/webhooks", NEW)
+        page = house.reader("admin")
+        shown = page.post("/webhooks", csrf=page.csrf("/webhooks"), url=NEW["url"])
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/no-sealing-key")
+    assert "second_factor_keys" in answer.json()["detail"]
+    assert shown.status_code == 503
+
+
+def test_a_secret_is_told_again_by_its_key_and_stands_nowhere_in_clear(admin: Admin) -> None:
+    house, said = admin.house, {"Idempotency-Key": "the-same-key"}
+    first, again = (
+        house.caller("admin").call("POST", "/v1/webhooks", json=NEW, headers=said) for _ in range(2)
+    )
+    assert first.json() == again.json()
+    tables = ("webhook", "idempotency", "audit")
+    assert not any("whsec_" in held for held in _held(house, *tables))
+    other = replace(house.app.state.resources, seal=Seal(["n" * 40]))
+    house.app.state.resources = other
+    lost = house.caller("admin").call("POST", "/v1/webhooks", json=NEW, headers=said)
+    assert (lost.status_code, lost.json()["type"]) == (503, "/problems/no-sealing-key")
+
+
+def test_what_was_kept_in_clear_before_is_sealed(admin: Admin) -> None:
+    house, said = admin.house, {"Idempotency-Key": "the-same-key"}
+    made = house.caller("admin").call("POST", "/v1/webhooks", json=NEW, headers=said)
+    secret = made.json()["secret"]
+    with house.database.transaction() as connection:
+        connection.execute(text("UPDATE webhook SET secret = :secret"), {"secret": secret})
+        connection.execute(text("UPDATE idempotency SET body = :body"), {"body": made.text})
+    seal = house.app.state.resources.seal
+
+    assert seal_anew(house.database, seal) == 1
+    assert not any(secret in held for held in _held(house, "webhook", "idempotency"))
+    again = house.caller("admin").call("POST", "/v1/webhooks", json=NEW, headers=said)
+    assert again.json()["secret"] == secret
+    assert seal_anew(house.database, seal) == 0
+
+
+def _held(house: House, *tables: str) -> list[str]:
+    with house.database.snapshot() as connection:
+        return [
+            str(connection.exec_driver_sql(f"SELECT * FROM {name}").all())  # noqa: S608  names of ours
+            for name in tables
+        ]
 
 
 def test_a_key_may_manage_webhooks_where_its_scopes_say_so(admin: Admin) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from api import tables, totp
-from api.sealing import Seal
+from billing.sealing import Seal
 
 if TYPE_CHECKING:
     from datetime import datetime

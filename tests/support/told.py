@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from billing.delivery.dispatching import Dispatcher
 from billing.delivery.event import Event, Kind
 from billing.delivery.schedule import Result, Said
+from billing.sealing import Seal
 from billing.store import delivery_outbox, delivery_webhooks
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from billing.store.delivery_webhooks import Webhook
 
 NOW = datetime(2026, 12, 4, 2, 0, tzinfo=UTC)
+SEAL = Seal(["k" * 40])
 URL = "https://hooks.example.com/bills"
 
 
@@ -77,6 +79,7 @@ def hook(database: Database, *kinds: Kinds, url: str = URL) -> Webhook:
     with database.transaction() as connection:
         return delivery_webhooks.add(
             connection,
+            SEAL,
             url=url,
             title="payments",
             kinds=kinds or (Kind.BILL_ISSUED,),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from loopback import HOST
 from scripted_server import ScriptedServer
-from told import NOW, Clock
+from told import NOW, SEAL, Clock
 
 from billing.delivery.calling import UnansweredError
 from billing.delivery.channels import open_channels
@@ -51,7 +51,7 @@ events = ["run.blocked", "meter.offline"]
 """,
         "utf-8",
     )
-    return open_channels(path, Reach.THIS_MACHINE, ENVIRONMENT)
+    return open_channels(path, Reach.THIS_MACHINE, ENVIRONMENT, seal=SEAL)
 
 
 def deliver(books: Books, found: Channels) -> None:
@@ -167,9 +167,9 @@ def test_settings_that_are_wrong_are_named(
     path = tmp_path / "delivery.toml"
     path.write_text(path.read_text("utf-8").replace(*change), "utf-8")
     with pytest.raises(DefinitionError, match=why):
-        open_channels(path, Reach.PUBLIC, ENVIRONMENT)
+        open_channels(path, Reach.PUBLIC, ENVIRONMENT, seal=SEAL)
 
 
 def test_people_choose_among_what_is_set_up(tmp_path: Path) -> None:
-    assert open_channels(None, Reach.PUBLIC, {}).people == ()
+    assert open_channels(None, Reach.PUBLIC, {}, seal=SEAL).people == ()
     assert channels(tmp_path, 80).people == ("sms",)

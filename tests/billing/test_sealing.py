@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.sealing import NoSealKeyError, Seal, SealError
+from billing.sealing import NoSealKeyError, Seal, SealError
 
 OLD, NEW = "o" * 40, "n" * 40
 SECRET = b"12345678901234567890"

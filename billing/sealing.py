@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 NONCE_BYTES = 12
 PURPOSE = b"tallygate second factor"
+"""What keys are derived for since second factors were all that is sealed."""
+NO_KEY = "set `second_factor_keys` in the settings"
 
 
 class SealError(ValueError):
     """What is sealed does not open: no key that is here sealed it for whom it is said to be."""
 
 
-class NoSealKeyError(RuntimeError):
-    """The settings give no key to seal with."""
+class NoSealKeyError(SealError):
+    """The settings give no key to seal with, and none to open with."""
 
 
 class Seal:
@@ -52,14 +54,16 @@ class Seal:
     def close(self, secret: bytes, whose: str) -> str:
         """Return `secret` sealed for `whose`; raise `NoSealKeyError` without a key."""
         if not self._keys:
-            raise NoSealKeyError("set `second_factor_keys` in the settings")
+            raise NoSealKeyError(NO_KEY)
         name = next(iter(self._keys))
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = nonce + self._keys[name].encrypt(nonce, secret, whose.encode())
         return f"{name}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, sealed: str, whose: str) -> bytes:
-        """Return the secret that was sealed for `whose`; raise `SealError`."""
+        """Return the secret that was sealed for `whose`; raise `SealError`, `NoSealKeyError`."""
+        if not self._keys:
+            raise NoSealKeyError(NO_KEY)
         name, _, text = sealed.partition(".")
         key = self._keys.get(name)
         if key is None:
