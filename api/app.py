@@ -72,7 +72,14 @@ from api.routes import (
 )
 from api.security import assert_guarded
 from api.signposts import Signposts
-from api.upkeep import archive_upkeep, delivery_upkeep, payment_upkeep, run_upkeep, seal_upkeep
+from api.upkeep import (
+    archive_upkeep,
+    delivery_upkeep,
+    event_upkeep,
+    payment_upkeep,
+    run_upkeep,
+    seal_upkeep,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -104,6 +111,7 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_cl
             payment_upkeep(resources.database, resources.providers, clock),
             run_upkeep(resources.database, resources.archive, resources.catalogue, clock),
             seal_upkeep(resources.database, resources.seal, clock),
+            event_upkeep(resources.database, settings.events_kept_days, clock),
             delivery_upkeep(resources.database, resources.channels, clock),
         ):
             yield

@@ -38,6 +38,7 @@ from billing.payments.provider import ProviderError, RefusedError
 from billing.sealing import SealError
 from billing.store.definitions import VersionExistsError
 from billing.store.delivery_contacts import NoAccountError, UnknownCodeError
+from billing.store.delivery_pruning import EventsGoneError
 from billing.store.delivery_webhooks import (
     UnknownDeliveryError,
     UnknownWebhookError,
@@ -125,6 +126,7 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownDeliveryError: problems.NOT_FOUND,
     UnknownWebhookError: problems.NOT_FOUND,
     WebhookOffError: problems.WEBHOOK_OFF,
+    EventsGoneError: problems.EVENTS_GONE,
     SealError: problems.NO_SEAL,
     RefusedError: problems.PROVIDER_REFUSED,
     ProviderError: problems.PROVIDER_AWAY,

@@ -353,6 +353,12 @@ ADDRESS_REFUSED = ProblemType(
     _("Nothing can be sent to this address"),
     _("Give an e-mail address such as li@example.com, or a phone number in digits."),
 )
+EVENTS_GONE = ProblemType(
+    "events-gone",
+    410,
+    _("What is asked for is no longer kept"),
+    _("Messages are kept for some months. Ask for a later time, or list them anew."),
+)
 WEBHOOK_OFF = ProblemType(
     "webhook-off",
     409,

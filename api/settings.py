@@ -41,6 +41,8 @@ class ApiSettings(Definition):
     """Mail server, gateways and groups (`DeliverySettings`, TOML); webhooks alone without."""
     webhooks_to_this_machine: bool = False
     """Send webhooks to this machine, by http too, and nowhere else: for a demo and for tests."""
+    events_kept_days: int = Field(default=180, ge=7, le=3650)
+    """How long messages can be looked at and sent again, from when they were told."""
     meter_types: tuple[Path, ...] = ()
     """Folders of meter types beside those that are shipped."""
     session_hours: int = Field(default=12, ge=1, le=24 * 30)

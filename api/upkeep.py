@@ -23,6 +23,7 @@ from billing.computing import Sources
 from billing.delivery.dispatching import Dispatcher
 from billing.payments.provider import ProviderError
 from billing.sealing import SealError
+from billing.store.delivery_pruning import prune
 from billing.store.payments_sweep import sweep, sweep_refunds
 from billing.working import work
 from meters.archive.compaction import compact
@@ -170,6 +171,23 @@ def seal_upkeep(database: Database, seal: Seal, now: Callable[[], datetime]) -> 
             log.exception("secrets are not sealed anew now")
 
     with _ticking(tick, "interval", hours=1, next_run_time=now()):
+        yield
+
+
+@contextmanager
+def event_upkeep(database: Database, kept_days: int, now: Callable[[], datetime]) -> Iterator[None]:
+    """Drop events that were told `kept_days` days ago, hourly, while the block runs."""
+
+    def tick() -> None:
+        try:
+            dropped = prune(database, before=now() - timedelta(days=kept_days))
+        except SQLAlchemyError:
+            log.exception("events of long ago are not dropped now")
+            return
+        if dropped:
+            log.info("%d events from more than %d days ago are dropped", dropped, kept_days)
+
+    with _ticking(tick, "cron", minute=47):
         yield
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from api.security import FormRequires, PageRequires
 from billing.delivery.destination import destination
 from billing.delivery.event import OUTWARD
 from billing.store import delivery_webhooks
+from billing.store.delivery_pruning import assert_kept
 from meters.interval import utc
 
 if TYPE_CHECKING:
@@ -94,15 +95,17 @@ async def replay(
     since: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
     """Send one message again, or all since a time."""
-    now = of(request).now()
+    now, kept_days = of(request).now(), of(request).settings.events_kept_days
 
     def work(connection: Connection) -> object:
         if delivery is not None:
             return delivery_webhooks.replay(
                 connection, webhook, delivery, actor=caller.name, now=now
             )
+        moment = _moment(since, now)
+        assert_kept(moment, timedelta(days=kept_days), now=now)
         return delivery_webhooks.replay_since(
-            connection, webhook, _moment(since, now), actor=caller.name, now=now
+            connection, webhook, moment, actor=caller.name, now=now
         )
 
     return await _done(request, caller, webhook, work)

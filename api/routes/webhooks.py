@@ -29,6 +29,7 @@ from api.security import Requires
 from billing.delivery.destination import destination
 from billing.delivery.schedule import State
 from billing.store import delivery_webhooks
+from billing.store.delivery_pruning import EventsGoneError, assert_kept, is_kept
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -200,7 +201,7 @@ async def rotate_webhook_secret(
     "/webhooks/{webhook}/deliveries",
     operation_id="listDeliveries",
     summary="List what a webhook was sent, the newest first",
-    responses=failing(problems.NOT_FOUND, problems.INVALID_CURSOR),
+    responses=failing(problems.NOT_FOUND, problems.INVALID_CURSOR, problems.EVENTS_GONE),
 )
 async def list_deliveries(
     *,
@@ -211,11 +212,16 @@ async def list_deliveries(
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[DeliveryShown]:
-    """Each with where it stands, and when it is tried next."""
+    """Each with where it stands, and when it is tried next.
+
+    They are kept as long as their events; 410 where that of the cursor is gone meanwhile.
+    """
     del caller
     before = read_number_cursor(cursor)
     with of(request).database.snapshot() as connection:
         delivery_webhooks.read(connection, webhook)
+        if before is not None and not is_kept(connection, webhook, before):
+            raise EventsGoneError("messages as old as those of the cursor are no longer kept")
         rows = delivery_webhooks.sent(
             connection, webhook, limit=limit + 1, before_id=before, state=state
         )
@@ -281,13 +287,18 @@ async def replay_delivery(
     summary="Send everything again since a time",
     status_code=202,
     response_model=Replayed,
-    responses=failing(*CHANGING, problems.WEBHOOK_OFF),
+    responses=failing(*CHANGING, problems.WEBHOOK_OFF, problems.EVENTS_GONE),
 )
 async def replay_deliveries(
     request: Request, caller: Keeper, webhook: WebhookId, wanted: Since, key: idempotency.Key = None
 ) -> Response:
-    """What has happened since then, whether it was sent before or missed while it was off."""
+    """What has happened since then, whether it was sent before or missed while it was off.
+
+    Events are kept for some months (`events_kept_days` of the settings, 180): 410 for earlier ones.
+    """
     now = of(request).now()
+    kept = timedelta(days=of(request).settings.events_kept_days)
+    assert_kept(wanted.since, kept, now=now)
 
     def work(database: Database) -> tuple[int, Replayed]:
         with database.transaction() as connection:

@@ -14,6 +14,7 @@ from api.resealing import seal_anew
 from api.store import silences
 from billing.delivery.schedule import Result, Said
 from billing.sealing import Seal
+from billing.store.delivery_pruning import prune
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,6 +164,25 @@ def _held(house: House, *tables: str) -> list[str]:
             str(connection.exec_driver_sql(f"SELECT * FROM {name}").all())  # noqa: S608  names of ours
             for name in tables
         ]
+
+
+def test_what_is_no_longer_kept_is_gone_and_not_just_less(admin: Admin) -> None:
+    house = admin.house
+    admin.call("POST", "/v1/webhooks", NEW)
+    tell(house.database, "B-1", "B-2")
+    deliver(house.database, Noting(), Clock(house.now))
+    first = admin.call("GET", "/v1/webhooks/1/deliveries?limit=1").json()
+    assert prune(house.database, before=house.now + timedelta(days=400)) == 2
+
+    rest = admin.call("GET", f"/v1/webhooks/1/deliveries?cursor={first['next_cursor']}")
+    assert (rest.status_code, rest.json()["type"]) == (410, "/problems/events-gone")
+    early = {"since": (house.now - timedelta(days=181)).isoformat()}
+    again = admin.call("POST", "/v1/webhooks/1/replay", early)
+    assert (again.status_code, again.json()["type"]) == (410, "/problems/events-gone")
+    assert "180 days" in again.json()["detail"]
+    page = house.reader("admin")
+    shown = page.post("/webhooks/1/replay", csrf=page.csrf("/webhooks"), since="2020-01-01T00:00")
+    assert shown.status_code == 410
 
 
 def test_a_key_may_manage_webhooks_where_its_scopes_say_so(admin: Admin) -> None:
