@@ -71,8 +71,14 @@ def completeness(
     window = HOUR if span is Span.DAY else BOUNDARY_WINDOW
     for zone, members in by_zone.items():
         for instant in instants(span, zone=ZoneInfo(zone), now=now):
-            # an instant before the meter stood there is nobody's duty
-            due = [at for at in members if series[at.meter] and at.start <= instant - window]
+            # an instant before the meter stood there is nobody's duty, nor is one after that
+            due = [
+                at
+                for at in members
+                if series[at.meter]
+                and at.start <= instant - window
+                and (at.end is None or instant <= at.end)
+            ]
             wanted = [one for at in due for one in series[at.meter]]
             found = archive.boundaries(wanted, instant, window=window) if wanted else {}
             for at in due:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from billing.store.views.meter_times import OwnTimes
 from meters.interval import Interval
 from meters.reading import Series, Verdict
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FRESH = timedelta(hours=1)
 """A meter is read every few minutes: after an hour without, somebody should look."""
 STALE = timedelta(hours=24)
+ALWAYS = OwnTimes()
+"""Of who sees whatever a meter said, whosever it was."""
 
 
 class Freshness(StrEnum):
@@ -58,14 +61,20 @@ def meter_states(
     standing: Sequence[Standing],
     *,
     now: datetime,
+    own: OwnTimes = ALWAYS,
 ) -> list[MeterState]:
     """Return the state of each of `standing`, in their order, from one question to the archive.
 
+    What a meter said when it was not the caller's `own` is left out.
     May wait for the archive, so it belongs into a thread. Raises `ArchiveUnavailableError`.
     """
     registers = {each.meter: _units(types, each) for each in standing}
     series = [Series(meter, name) for meter, names in registers.items() for name in names]
-    latest = archive.latest(series)
+    latest = {
+        each: reading
+        for each, reading in archive.latest(series).items()
+        if own.is_own(each.meter, reading.time)
+    }
     return [_state(each, registers[each.meter], latest, now) for each in standing]
 
 
@@ -76,13 +85,18 @@ def recent_readings(
     *,
     back: timedelta,
     now: datetime,
+    own: OwnTimes = ALWAYS,
 ) -> list[Newest]:
-    """Return the readings of a meter's billing registers in the last `back`, the newest first."""
+    """Return the readings of a meter's billing registers in the last `back`, the newest first.
+
+    None of when the meter was not the caller's `own`.
+    """
     interval = Interval(now - back, now + timedelta(seconds=1))
     found = [
         Newest(name, unit, reading)
         for name, unit in _units(types, standing).items()
         for reading in archive.readings(Series(standing.meter, name), interval)
+        if own.is_own(standing.meter, reading.time)
     ]
     return sorted(found, key=lambda each: (each.reading.time, each.register), reverse=True)
 

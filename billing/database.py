@@ -184,6 +184,7 @@ def _scoped(engine: Engine) -> Engine:
     scoped.dialect.statement_compiler = scoping.scoped_compiler(scoped.dialect)
     if engine.dialect.name == "sqlite":
         event.listen(scoped, "begin", _begin_sqlite)
+        event.listen(scoped, "before_cursor_execute", scoping.refuse_text)
     else:
         event.listen(scoped, "begin", _begin_postgresql)
     return scoped

@@ -3,18 +3,21 @@
 A table says it by its columns: `project_id`, else `community_id`, else its first reference that is
 never empty; `info={"project": …}` says what columns cannot. Two walls follow from that. Statements
 of a scoped connection name no table but what is the project's of it (`scoped_compiler`). On
-PostgreSQL policies of row-level security, which `guard` makes, hold whatever the statement says.
+PostgreSQL policies of row-level security, which `guard` makes, hold whatever the statement says; on
+SQLite, which has none, a statement that is written as text and names a table is refused
+(`refuse_text`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import TextClause, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from billing.columns import SCOPE, metadata
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Connection, Dialect, Table
     from sqlalchemy.sql.compiler import SQLCompiler
-    from sqlalchemy.sql.elements import TextClause
 
 NOBODY = 0
 """The scope of a call that nobody is known to make: no project has this id."""
@@ -32,6 +34,8 @@ SQLITE_FUNCTION = "tallygate_project"
 ROLE = "tallygate_caller"
 """The role that scoped connections take on PostgreSQL. It owns nothing, so policies bind it."""
 SETTING = "tallygate.project"
+BEYOND = "beyond the project"
+"""Where SQLite's connection keeps that its wall is down."""
 
 
 class Reach(Enum):
@@ -63,6 +67,10 @@ class UnknownReachError(RuntimeError):
     """Nothing says to which project the rows of a table belong."""
 
 
+class UnscopedTextError(RuntimeError):
+    """SQL that is written as text would pass the first wall, and SQLite has no policies."""
+
+
 def reach(table: Table) -> Own | Through | Reach:
     """Return whose the rows of `table` are; raise `UnknownReachError`."""
     said: Own | Through | Reach | None = table.info.get("project")
@@ -92,13 +100,21 @@ def scope_of(connection: Connection) -> int | None:
 
 @contextmanager
 def beyond(connection: Connection) -> Iterator[None]:
-    """Let textual statements reach all projects within the block: PostgreSQL's wall is down.
+    """Let textual statements reach all projects within the block: the second wall is down.
 
     For what is one thing to the whole installation: a name that is taken, the chain of the audit
     log. Nothing that is read here is to be answered to anybody.
     """
-    if scope_of(connection) is None or connection.dialect.name != "postgresql":
+    if scope_of(connection) is None:
         yield
+        return
+    if connection.dialect.name != "postgresql":
+        before = connection.info.get(BEYOND, False)
+        connection.info[BEYOND] = True
+        try:
+            yield
+        finally:
+            connection.info[BEYOND] = before
         return
     connection.exec_driver_sql("SET LOCAL ROLE NONE")
     try:
@@ -139,6 +155,17 @@ def scoped_compiler(dialect: Dialect) -> type[SQLCompiler]:
             alias = how.get("enclosing_alias")
             is_named = alias is not None and alias.element is table
             return whole if is_named else f"{whole} AS {named}"
+
+        def visit_textclause(self, textclause: Any, *others: Any, **how: Any) -> str:
+            within = bool(self.stack)  # else it is a whole statement, which `refuse_text` judges
+            if (
+                within
+                and not isinstance(textclause, _Condition)
+                and _SELECTS.search(textclause.text)
+            ):
+                raise _written(textclause.text)
+            found: str = super().visit_textclause(textclause, *others, **how)
+            return found
 
         def visit_update(self, update_stmt: Any, *others: Any, **how: Any) -> str:
             found: str = super().visit_update(self._kept(update_stmt), *others, **how)
@@ -182,14 +209,58 @@ def condition(table: Table, name: str, current: str, depth: int = 0) -> str | No
             )
 
 
+class _Condition(TextClause):
+    """What holds of the rows of a project, as `condition` says it."""
+
+    inherit_cache = True
+
+
 def _raw(sql: str) -> TextClause:
-    return text(sql)
+    return _Condition(sql)
 
 
 def _current(dialect: str) -> str:
     if dialect == "sqlite":
         return f"{SQLITE_FUNCTION}()"
     return f"CAST(current_setting('{SETTING}') AS bigint)"
+
+
+# --- the second wall on SQLite: no SQL as text ----------------------------------------------------
+
+
+_SELECTS = re.compile(r"\bselect\b", re.IGNORECASE)
+_ADDS_ROWS = re.compile(r"\s*insert\b(?!.*\bselect\b)", re.IGNORECASE | re.DOTALL)
+"""Rows that are named one by one take nothing from those that are there."""
+_WORD = re.compile(r"[a-z_][a-z_0-9]*")
+
+
+def refuse_text(
+    connection: Connection,
+    _cursor: object,
+    statement: str,
+    _parameters: object,
+    context: Any,
+    _many: object,
+) -> None:
+    """Raise `UnscopedTextError` for a statement as text that names a table of projects.
+
+    Listens to what a scoped connection is about to execute; `beyond` lets it pass.
+    """
+    compiled = context.compiled
+    if compiled is not None and not isinstance(compiled.statement, TextClause):
+        return
+    if connection.info.get(BEYOND, False) or _ADDS_ROWS.match(statement):
+        return
+    named = metadata.tables.keys() & set(_WORD.findall(statement.lower()))
+    if any(reach(metadata.tables[name]) is not Reach.EVERYBODY for name in named):
+        raise _written(statement)
+
+
+def _written(statement: str) -> UnscopedTextError:
+    return UnscopedTextError(
+        "SQL that is written as text would reach the rows of every project; say it by the tables, "
+        f"or within `beyond`: {statement[:200]}"
+    )
 
 
 # --- the second wall: policies of PostgreSQL ------------------------------------------------------

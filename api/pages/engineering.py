@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from api.resources import Resources, of
 from api.security import FormRequires, PageRequires
 from api.store import device_lists, gateway_requests, gateways, questions
 from billing.store.views import meters, runs
+from billing.store.views.meter_times import own_times_of
 from meters.interval import Interval, local_midnight
 from meters.reading import Series
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from api.freshness import MeterState
+    from billing.store.views.meter_times import OwnTimes
     from billing.store.views.meters import Standing
     from meters.meter_type import MeterType
     from meters.reading import Reading
@@ -65,14 +68,14 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
     after: str = "",
 ) -> Response:
     """Every meter that stands now, with its newest reading and how complete its readings are."""
-    resources = of(request)
-    now = resources.now()
+    resources, now = of(request), of(request).now()
     with resources.database.snapshot() as connection:
         standing = meters.standing(connection, at=now)
         types = resources.catalogue.known(connection)
         devices = gateways.devices(connection)
         read_by = {each.meter: each.gateway for each in device_lists.ways(connection)}
         names = device_lists.gateway_names(connection)
+    own = own_times_of(resources.database, caller.project)
     read_by = {meter: found[0] for meter, found in devices.items()} | read_by
     # by our own order: the databases' collations differ
     wanted = [
@@ -83,7 +86,7 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
 
     def ask() -> tuple[list[MeterState], list[MeterState], list[Completeness]]:
         archive = resources.archive
-        states = freshness.meter_states(archive, types, wanted, now=now)
+        states = freshness.meter_states(archive, types, wanted, now=now, own=own)
         matching = [each for each in states if _matches(each, state)]
         shown = [each for each in matching if each.standing.meter > after][: METERS_SHOWN + 1]
         listed = shown[:METERS_SHOWN]
@@ -238,7 +241,9 @@ async def _meter_page(
     if not standing:
         raise ProblemError(problems.NOT_FOUND)
     last = standing[-1]
-    looked = await anyio.to_thread.run_sync(_look, resources, types, last, part, now)
+    own = own_times_of(resources.database, caller.project)
+    look = partial(_look, resources, types, last, part, now=now, own=own)
+    looked = await anyio.to_thread.run_sync(look)
     request_state = asked[0].state(now) if asked else None
     return page(
         request,
@@ -273,20 +278,25 @@ def _look(
     types: Mapping[str, MeterType],
     standing: Standing,
     part: Part,
+    *,
     now: datetime,
+    own: OwnTimes,
 ) -> dict[str, object]:
-    """Return what the archive says of the meter; may wait for it."""
+    """Return what the archive says of the meter while it was the caller's own; may wait for it."""
     archive, zone = resources.archive, ZoneInfo(standing.zone)
-    (state,) = freshness.meter_states(archive, types, [standing], now=now)
+    (state,) = freshness.meter_states(archive, types, [standing], now=now, own=own)
     known = types.get(standing.meter_type)
     names = {} if known is None else known.registers
     chosen = part.register if part.register in names else next(iter(_billing(known)), "")
     # a meter that has been silent for long still shows what it said last
-    newest = now if state.age is None else now - state.age
+    silent = own.end(standing.meter) or now
+    newest = silent if state.age is None else now - state.age
     interval = part.interval(zone, newest)
     found: Sequence[Reading] = ()
     if chosen:
-        found = archive.readings(Series(standing.meter, chosen), interval)
+        series = Series(standing.meter, chosen)
+        every = archive.readings(series, interval)
+        found = [each for each in every if own.is_own(standing.meter, each.time)]
     until = part.before
     table = [each for each in reversed(found) if not until or each.time.timestamp() < until]
     shown = table[:READINGS_SHOWN]

@@ -22,6 +22,7 @@ from api.schemas.values import Answer
 from api.security import Requires
 from api.store import gateways
 from billing.store.views import meters
+from billing.store.views.meter_times import own_times_of
 
 router = APIRouter(prefix="/v1", tags=["engineering"])
 
@@ -72,14 +73,17 @@ async def list_readings(
     meter: Annotated[str, Path(max_length=200)],
     hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24,
 ) -> RecentReadings:
-    """With the raw words that each was decoded from, and the verdicts with their reasons."""
-    del caller
+    """With the raw words that each was decoded from, and the verdicts with their reasons.
+
+    None of the time in which the meter belonged to another project.
+    """
     resources = of(request)
     with resources.database.snapshot() as connection:
         standing = meters.standing(connection, meter=meter)
         types = resources.catalogue.known(connection)
     if not standing:
         raise ProblemError(problems.NOT_FOUND)
+    own = own_times_of(resources.database, caller.project)
     found = await anyio.to_thread.run_sync(
         partial(
             freshness.recent_readings,
@@ -88,6 +92,7 @@ async def list_readings(
             standing[-1],
             back=timedelta(hours=hours),
             now=resources.now(),
+            own=own,
         )
     )
     return RecentReadings(meter=meter, readings=[NewestReading.of(each) for each in found])

@@ -20,7 +20,7 @@ from billing.scoping import beyond, scope_of
 from meters.interval import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 FIRST = "0" * 64
 STORED = "%Y-%m-%d %H:%M:%S.%f"
@@ -72,14 +72,39 @@ def append(
     subject: str,
     detail: Mapping[str, Any] | None = None,
     project: int | None = None,
+    communities: Collection[int] = (),
 ) -> None:
     """Add what `actor` did to `subject`, in the transaction that does it.
 
-    `project`: whose entry it is; that of the connection, else the only one, where it is not said.
-    With neither it is the installation's.
+    `project`: whose entry it is; that of the connection, else those of the `communities` that it
+    is about, an entry for each, where it is not said. With neither it is the only project's, and
+    where there are several the installation's: no project sees it.
     """
-    if project is None:
-        project = scope_of(connection) or _only_project(connection)
+    values = {
+        "at": utc(at),
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "detail": canonical_json(dict(detail or {})),
+    }
+    for whose in _whose(connection, project, communities):
+        _add(connection, {"project_id": whose, **values})
+
+
+def _whose(
+    connection: Connection, project: int | None, communities: Collection[int]
+) -> Sequence[int | None]:
+    """Return the projects that an entry is for, by id."""
+    said = project if project is not None else scope_of(connection)
+    if said is not None:
+        return (said,)
+    table = tables.community
+    query = select(table.c.project_id).where(table.c.id.in_(communities)).distinct()
+    concerned = sorted(connection.scalars(query)) if communities else []
+    return concerned or (_only_project(connection),)
+
+
+def _add(connection: Connection, values: Mapping[str, Any]) -> None:
     with beyond(connection):
         if connection.dialect.name == "postgresql":
             connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
@@ -87,16 +112,7 @@ def append(
             text("SELECT position, digest FROM audit ORDER BY position DESC LIMIT 1")
         ).one_or_none()
     position, previous = (last.position + 1, last.digest) if last is not None else (1, FIRST)
-    entry = {
-        "position": position,
-        "project_id": project,
-        "at": utc(at),
-        "actor": actor,
-        "action": action,
-        "subject": subject,
-        "detail": canonical_json(dict(detail or {})),
-        "previous": previous,
-    }
+    entry = {"position": position, **values, "previous": previous}
     connection.execute(tables.audit.insert().values(**entry, digest=_digest(entry)))
 
 

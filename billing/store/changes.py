@@ -176,12 +176,15 @@ def place(connection: Connection, change: Change) -> Place:
 
 def log(connection: Connection, change: Change, action: str, **detail: Any) -> None:
     """Put a change into the audit log."""
+    owner = tables.community
+    community = connection.scalars(select(owner.c.id).where(owner.c.code == change.community))
     audit.append(
         connection,
         at=change.now,
         actor=change.actor,
         action=action,
         subject=f"unit:{change.community}/{change.unit}",
+        communities=community.all(),
         detail={"since": change.since.isoformat(), "reason": change.reason, **detail},
     )
 

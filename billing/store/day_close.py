@@ -76,6 +76,7 @@ def close(
         actor=actor,
         action="day.close",
         subject=f"community:{community}",
+        communities=[known[community]],
         detail={
             "day": day.isoformat(),
             "entries": values["entries"],

@@ -230,6 +230,7 @@ def retire_pool(
         actor=actor,
         action="pool.retire",
         subject=f"pool:{pool}",
+        communities=[community_id],
         detail={"community": community_id, "from_day": from_day, "reason": reason},
     )
 

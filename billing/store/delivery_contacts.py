@@ -134,6 +134,7 @@ def confirm(connection: Connection, code: str, *, now: datetime) -> Contact:
         action="contact.confirm",
         subject=row.person,
         detail=detail,
+        project=row.project_id,
     )
     return _contact(connection.execute(select(contact).where(contact.c.id == row.id)).one())
 

@@ -76,4 +76,13 @@ def send_again(connection: Connection, delivery_id: int, *, actor: str, now: dat
     )
     if not changed.rowcount:
         raise NothingToSendError(f"there is no message {delivery_id} that is unsure or has failed")
-    audit.append(connection, at=now, actor=actor, action="delivery.again", subject=str(delivery_id))
+    of_event = select(delivery.c.event_id).where(delivery.c.id == delivery_id)
+    concerned = connection.scalars(select(event.c.community_id).where(event.c.id.in_(of_event)))
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="delivery.again",
+        subject=str(delivery_id),
+        communities=concerned.all(),
+    )

@@ -87,6 +87,7 @@ def record(connection: Connection, exchange: Exchange, *, actor: str, now: datet
         actor=actor,
         action="meter.exchange",
         subject=exchange.old,
+        communities=[standing.community_id],
         detail={
             "new": exchange.new,
             "new_type": exchange.new_type,

@@ -77,6 +77,7 @@ def enter(
         actor=actor,
         action="account.open",
         subject=f"account:{community}/{account}",
+        communities=[row.community_id],
         detail={"amount": str(from_fen(amount)), "reason": reason},
     )
 
@@ -112,6 +113,7 @@ def enter_all(
         actor=said.actor,
         action="accounts.open",
         subject=f"community:{community.code}",
+        communities=[community_id],
         detail={
             "accounts": len(amounts),
             "sum": str(from_fen(sum(amounts.values()))),

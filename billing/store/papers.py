@@ -64,6 +64,7 @@ def enter_cost(
         actor=actor,
         action="cost.enter",
         subject=f"cost:{cost_id}",
+        communities=[community_id],
         detail={**where, "amount": from_fen(amount)},
     )
     return cost_id
@@ -99,7 +100,12 @@ def decide_cost(
         .values(decision=decision, decided_by=actor, decided_at=now)
     )
     audit.append(
-        connection, at=now, actor=actor, action=f"cost.{decision}", subject=f"cost:{cost_id}"
+        connection,
+        at=now,
+        actor=actor,
+        action=f"cost.{decision}",
+        subject=f"cost:{cost_id}",
+        communities=[row.community_id],
     )
 
 
@@ -126,6 +132,7 @@ def approve_loss(
         actor=actor,
         action="loss.approve",
         subject=f"pool:{pool}",
+        communities=[community_id],
         detail={**where, "lost": quantity_text(lost), "reason": reason},
     )
 

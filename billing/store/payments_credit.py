@@ -64,6 +64,7 @@ def use(connection: Connection, payer: Payer, *, actor: str, now: datetime) -> i
             actor=actor,
             action="credit.use",
             subject=f"account:{payer.community}/{payer.account}",
+            communities=[payer.community_id],
             detail={"amount": str(from_fen(used))},
         )
     return used

@@ -224,6 +224,7 @@ def _log(
         actor=actor,
         action=action,
         subject=f"payment:{found.id}",
+        communities=[found.community_id],
         detail={
             "channel": found.channel,
             "transaction": found.transaction_id,

@@ -92,6 +92,7 @@ def open_order(
         actor=actor,
         action="payment-order.open",
         subject=f"payment-order:{order.number}",
+        communities=[order.community_id],
         detail={"account": who.account, "amount": str(from_fen(amount)), "channel": wish.channel},
     )
     return Opened(order, _overlapping(still_open, order), again=False)
@@ -155,6 +156,7 @@ def close(connection: Connection, number: str, *, actor: str, now: datetime) -> 
         actor=actor,
         action="payment-order.close",
         subject=f"payment-order:{number}",
+        communities=[order.community_id],
     )
     return read(connection, number)
 

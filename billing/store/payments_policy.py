@@ -52,5 +52,6 @@ def state(
         actor=actor,
         action="payment.policy",
         subject=f"community:{community}",
+        communities=[known[community]],
         detail={**stated, "four_eyes_above": str(from_fen(policy.four_eyes_above))},
     )

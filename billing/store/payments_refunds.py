@@ -267,5 +267,6 @@ def _log(
         actor=actor,
         action=action,
         subject=f"refund:{found.number}",
+        communities=[found.community_id],
         detail={"payment": found.payment_id, "amount": str(from_fen(found.amount)), **detail},
     )

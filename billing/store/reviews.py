@@ -66,13 +66,14 @@ def decide(connection: Connection, community: str, review: Review) -> int:
     that no meter of the point has.
     """
     table, owner = tables.point, tables.community
-    point_id = connection.scalar(
-        select(table.c.id)
+    found = connection.execute(
+        select(table.c.id, table.c.community_id)
         .join(owner, owner.c.id == table.c.community_id)
         .where(owner.c.code == community, table.c.code == review.point)
-    )
-    if point_id is None:
+    ).one_or_none()
+    if found is None:
         raise UnknownRegisterError(f"community {community!r} has no point {review.point!r}")
+    point_id, community_id = found
     known = _registers(connection, point_id)
     if review.register not in known:
         raise UnknownRegisterError(
@@ -104,6 +105,7 @@ def decide(connection: Connection, community: str, review: Review) -> int:
         actor=review.author,
         action=f"review.{review.decision}",
         subject=f"point:{community}/{review.point}",
+        communities=[community_id],
         detail={"review": review_id, **said, **told},
     )
     return review_id

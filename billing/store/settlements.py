@@ -59,6 +59,7 @@ def settle(
         actor=actor,
         action="settlement.post",
         subject=f"settlement:{community}/{channel}/{document}",
+        communities=[known[community]],
         detail={
             "gross": str(from_fen(settled.gross)),
             "kept": str(from_fen(settled.kept)),

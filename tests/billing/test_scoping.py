@@ -13,11 +13,21 @@ import api.tables
 from billing import tables
 from billing.community import parse_community
 from billing.database import Database
-from billing.scoping import NOBODY, Reach, UnknownReachError, reach
-from billing.store import audit, projects, registry
+from billing.payments.application import Policy
+from billing.scoping import (
+    NOBODY,
+    Reach,
+    UnknownReachError,
+    UnscopedTextError,
+    beyond,
+    reach,
+)
+from billing.store import audit, payments_policy, projects, registry
 from billing.tables import metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
 OTHER = 2
@@ -135,7 +145,76 @@ def test_one_chain_holds_what_all_projects_did(two: Database) -> None:
         assert [each.position for each in found] == seen
 
 
-# --- the second wall ------------------------------------------------------------------------------
+def test_what_concerns_several_projects_is_an_entry_of_each_and_of_no_other(two: Database) -> None:
+    with two.transaction() as connection:
+        third = projects.add(connection, "third", "Third", actor="a", now=small.INSTALLED)
+        ids = connection.scalars(select(tables.community.c.id)).all()
+        for communities in (ids, ids[1:], ()):
+            audit.append(
+                connection,
+                at=small.INSTALLED,
+                actor="a",
+                action=f"of {len(communities)}",
+                subject="c",
+                communities=communities,
+            )
+        payments_policy.state(connection, "theirs", Policy(), actor="a", now=small.INSTALLED)
+    with two.snapshot() as connection:
+        assert audit.verify(connection) == 7
+    for project, seen in (
+        (1, ["of 2"]),
+        (OTHER, ["payment.policy", "of 1", "of 2", "project.add"]),
+        (third, ["project.add"]),
+    ):
+        with two.within(project).snapshot() as connection:
+            found = audit.entries(connection, audit.Wanted(), limit=9)
+        assert [each.action for each in found] == seen
+
+
+# --- the second wall on SQLite --------------------------------------------------------------------
+
+
+@pytest.fixture
+def scoped(sqlite_database: Database) -> Iterator[Connection]:
+    fill(sqlite_database)
+    with sqlite_database.within(OTHER).transaction() as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT code FROM community",
+        "UPDATE unit SET code = 'x'",
+        'DELETE FROM "account"',
+        "WITH c AS (SELECT * FROM community) SELECT code FROM c",
+        "INSERT INTO hold SELECT * FROM hold",
+        "SELECT count(*) FROM LOGIN_FAILURE",
+    ],
+)
+def test_sql_as_text_that_names_a_table_is_refused(scoped: Connection, statement: str) -> None:
+    with pytest.raises(UnscopedTextError, match="every project"):
+        scoped.execute(text(statement))
+    with pytest.raises(UnscopedTextError, match="every project"):
+        scoped.exec_driver_sql(statement)
+
+
+def test_sql_as_text_within_a_statement_is_refused_too(scoped: Connection) -> None:
+    table = tables.community
+    hidden = text("id IN (SELECT community_id FROM account)")
+    with pytest.raises(UnscopedTextError):
+        scoped.execute(select(table.c.code).where(hidden))
+
+
+def test_sql_as_text_reaches_all_beyond_and_what_is_everybodys(scoped: Connection) -> None:
+    assert scoped.scalar(text("SELECT count(*) FROM tariff_version")) == 0
+    with beyond(scoped):
+        assert scoped.scalars(text("SELECT code FROM community")).all() == ["mine", "theirs"]
+    with pytest.raises(UnscopedTextError):
+        scoped.scalar(text("SELECT code FROM community"))
+
+
+# --- the second wall on PostgreSQL ----------------------------------------------------------------
 
 
 def test_textual_sql_without_a_condition_sees_the_project_only(copied_postgresql_url: str) -> None:
