@@ -8,7 +8,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import problems
+from api import problems, tariff_words
 from api.errors import DOMAIN_ERRORS, as_problem
 from api.pages.rendering import page
 from api.permission import Permission
@@ -122,6 +122,7 @@ async def show_tariff(
         "tariff.html",
         principal=caller,
         tariff=chosen,
+        tariff_words=tariff_words,
         versions=versions,
         in_force=in_force,
     )
@@ -194,6 +195,7 @@ def _draft_page(
         problem=problem,
         draft=found,
         tariff=found.tariff,
+        tariff_words=tariff_words,
         versions=versions,
         communities=communities,
         asked=asked,

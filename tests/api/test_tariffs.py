@@ -65,6 +65,8 @@ def test_every_tariff_is_listed_and_says_what_it_charges(billed: House, fee: Tar
     assert f'href="{PAGE}/{fee.id}"' in reader.get(PAGE).text
     text = reader.get(f"{PAGE}/{fee.id}").text
     assert "by area" in text
+    assert "for each m² and month." in text
+    assert "up to 240" in reader.get(f"{PAGE}/power").text
     assert f"v{fee.version}" in text
     assert "按面积" in billed.reader("clerk", "zh-CN").get(f"{PAGE}/{fee.id}").text
     assert reader.get(f"{PAGE}/{fee.id}?version=99").status_code == 404

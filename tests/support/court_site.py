@@ -64,9 +64,11 @@ class Site:
             provider.fetch_certificates(now=court.NOW)
             resources = self.app.state.resources
             self.app.state.resources = replace(resources, providers=Providers(provider))
-            yield wechat
-            self.app.state.resources = resources
-            provider.close_connections()
+            try:
+                yield wechat
+            finally:
+                self.app.state.resources = resources
+                provider.close_connections()
 
     def answer_as_gateway(self, gateway: str, error: str) -> None:
         """Say that the one meter that somebody waits for was not read."""
@@ -86,9 +88,11 @@ def served(app: FastAPI, port: int) -> Iterator[str]:
     while not server.started:
         assert time.monotonic() < deadline, "the server did not start"
         time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @contextmanager
