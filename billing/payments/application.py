@@ -60,6 +60,14 @@ class Applied:
     def amount(self) -> int:
         return sum(each.amount for each in self.applications)
 
+    @property
+    def by_claim(self) -> dict[str, int]:
+        """What was set against each claim, of all its parts."""
+        found: dict[str, int] = {}
+        for each in self.applications:
+            found[each.claim] = found.get(each.claim, 0) + each.amount
+        return found
+
 
 def apply(
     claims: Iterable[Claim],

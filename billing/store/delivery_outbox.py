@@ -8,6 +8,7 @@ by its key, a delivery by event, channel and target, whoever comes at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, exists, select
@@ -67,7 +68,7 @@ def tell(connection: Connection, told: Event) -> None:
         "at": told.at,
         "data": canonical_json(dict(told.data)),
     }
-    connection.execute(_unless_there(connection, event, [values]))
+    connection.execute(_unless_there(connection.dialect.name, event), values)
 
 
 def bills_issued(connection: Connection, community_run_id: int, *, at: datetime) -> None:
@@ -158,7 +159,7 @@ def spread(connection: Connection, groups: Sequence[Hearer], *, now: datetime) -
         for hearer in _hearers(row, everybody, people)
     ]
     if made:
-        connection.execute(_unless_there(connection, delivery, made))
+        connection.execute(_unless_there(connection.dialect.name, delivery).values(made))
     ids = [row.id for row in rows]
     connection.execute(event.update().where(event.c.id.in_(ids)).values(spread_at=now))
     return len(rows)
@@ -204,10 +205,7 @@ def _webhooks(connection: Connection) -> Iterable[Hearer]:
         yield Hearer("webhook", target, kinds, row.created_at, row.id, row.project)
 
 
-def _unless_there(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
-) -> postgresql.Insert | sqlite.Insert:
-    insert: postgresql.Insert | sqlite.Insert = (
-        sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-    )
-    return insert.values(rows).on_conflict_do_nothing()
+@cache
+def _unless_there(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return insert.on_conflict_do_nothing()

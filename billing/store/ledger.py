@@ -7,10 +7,11 @@ what comes late counts on the next open day; the database holds that too.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from billing import tables
 from billing.payment_tables import day_close
@@ -20,6 +21,8 @@ from meters.interval import utc
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
+
+    from sqlalchemy import Select
 
     from billing.ledger import Entry
 
@@ -60,10 +63,14 @@ def post(
 
 def closed_through(connection: Connection, community_id: int) -> date | None:
     """Return the last day of a community that is closed, None where none is."""
-    table = day_close
-    query = select(func.max(table.c.day)).where(table.c.community_id == community_id)
-    day: date | None = connection.scalar(query)
+    day: date | None = connection.scalar(_last_closed(), {"community": community_id})
     return day
+
+
+@cache
+def _last_closed() -> Select[Any]:
+    of_community = day_close.c.community_id == bindparam("community")
+    return select(func.max(day_close.c.day)).where(of_community)
 
 
 def trial_balance(
@@ -88,9 +95,14 @@ def trial_balance(
 
 def _open_day(connection: Connection, community_id: int, at: datetime, day: date | None) -> date:
     """Return the day that an entry counts on, and keep others from closing it meanwhile."""
-    table = tables.community
-    query = select(table.c.zone).where(table.c.id == community_id)
-    zone = connection.execute(query.with_for_update(read=True)).scalar_one()
+    zone = connection.execute(_zone_locked(), {"community": community_id}).scalar_one()
     wanted = utc(at).astimezone(ZoneInfo(zone)).date() if day is None else day
     closed = closed_through(connection, community_id)
     return wanted if closed is None else max(wanted, closed + timedelta(days=1))
+
+
+@cache
+def _zone_locked() -> Select[Any]:
+    table = tables.community
+    query = select(table.c.zone).where(table.c.id == bindparam("community"))
+    return query.with_for_update(read=True)

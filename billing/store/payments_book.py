@@ -6,10 +6,11 @@ that is there: a unique key holds that, whoever comes at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from billing.canonical import canonical_json, read_json
 from billing.delivery.event import Event, Kind
@@ -21,12 +22,15 @@ from billing.store import delivery_outbox, ledger, payments_claims, payments_rec
 from billing.store.ids import insert
 from billing.store.payments_due import payer
 from billing.store.payments_policy import policy_of
+from meters.interval import utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy import Row, Select
+
+    from billing.payments.application import Applied
 
 
 class UnknownPaymentError(LookupError):
@@ -64,12 +68,12 @@ class Payment(New):
     id: int
     state: str
     entered_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    reversed_by: str | None
-    reversed_at: datetime | None
-    reversal: str | None
-    reversal_reason: str | None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reversed_by: str | None = None
+    reversed_at: datetime | None = None
+    reversal: str | None = None
+    reversal_reason: str | None = None
 
 
 def read(connection: Connection, payment_id: int, *, lock: bool = False) -> Payment:
@@ -82,10 +86,17 @@ def read(connection: Connection, payment_id: int, *, lock: bool = False) -> Paym
 
 def find(connection: Connection, channel: str, transaction_id: str) -> Payment | None:
     """Return the payment of a provider's transaction, None where it is not known."""
-    query = select(payment).where(
-        payment.c.channel == channel, payment.c.transaction_id == transaction_id
+    sought = {"channel": channel, "transaction_id": transaction_id}
+    row = connection.execute(_of_transaction(), sought).one_or_none()
+    return None if row is None else _payment(row)
+
+
+@cache
+def _of_transaction() -> Select[Any]:
+    return select(payment).where(
+        payment.c.channel == bindparam("channel"),
+        payment.c.transaction_id == bindparam("transaction_id"),
     )
-    return _one(connection, query)
 
 
 def of_account(connection: Connection, account_id: int) -> list[Payment]:
@@ -108,6 +119,7 @@ def add(connection: Connection, new: New, *, now: datetime) -> Payment:
 
     Whoever calls has locked the account, and looked whether it is known.
     """
+    state = "entered" if new.needs_approval else "posted"
     values = {
         "community_id": new.community_id,
         "account_id": new.account_id,
@@ -124,9 +136,15 @@ def add(connection: Connection, new: New, *, now: datetime) -> Payment:
         "needs_approval": new.needs_approval,
         "entered_by": new.entered_by,
         "entered_at": now,
-        "state": "entered" if new.needs_approval else "posted",
+        "state": state,
     }
-    made = read(connection, insert(connection, payment, **values))
+    made = Payment(
+        **{each.name: getattr(new, each.name) for each in fields(New) if each.name != "paid_at"},
+        paid_at=utc(new.paid_at),
+        id=insert(connection, payment, **values),
+        state=state,
+        entered_at=utc(now),
+    )
     if not new.needs_approval:
         post(connection, made, now=now)
     return made
@@ -151,7 +169,7 @@ def post(connection: Connection, paid: Payment, *, now: datetime) -> None:
     )
     ledger.post(connection, paid.community_id, [entry], at=now)
     payments_claims.record(connection, [(entry.reference, each) for each in applied.applications])
-    document = _receipt(connection, paid, applied.rest)
+    document = _receipt(connection, paid, applied)
     payments_receipts.issue(connection, paid.community_id, paid.id, document, now=now)
     delivery_outbox.tell(connection, _posted(paid, document, now))
 
@@ -170,9 +188,8 @@ def _posted(paid: Payment, receipt: Mapping[str, Any], now: datetime) -> Event:
     )
 
 
-def _receipt(connection: Connection, paid: Payment, rest: int) -> dict[str, Any]:
+def _receipt(connection: Connection, paid: Payment, applied: Applied) -> dict[str, Any]:
     who = payer(connection, paid.account_id)
-    pays = payments_claims.applied_by(connection, f"{entries.PAID}{paid.id}")
     return {
         "community": who.community,
         "account": who.account,
@@ -186,9 +203,9 @@ def _receipt(connection: Connection, paid: Payment, rest: int) -> dict[str, Any]
         "currency": paid.currency,
         "pays": [
             {"claim": claim, "amount": str(from_fen(amount))}
-            for claim, amount in sorted(pays.items())
+            for claim, amount in sorted(applied.by_claim.items())
         ],
-        "credit": str(from_fen(rest)),
+        "credit": str(from_fen(applied.rest)),
     }
 
 

@@ -6,9 +6,10 @@ Whoever changes them locks the account first (`lock`), so that two who do so tak
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, func, literal_column, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, literal_column, or_, select
 
 from billing import tables
 from billing.ledger import CREDIT, OPENED, RECEIVABLE, REVENUE
@@ -20,18 +21,21 @@ from billing.store.bulk import insert_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import BindParameter, Row, Select
 
 AT_ONCE = 500
 """Accounts, or claims, that one question asks about: databases bound how many values it names."""
 
 
 def lock(connection: Connection, account_ids: Iterable[int]) -> None:
-    """Keep others from changing what these accounts owe and have, until the end of this."""
-    account = tables.account
+    """Keep others from changing what these accounts owe and have, until the end of this.
+
+    On SQLite a transaction that writes has kept them all from it since it began.
+    """
+    if connection.dialect.name == "sqlite":
+        return
     for ids in _pieces(sorted(set(account_ids))):
-        query = select(account.c.id).where(account.c.id.in_(ids)).order_by(account.c.id)
-        connection.execute(query.with_for_update(key_share=True)).all()
+        connection.execute(_locked(), {"ids": ids}).all()
 
 
 def claims(
@@ -84,16 +88,6 @@ def history(connection: Connection, account_id: int) -> list[tuple[str, Applicat
     ]
 
 
-def applied_by(connection: Connection, reference: str) -> dict[str, int]:
-    """Return what the entry `reference` has set against claims, by claim."""
-    query = (
-        select(application.c.claim, func.sum(application.c.amount))
-        .where(application.c.reference == reference)
-        .group_by(application.c.claim)
-    )
-    return {claim: int(amount) for claim, amount in connection.execute(query)}
-
-
 def counted(connection: Connection, account_ids: Iterable[int]) -> dict[int, int]:
     """Return how many applications accounts have, by account."""
     found: dict[int, int] = {}
@@ -121,10 +115,29 @@ def record(connection: Connection, applications: Iterable[tuple[str, Application
 
 
 def _claims(connection: Connection, ids: Sequence[int], *, settled: bool) -> Iterator[Claim]:
+    rows = connection.execute(_owed(settled=settled), {"ids": ids}).all()
+    for piece in _pieces(rows):
+        yield from _with_parts(connection, piece)
+
+
+def _ids() -> BindParameter[Sequence[int]]:
+    return bindparam("ids", expanding=True)
+
+
+@cache
+def _locked() -> Select[Any]:
+    account = tables.account
+    query = select(account.c.id).where(account.c.id.in_(_ids())).order_by(account.c.id)
+    return query.with_for_update(key_share=True)
+
+
+@cache
+def _owed(*, settled: bool) -> Select[Any]:
+    """Return the statement of the claims on the accounts `:ids`."""
     posting, entry, bill = tables.posting, tables.journal_entry, tables.bill
     applied = (
         select(application.c.claim, func.sum(application.c.amount).label("amount"))
-        .where(application.c.account_id.in_(ids))
+        .where(application.c.account_id.in_(_ids()))
         .group_by(application.c.claim)
         .subquery()
     )
@@ -143,34 +156,23 @@ def _claims(connection: Connection, ids: Sequence[int], *, settled: bool) -> Ite
         )
         .outerjoin(applied, applied.c.claim == posting.c.reference)
         .where(
-            posting.c.account_id.in_(ids),
+            posting.c.account_id.in_(_ids()),
             posting.c.ledger_account == literal_column(f"'{RECEIVABLE}'"),  # else planned anew
             or_(*(posting.c.reference.startswith(prefix) for prefix in (BILL, OPENED, OWED))),
         )
     )
-    if not settled:
-        query = query.where(posting.c.amount != func.coalesce(applied.c.amount, 0))
-    rows = connection.execute(query).all()
-    for piece in _pieces(rows):
-        yield from _with_parts(connection, piece)
+    if settled:
+        return query
+    return query.where(posting.c.amount != func.coalesce(applied.c.amount, 0))
 
 
 def _with_parts(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Claim]:
-    posting = tables.posting
-    references = [row.reference for row in rows]
+    references = {"references": [row.reference for row in rows]}
     earned: dict[str, dict[str, int]] = defaultdict(dict)
-    query = select(posting.c.reference, posting.c.ledger_account, posting.c.amount).where(
-        posting.c.reference.in_(references), posting.c.ledger_account.startswith(f"{REVENUE}:")
-    )
-    for reference, name, amount in connection.execute(query):
+    for reference, name, amount in connection.execute(_earned(), references):
         earned[reference][name.partition(":")[2]] = -amount
     applied: dict[str, dict[str, int]] = defaultdict(dict)
-    sums = (
-        select(application.c.claim, application.c.category, func.sum(application.c.amount))
-        .where(application.c.claim.in_(references))
-        .group_by(application.c.claim, application.c.category)
-    )
-    for claim, category, amount in connection.execute(sums):
+    for claim, category, amount in connection.execute(_applied(), references):
         applied[claim][category] = int(amount)
     for row in rows:
         yield Claim(
@@ -180,6 +182,26 @@ def _with_parts(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Cl
             due_on=row.due_on or row.day,
             parts=parts_of(row.amount, earned[row.reference], applied[row.reference]),
         )
+
+
+@cache
+def _earned() -> Select[Any]:
+    """Return the statement of what the claims `:references` earn, by ledger account."""
+    posting = tables.posting
+    return select(posting.c.reference, posting.c.ledger_account, posting.c.amount).where(
+        posting.c.reference.in_(bindparam("references", expanding=True)),
+        posting.c.ledger_account.startswith(f"{REVENUE}:"),
+    )
+
+
+@cache
+def _applied() -> Select[Any]:
+    """Return the statement of what was set against the claims `:references`, by category."""
+    return (
+        select(application.c.claim, application.c.category, func.sum(application.c.amount))
+        .where(application.c.claim.in_(bindparam("references", expanding=True)))
+        .group_by(application.c.claim, application.c.category)
+    )
 
 
 def _pieces(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

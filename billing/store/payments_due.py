@@ -93,7 +93,7 @@ class Dues:
 
 def payer(connection: Connection, account_id: int) -> Payer:
     """Return the account with this id; raise `UnknownAccountError` if there is none."""
-    row = connection.execute(_payers().where(tables.account.c.id == account_id)).one_or_none()
+    row = connection.execute(_payer_of_account(), {"account": account_id}).one_or_none()
     if row is None:
         raise UnknownAccountError(f"there is no account {account_id}")
     return _payer(row)
@@ -233,6 +233,11 @@ def _payers() -> Select[Any]:
         .join(unit, unit.c.id == account.c.unit_id)
         .join(community, community.c.id == account.c.community_id)
     )
+
+
+@cache
+def _payer_of_account() -> Select[Any]:
+    return _payers().where(tables.account.c.id == bindparam("account"))
 
 
 def _payer(row: Row[Any]) -> Payer:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from billing.money import from_fen
 from billing.payment_tables import payment_order, payment_order_claim
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sqlalchemy import Row, Select
+    from sqlalchemy import Row, Select, Update
 
     from billing.store.payments_due import Payer
 
@@ -108,10 +109,9 @@ def read(connection: Connection, number: str, *, lock: bool = False) -> Order:
 
 def find(connection: Connection, number: str, *, lock: bool = False) -> Order | None:
     """Return the order of this number, None where there is none."""
-    query = select(payment_order).where(payment_order.c.number == number)
-    if lock:
-        query = query.with_for_update(key_share=True)
-    return next(iter(_orders(connection, query)), None)
+    rows = connection.execute(_numbered(lock=lock), {"number": number}).all()
+    parts = {row.claim: row.part for row in rows if row.claim is not None}
+    return _order(rows[0], parts) if rows else None
 
 
 def open_orders(connection: Connection, account_id: int) -> list[Order]:
@@ -165,10 +165,7 @@ def end(connection: Connection, order: Order, state: OrderState, *, now: datetim
     """Let an order be paid, closed or expired; a paid one stays so."""
     if order.state is OrderState.PAID:
         return
-    table = payment_order
-    connection.execute(
-        table.update().where(table.c.id == order.id).values(state=state, ended_at=now)
-    )
+    connection.execute(_end(), {"order": order.id, "new_state": state, "now": now})
 
 
 def _overlapping(orders: list[Order], new: Order) -> tuple[Order, ...]:
@@ -211,6 +208,29 @@ def _add(
     return read(connection, number)
 
 
+@cache
+def _numbered(*, lock: bool) -> Select[Any]:
+    """Return the statement of the order `:number`, a row for each of its claims."""
+    table, part = payment_order, payment_order_claim
+    query = (
+        select(table, part.c.claim, part.c.amount.label("part"))
+        .outerjoin(part, part.c.payment_order_id == table.c.id)
+        .where(table.c.number == bindparam("number"))
+        .order_by(part.c.position)
+    )
+    return query.with_for_update(key_share=True, of=table) if lock else query
+
+
+@cache
+def _end() -> Update:
+    table = payment_order
+    return (
+        table.update()
+        .where(table.c.id == bindparam("order"))
+        .values(state=bindparam("new_state"), ended_at=bindparam("now"))
+    )
+
+
 def _orders(connection: Connection, query: Select[Any]) -> list[Order]:
     rows = connection.execute(query).all()
     table = payment_order_claim
@@ -223,6 +243,6 @@ def _orders(connection: Connection, query: Select[Any]) -> list[Order]:
 
 
 def _order(row: Row[Any], claims: Mapping[str, int]) -> Order:
-    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for a row's columns
+    values = {column.name: row._mapping[column.name] for column in payment_order.c}  # noqa: SLF001  SQLAlchemy's public name
     values["state"] = OrderState(values["state"])
     return Order(**values, claims=claims)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from billing.canonical import canonical_json, read_json
 from billing.money import from_fen
@@ -15,13 +16,12 @@ from billing.store import audit, registry
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Select
+
 
 def policy_of(connection: Connection, community_id: int) -> Policy:
     """Return a community's policy; the defaults where it has stated none."""
-    table = payment_policy
-    row = connection.execute(
-        select(table).where(table.c.community_id == community_id)
-    ).one_or_none()
+    row = connection.execute(_stated(), {"community": community_id}).one_or_none()
     if row is None:
         return Policy()
     return Policy(
@@ -29,6 +29,11 @@ def policy_of(connection: Connection, community_id: int) -> Policy:
         charges=tuple(read_json(row.charges)),
         four_eyes_above=row.four_eyes_above,
     )
+
+
+@cache
+def _stated() -> Select[Any]:
+    return select(payment_policy).where(payment_policy.c.community_id == bindparam("community"))
 
 
 def state(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, text
 from billing import tables
 from billing.canonical import canonical_json, read_json
 from billing.payment_tables import payment, receipt
+from billing.store.ids import into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,15 +44,14 @@ def issue(
 ) -> None:
     """Issue the receipt of a payment; `document` says who paid what, and what it paid."""
     number = int(connection.execute(_NEXT, {"community_id": community_id}).scalar_one())
-    connection.execute(
-        receipt.insert().values(
-            community_id=community_id,
-            number=number,
-            payment_id=payment_id,
-            issued_at=now,
-            document=canonical_json(dict(document)),
-        )
-    )
+    values = {
+        "community_id": community_id,
+        "number": number,
+        "payment_id": payment_id,
+        "issued_at": now,
+        "document": canonical_json(dict(document)),
+    }
+    connection.execute(into(receipt), values)
 
 
 def receipt_of(connection: Connection, payment_id: int) -> Receipt | None:
