@@ -41,7 +41,7 @@ from api.pages import reviews as review_pages
 from api.pages import staff as staff_pages
 from api.pages import tariffs as tariff_pages
 from api.pages import webhooks as webhook_pages
-from api.rate import RateHeaders
+from api.rate import Limiter, RateHeaders
 from api.resources import open_resources, read_clock
 from api.routes import (
     access,
@@ -72,14 +72,7 @@ from api.routes import (
 )
 from api.security import assert_guarded
 from api.signposts import Signposts
-from api.upkeep import (
-    archive_upkeep,
-    delivery_upkeep,
-    event_upkeep,
-    payment_upkeep,
-    run_upkeep,
-    seal_upkeep,
-)
+from api.upkeep import certificate_upkeep, upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -96,24 +89,26 @@ something take an `Idempotency-Key`: sent again with the same key, a call gets i
 """
 
 
-def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = read_clock) -> FastAPI:
+def create_app(
+    settings: ApiSettings,
+    *,
+    clock: Callable[[], datetime] = read_clock,
+    limiter: Limiter | None = None,
+    alone: bool = True,
+) -> FastAPI:
     """Return the application that `settings` describe; `clock` says what time it is.
+
+    `limiter` counts calls, here by default; an app that is not `alone` leaves to another process
+    what is to be done once (`upkeep`).
 
     Databases that are away are no error yet. Raises `UnguardedRouteError` for a route that does not
     say who may call it, and `DefinitionError` for a meter type that does not load.
     """
-    resources = open_resources(settings, clock)
+    resources = open_resources(settings, clock, limiter)
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
-        with (
-            archive_upkeep(resources.archive, clock, settings.archive_compact_after_days),
-            payment_upkeep(resources.database, resources.providers, clock),
-            run_upkeep(resources.database, resources.archive, resources.catalogue, clock),
-            seal_upkeep(resources.database, resources.seal, clock),
-            event_upkeep(resources.database, settings.events_kept_days, clock),
-            delivery_upkeep(resources.database, resources.channels, clock),
-        ):
+        with upkeep(resources) if alone else certificate_upkeep(resources.providers, clock):
             yield
         resources.close()
 

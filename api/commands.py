@@ -8,6 +8,7 @@ import socket
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,12 @@ from api.access import AccessError, UnknownKeyError, UnknownLoginError
 from api.app import create_app
 from api.credentials import Passwords, WeakPasswordError, new_password
 from api.permission import Permission, Role
-from api.resources import read_clock
+from api.resources import open_resources, read_clock
 from api.serving import BACKLOG, Patience, server
 from api.settings import ApiSettings, load_settings
 from api.store import keys
 from api.store.logins import LoginExistsError, UnknownAccountError
+from api.workers import serve_by_several
 from billing.database import Database, DatabaseError
 from billing.store import projects
 from meters.archive.protocol import ArchiveUrlError
@@ -53,13 +55,18 @@ def run(settings: Path | None) -> None:
     with _database(chosen):
         pass  # only to say now, and not at the first call, that it cannot be used
     with _listening(chosen.host, chosen.port) as listener:
+        host, port = listener.getsockname()[:2]
         try:
-            app = create_app(chosen)
+            if chosen.workers > 1:
+                open_resources(chosen).close()  # only to say here what each process would
+                serve = partial(serve_by_several, chosen, listener)
+            else:
+                app = create_app(chosen)
+                serve = partial(server(app, Patience.of(chosen)).run, sockets=[listener])
         except (DefinitionError, ArchiveUrlError) as error:
             raise click.ClickException(str(error)) from error
-        host, port = listener.getsockname()[:2]
         click.echo(f"listening on http://{host}:{port}")
-        server(app, Patience.of(chosen)).run(sockets=[listener])
+        serve()
 
 
 @click.group()

@@ -1,14 +1,23 @@
-"""Figures for Prometheus, in a registry of our own. No name, unit or amount is among them."""
+"""Figures for Prometheus, in a registry of our own. No name, unit or amount is among them.
+
+Where several processes serve, each keeps what it counts in files that the client library shares
+(its multiprocess mode, which begins with `SHARED` in the environment before anything is counted),
+and whichever is asked answers for all.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +27,8 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder where processes share what they count."""
 UNKNOWN = "unknown"
 """The label of addresses that lead nowhere: else every probe would make a new series."""
 
@@ -40,21 +51,6 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._report_age_s = Gauge(
-            "tallygate_gateway_report_age_seconds",
-            "Time since a gateway's last report",
-            ["gateway"],
-            registry=self.registry,
-        )
-        self._unaccounted = Gauge(
-            "tallygate_gateway_unaccounted_messages",
-            "Messages received that are neither stored, duplicate, quarantined nor spooled",
-            ["gateway"],
-            registry=self.registry,
-        )
-        self._quarantined = Gauge(
-            "tallygate_quarantine_items", "Items in quarantine", registry=self.registry
-        )
 
     def answered(self, *, method: str, route: str, status: int, duration_s: float) -> None:
         """Count one answer."""
@@ -63,14 +59,42 @@ class Metrics:
 
     def exposition(self, gateways: Iterable[Gateway], quarantined: int, *, now: datetime) -> bytes:
         """Return all figures as Prometheus reads them."""
-        self._report_age_s.clear()
-        self._unaccounted.clear()
-        for gateway in gateways:
-            age_s = (now - gateway.received_at).total_seconds()
-            self._report_age_s.labels(gateway.name).set(age_s)
-            self._unaccounted.labels(gateway.name).set(gateway.tally.unaccounted)
-        self._quarantined.set(quarantined)
-        return generate_latest(self.registry)
+        counted = self.registry
+        if SHARED in os.environ:
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # as it is published
+        stored = CollectorRegistry()
+        stored.register(_Stored(gateways, quarantined, now))
+        return generate_latest(counted) + generate_latest(stored)
+
+
+class _Stored(Collector):
+    """What the database says of gateways at `now`."""
+
+    def __init__(self, gateways: Iterable[Gateway], quarantined: int, now: datetime) -> None:
+        self._gateways = tuple(gateways)
+        self._quarantined = quarantined
+        self._now = now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        age_s = GaugeMetricFamily(
+            "tallygate_gateway_report_age_seconds",
+            "Time since a gateway's last report",
+            labels=["gateway"],
+        )
+        unaccounted = GaugeMetricFamily(
+            "tallygate_gateway_unaccounted_messages",
+            "Messages received that are neither stored, duplicate, quarantined nor spooled",
+            labels=["gateway"],
+        )
+        for gateway in self._gateways:
+            age_s.add_metric([gateway.name], (self._now - gateway.received_at).total_seconds())
+            unaccounted.add_metric([gateway.name], gateway.tally.unaccounted)
+        yield age_s
+        yield unaccounted
+        yield GaugeMetricFamily(
+            "tallygate_quarantine_items", "Items in quarantine", value=self._quarantined
+        )
 
 
 class Measured:

@@ -69,9 +69,14 @@ class Resources:
         self.providers.close()
         self.archive.close()
         self.database.close()
+        self.limiter.close()
 
 
-def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_clock) -> Resources:
+def open_resources(
+    settings: ApiSettings,
+    clock: Callable[[], datetime] = read_clock,
+    limiter: Limiter | None = None,
+) -> Resources:
     """Return the resources that `settings` name; a database that is away is no error yet.
 
     Raises `DefinitionError` for a meter type, merchant account, mail server or file of seal keys
@@ -93,6 +98,7 @@ def open_resources(settings: ApiSettings, clock: Callable[[], datetime] = read_c
         seals=seals,
         tokens=Tokens(settings.token_keys),
         seal=seal,
+        limiter=limiter or Limiter(),
     )
 
 

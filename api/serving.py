@@ -39,10 +39,11 @@ class Patience:
 
     @classmethod
     def of(cls, settings: ApiSettings) -> Patience:
+        """Return the patience of one process: all of them together have the connections stated."""
         return cls(
             request_s=settings.request_seconds,
             keep_alive_s=settings.keep_alive_seconds,
-            connections=settings.max_connections,
+            connections=max(1, settings.max_connections // settings.workers),
         )
 
 

@@ -31,6 +31,8 @@ class ApiSettings(Definition):
     """Days of an SQL archive that ended so long ago are compacted; 0 for never."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes that answer calls; with several, one more does what is done once."""
     secure_cookies: bool = True
     """Send cookies over HTTPS only; off where a demo speaks plain HTTP."""
     wechat_settings: Path | None = None
@@ -47,7 +49,7 @@ class ApiSettings(Definition):
     """Folders of meter types beside those that are shipped."""
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
     token_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
-    """What signs short tokens, the newest first; without them each process has a key of its own."""
+    """What signs short tokens, the newest first; without them each server makes up its own."""
     second_factor_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
     """What seals secrets of second factors and webhooks: the first seals, all open."""
     second_factor_required_for: frozenset[Role] = frozenset()

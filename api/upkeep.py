@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from api.catalogue import Catalogue
     from api.providers import Providers
+    from api.resources import Resources
     from billing.database import Database
     from billing.delivery.channels import Channels
     from billing.sealing import Seal
@@ -48,6 +49,24 @@ SILENCE_MINUTES = 5
 LOOK_FOR_JOBS_S = 2
 SWEEP_MINUTES = 4
 """With the times of `billing.payments.asking`, a payment is found within ten minutes."""
+
+
+@contextmanager
+def upkeep(resources: Resources) -> Iterator[None]:
+    """Do what is to be done once, whoever calls, while the block runs.
+
+    Another process that does it too does no harm: what is due is claimed in the database.
+    """
+    settings, database, now = resources.settings, resources.database, resources.now
+    with (
+        archive_upkeep(resources.archive, now, settings.archive_compact_after_days),
+        payment_upkeep(database, resources.providers, now),
+        run_upkeep(database, resources.archive, resources.catalogue, now),
+        seal_upkeep(database, resources.seal, now),
+        event_upkeep(database, settings.events_kept_days, now),
+        delivery_upkeep(database, resources.channels, now),
+    ):
+        yield
 
 
 @contextmanager
@@ -93,16 +112,9 @@ def payment_upkeep(
     if not asked:
         yield
         return
-    known: set[str] = set()
 
     def tick() -> None:
-        wechat = providers.wechat
-        try:
-            if wechat is not None and wechat.merchant not in known:
-                wechat.fetch_certificates(now=now())
-                known.add(wechat.merchant)
-        except ProviderError as error:
-            log.warning("WeChat Pay's certificates are not fetched now: %s", error)
+        _renew_certificates(providers, now)
         try:
             found = sweep(database, asked, now=now())
             refunds = sweep_refunds(database, asked, now=now())
@@ -123,6 +135,29 @@ def payment_upkeep(
             yield
         finally:
             asked.clear()  # so that a sweep under way asks nobody else
+
+
+@contextmanager
+def certificate_upkeep(providers: Providers, now: Callable[[], datetime]) -> Iterator[None]:
+    """Know the keys that prove callbacks, while the block runs, where no sweep learns them."""
+    if providers.wechat is None:
+        yield
+        return
+
+    def tick() -> None:
+        _renew_certificates(providers, now)
+
+    with _ticking(tick, "interval", minutes=SWEEP_MINUTES, next_run_time=now()):
+        yield
+
+
+def _renew_certificates(providers: Providers, now: Callable[[], datetime]) -> None:
+    if providers.wechat is None:
+        return
+    try:
+        providers.wechat.renew_certificates(now=now())
+    except ProviderError as error:
+        log.warning("WeChat Pay's certificates are not fetched now: %s", error)
 
 
 @contextmanager

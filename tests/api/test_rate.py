@@ -61,16 +61,18 @@ def test_a_bucket_holds_a_minute_and_fills_evenly(ticking: Ticking) -> None:
     assert limiter.take("chen", 6).left == 5
 
 
-def test_buckets_that_are_full_again_are_forgotten(
+def test_where_there_is_no_room_who_called_longest_ago_is_forgotten(
     ticking: Ticking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate, "BUCKETS", 3)
+    monkeypatch.setattr(rate, "SETS", 1)
     limiter = Limiter(ticking)
-    for name in ("a", "b", "c"):
-        limiter.take(name, 6)
-    ticking.now_s += 60
-    limiter.take("d", 6)
-    assert set(limiter._buckets) == {"d"}
+    for number in range(rate.WAYS):
+        limiter.take(f"name-{number}", 6)
+        ticking.now_s += 0.001
+    assert limiter.take("name-0", 6).left == 4
+    assert limiter.take("one more", 6).left == 5
+    assert limiter.take("name-0", 6).left == 3
+    assert limiter.take("name-1", 6).left == 5
 
 
 def test_too_many_calls_of_a_person_are_told_when_to_come_back(

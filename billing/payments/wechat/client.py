@@ -143,6 +143,11 @@ class WechatPay:
         failed = {"code": "FAIL", "message": message[:LONGEST_REASON]}
         return CallbackAnswer(400, "application/json", json.dumps(failed).encode())
 
+    def renew_certificates(self, *, now: datetime) -> None:
+        """Fetch WeChat Pay's certificates unless what is known of them is new enough."""
+        if self._fetched_at is None or self._certificates_are_due(now):
+            self.fetch_certificates(now=now)
+
     def fetch_certificates(self, *, now: datetime) -> None:
         """Fetch WeChat Pay's certificates; keys that were known before stay known."""
         self._tried_at = now
