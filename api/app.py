@@ -85,7 +85,8 @@ SUMMARY = "From smart water and electricity meters to bills that people can chec
 DESCRIPTION = """\
 Money and quantities are texts (`"2852.00"`), times are UTC in ISO 8601, lists come in pages with an
 opaque `next_cursor`. Failures are problems (RFC 9457) with a stable `type`. Calls that change
-something take an `Idempotency-Key`: sent again with the same key, a call gets its first answer.
+something take an `Idempotency-Key`: sent again with the same key, a call gets its first answer;
+while the first is worked on it is answered with 409 (`/problems/still-working`) and `Retry-After`.
 """
 
 

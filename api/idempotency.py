@@ -2,6 +2,9 @@
 
 The answer is kept in the transaction of its effect, so there is no moment at which one exists
 without the other. A call that fails changes nothing and keeps nothing; it may be repeated.
+
+A call that comes while the first of its key is worked on is told so (409). Where another process
+works on it, SQLite has the second wait, as for every writer, and then it gets the first's answer.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 KEPT = timedelta(days=30)
 CUT_OFF = timedelta(minutes=10)
 """So long a call that works in several transactions is waited for."""
+AT_ONCE_S, LONG_S = 1, 5
+"""After how long a call in progress may be asked for again: in one transaction, or in several."""
 REPLAYED = "Idempotency-Replayed"
 
 Key = Annotated[
@@ -75,7 +80,8 @@ async def once(
 ) -> Response:
     """Do `work` once and answer with its status and model; a repeated call gets the kept answer."""
     call = await _Call.of(request, principal, key)
-    return await anyio.to_thread.run_sync(call.joined, work)
+    with call.alone():
+        return await anyio.to_thread.run_sync(call.joined, work)
 
 
 async def repeatable(
@@ -109,9 +115,26 @@ class _Call:
         text = f"{request.method}\n{request.url.path}\n".encode() + await request.body()
         return cls(request, principal, key, hashlib.sha256(text).hexdigest())
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Refuse a call of this key that comes to this process within the block.
+
+        Raises `ProblemError`: `still-working`, or `key-reused` for another request.
+        """
+        under_way, named = self._resources.under_way, (self._principal, self._key)
+        if named in under_way:
+            raise self._busy(under_way[named], AT_ONCE_S)
+        under_way[named] = self._fingerprint
+        try:
+            yield
+        finally:
+            del under_way[named]
+
     def joined(self, work: Callable[[Database], tuple[int, BaseModel]]) -> Response:
         database = self._resources.database
         with database.transaction() as connection:
+            if not answers.is_mine(connection, principal=self._principal, key=self._key):
+                raise ProblemError(problems.STILL_WORKING, headers=_again_after(AT_ONCE_S))
             kept = self._claim(connection)
             if kept is not None:
                 return self._replay(kept)
@@ -155,10 +178,8 @@ class _Call:
         return JSONResponse(document, status)
 
     def _replay(self, kept: answers.Kept) -> Response:
-        if kept.fingerprint != self._fingerprint:
-            raise ProblemError(problems.KEY_REUSED)
-        if kept.status == 0:
-            raise ProblemError(problems.STILL_WORKING, headers={"Retry-After": "5"})
+        if kept.status == 0 or kept.fingerprint != self._fingerprint:
+            raise self._busy(kept.fingerprint, LONG_S)
         return JSONResponse(
             json.loads(self._opened(kept.body)), kept.status, headers={REPLAYED: "true"}
         )
@@ -171,3 +192,13 @@ class _Call:
         """Return a kept body as JSON; raise `SealError` where its key is gone."""
         is_clear = body.startswith("{")
         return body if is_clear else self._resources.seal.open(body, self._whose)
+
+    def _busy(self, fingerprint: str, retry_s: int) -> ProblemError:
+        """Return why this call is not made while, or after, that of `fingerprint` is."""
+        if fingerprint != self._fingerprint:
+            return ProblemError(problems.KEY_REUSED)
+        return ProblemError(problems.STILL_WORKING, headers=_again_after(retry_s))
+
+
+def _again_after(seconds: int) -> dict[str, str]:
+    return {"Retry-After": str(seconds)}

@@ -59,6 +59,8 @@ class Resources:
     tokens: Tokens = field(default_factory=Tokens)
     seal: Seal = field(default_factory=Seal)
     limiter: Limiter = field(default_factory=Limiter)
+    under_way: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The keyed calls that this process works on: by caller and key, what they ask for."""
     medians: KnownMedians = field(default_factory=KnownMedians)
 
     def within(self, project: int | None) -> Resources:

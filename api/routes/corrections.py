@@ -57,6 +57,7 @@ def preview_correction(
     responses=failing(
         problems.KEY_MISSING,
         problems.KEY_REUSED,
+        problems.STILL_WORKING,
         problems.RUN_EXISTS,
         problems.NOT_BILLABLE,
         problems.UNKNOWN_COMMUNITY,

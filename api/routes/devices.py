@@ -46,7 +46,7 @@ QuarantineReader = Annotated[Principal, Depends(Requires(Permission.QUARANTINE_R
 Lister = Annotated[Principal, Depends(Requires(Permission.DEVICES_WRITE))]
 Name = Annotated[str, Path(min_length=1, max_length=200)]
 
-CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED)
+CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.STILL_WORKING)
 LISTING = (*CHANGING, problems.NOT_FOUND, problems.NOT_TAKEN, problems.CHANGED_SINCE)
 
 

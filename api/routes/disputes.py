@@ -30,7 +30,7 @@ Answerer = Annotated[Principal, Depends(Requires(Permission.DISPUTES_ANSWER))]
 DisputeId = Annotated[int, Path(ge=1, lt=2**63)]
 
 STEPPING = (
-    *(problems.KEY_MISSING, problems.KEY_REUSED, problems.NOT_FOUND),
+    *(problems.KEY_MISSING, problems.KEY_REUSED, problems.STILL_WORKING, problems.NOT_FOUND),
     *(problems.NOT_DISPUTABLE, problems.CHANGED_SINCE),
 )
 
@@ -86,7 +86,11 @@ async def get_dispute(
     status_code=201,
     response_model=DisputeShown,
     responses=failing(
-        problems.KEY_MISSING, problems.KEY_REUSED, problems.NOT_FOUND, problems.NOT_DISPUTABLE
+        problems.KEY_MISSING,
+        problems.KEY_REUSED,
+        problems.STILL_WORKING,
+        problems.NOT_FOUND,
+        problems.NOT_DISPUTABLE,
     ),
 )
 async def open_dispute(  # noqa: PLR0917 - which line, by whom, why, under which key

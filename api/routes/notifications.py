@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1", tags=["notifications"])
 
 Person = Annotated[Principal, Depends(Requires(Permission.NOTIFICATIONS_SET))]
 
-CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED)
+CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.STILL_WORKING)
 
 
 def channels_of(request: Request) -> Sequence[str]:

@@ -51,11 +51,14 @@ FirstDay = Annotated[date, Query(alias="from")]
 LastDay = Annotated[date, Query(alias="to")]
 PaymentId = Annotated[int, Path(ge=1, lt=2**63)]
 
-CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.NOT_FOUND, problems.NOT_PAYABLE)
-ONLINE = (
-    *(problems.NO_PROVIDER, problems.STILL_WORKING),
-    *(problems.PROVIDER_REFUSED, problems.PROVIDER_AWAY),
+CHANGING = (
+    problems.KEY_MISSING,
+    problems.KEY_REUSED,
+    problems.STILL_WORKING,
+    problems.NOT_FOUND,
+    problems.NOT_PAYABLE,
 )
+ONLINE = (problems.NO_PROVIDER, problems.PROVIDER_REFUSED, problems.PROVIDER_AWAY)
 LONGEST_STATEMENT = timedelta(days=3660)
 
 

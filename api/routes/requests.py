@@ -28,7 +28,7 @@ MeterReader = Annotated[Principal, Depends(Requires(Permission.METERS_READ))]
 Asker = Annotated[Principal, Depends(Requires(Permission.METERS_ASK))]
 Answerer = Annotated[Principal, Depends(Requires(Permission.QUESTIONS_ANSWER))]
 
-CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED)
+CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.STILL_WORKING)
 
 
 @router.post(

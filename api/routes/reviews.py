@@ -59,7 +59,11 @@ async def list_reviews(
     status_code=201,
     response_model=Decided,
     responses=failing(
-        problems.KEY_MISSING, problems.KEY_REUSED, problems.UNDECIDED, problems.UNKNOWN_POINT
+        problems.KEY_MISSING,
+        problems.KEY_REUSED,
+        problems.STILL_WORKING,
+        problems.UNDECIDED,
+        problems.UNKNOWN_POINT,
     ),
 )
 async def decide(

@@ -55,6 +55,7 @@ Prefer = Annotated[
 CHANGING = (
     problems.KEY_MISSING,
     problems.KEY_REUSED,
+    problems.STILL_WORKING,
     problems.WRONG_STATE,
     problems.CHANGED_SINCE,
 )
@@ -101,6 +102,7 @@ async def get_run(request: Request, caller: RunReader, run: RunId, known: etag.K
     responses=failing(
         problems.KEY_MISSING,
         problems.KEY_REUSED,
+        problems.STILL_WORKING,
         problems.RUN_EXISTS,
         problems.NOT_BILLABLE,
         problems.UNKNOWN_COMMUNITY,
@@ -133,7 +135,7 @@ async def create_run(
     response_model=Run,
     dependencies=[etag.EXPECTING],
     responses={
-        **failing(*CHANGING, problems.NOT_FOUND, problems.STILL_WORKING, problems.ARCHIVE_AWAY),
+        **failing(*CHANGING, problems.NOT_FOUND, problems.ARCHIVE_AWAY),
         202: {"model": Job, "description": "It is computed in the background: see `Location`"},
     },
 )

@@ -109,6 +109,7 @@ async def try_statement(
     responses=failing(
         problems.KEY_MISSING,
         problems.KEY_REUSED,
+        problems.STILL_WORKING,
         problems.NOT_FOUND,
         problems.REASON_MISSING,
         problems.WRONG_STATE,

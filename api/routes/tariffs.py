@@ -36,7 +36,7 @@ Preparer = Annotated[Principal, Depends(Requires(Permission.RUNS_PREPARE))]
 Approver = Annotated[Principal, Depends(Requires(Permission.RUNS_APPROVE))]
 DraftId = Annotated[int, Path(ge=1, lt=2**63)]
 
-KEYED = (problems.KEY_MISSING, problems.KEY_REUSED)
+KEYED = (problems.KEY_MISSING, problems.KEY_REUSED, problems.STILL_WORKING)
 DECIDING = (*KEYED, problems.NOT_FOUND, problems.WRONG_STATE)
 
 

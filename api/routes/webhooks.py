@@ -42,7 +42,7 @@ Keeper = Annotated[Principal, Depends(Requires(Permission.WEBHOOKS_MANAGE))]
 WebhookId = Annotated[int, Path(ge=1, lt=2**63)]
 DeliveryId = Annotated[int, Path(ge=1, lt=2**63)]
 
-CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.NOT_FOUND)
+CHANGING = (problems.KEY_MISSING, problems.KEY_REUSED, problems.STILL_WORKING, problems.NOT_FOUND)
 
 
 @router.get(

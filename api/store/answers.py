@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import tables
@@ -28,12 +28,24 @@ class Kept:
     body: str
 
 
+def is_mine(connection: Connection, *, principal: str, key: str) -> bool:
+    """Return whether no other transaction works under `key`; none will before this one ends.
+
+    On SQLite there is one that writes at a time, so the answer is always yes.
+    """
+    if connection.dialect.name == "sqlite":
+        return True
+    named = func.hashtextextended(f"{principal}\n{key}", 0)
+    return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(named))))
+
+
 def claim(
     connection: Connection, *, principal: str, key: str, fingerprint: str, now: datetime
 ) -> Kept | None:
     """Take `key` for this call and return None, or return what holds it.
 
-    Of two calls at once the second waits here until the first has committed or failed.
+    Of two calls at once the second waits here until the first has committed or failed; `is_mine`
+    says so before.
     """
     table = tables.idempotency
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import httpx
 import osmanthus_court as court
 from sqlalchemy import func, select
 
 from api.store import answers
 from billing import lifecycle
+from billing.database import Database
 from billing.tables import audit, bill_run
 
 if TYPE_CHECKING:
     from conftest import House
-
-    from billing.database import Database
 
 NEW = {"period": "2026-10", "communities": ["osmanthus"]}
 
@@ -107,6 +109,62 @@ def test_a_call_that_was_cut_off_is_waited_for_and_then_made_again(house: House)
     assert waiting.headers["Retry-After"] == "5"
     house.now += timedelta(minutes=11)
     assert clerk.post("/v1/runs/2/compute", key="compute-october").json()["state"] == "computed"
+
+
+def test_a_call_whose_first_is_worked_on_is_told_when_to_come_back(house: House) -> None:
+    under_way = house.app.state.resources.under_way
+    body = json.dumps(NEW).encode()
+    under_way["clerk", "create-october"] = hashlib.sha256(b"POST\n/v1/runs\n" + body).hexdigest()
+
+    def create(content: bytes) -> httpx.Response:
+        headers = {
+            "Authorization": f"Bearer {house.caller('clerk').token}",
+            "Idempotency-Key": "create-october",
+            "Content-Type": "application/json",
+        }
+        return house.call("POST", "/v1/runs", content=content, headers=headers)
+
+    busy = create(body)
+    assert (busy.status_code, busy.json()["type"]) == (409, "/problems/still-working")
+    assert busy.headers["Retry-After"] == "1"
+    other = create(body + b" ")
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    del under_way["clerk", "create-october"]
+    assert create(body).status_code == 201
+    assert under_way == {}
+
+
+def test_of_twenty_calls_at_once_one_works_and_the_others_wait_or_hear_of_it(house: House) -> None:
+    headers = {
+        "Authorization": f"Bearer {house.caller('clerk').token}",
+        "Idempotency-Key": "create-october",
+    }
+
+    async def all_of_them() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(house.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://court") as client:
+            calls = (client.post("/v1/runs", json=NEW, headers=headers) for _ in range(20))
+            return await asyncio.gather(*calls)
+
+    came = house.runner.run(all_of_them())
+    done = [each for each in came if each.status_code == 201]
+    told = [each for each in came if each.status_code == 409]
+    assert len(done) + len(told) == 20
+    assert [each.headers.get("Idempotency-Replayed") for each in done].count(None) == 1
+    assert {each.json()["id"] for each in done} == {2}
+    assert all(each.json()["type"] == "/problems/still-working" for each in told)
+    assert all(each.headers["Retry-After"] == "1" for each in told)
+
+
+def test_on_postgresql_a_key_is_one_process_at_a_time(postgresql_url: str) -> None:
+    named = {"principal": "clerk", "key": "create-october"}
+    with Database(postgresql_url) as database:
+        with database.transaction() as first, database.transaction() as second:
+            assert answers.is_mine(first, **named)
+            assert not answers.is_mine(second, **named)
+            assert answers.is_mine(second, principal="approver", key="create-october")
+        with database.transaction() as third:
+            assert answers.is_mine(third, **named)
 
 
 def test_twenty_calls_at_once_create_one_run(house: House) -> None:
