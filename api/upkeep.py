@@ -24,6 +24,7 @@ from billing.delivery.dispatching import Dispatcher
 from billing.payments.provider import ProviderError
 from billing.sealing import SealError
 from billing.store.delivery_pruning import prune
+from billing.store.payments_overlaps import close_superfluous
 from billing.store.payments_sweep import sweep, sweep_refunds
 from billing.working import work
 from meters.archive.compaction import compact
@@ -31,7 +32,7 @@ from meters.archive.protocol import ArchiveUnavailableError
 from meters.archive.sql import SqlArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from api.catalogue import Catalogue
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from api.resources import Resources
     from billing.database import Database
     from billing.delivery.channels import Channels
+    from billing.payments.provider import Provider
     from billing.sealing import Seal
     from meters.archive.protocol import Archive
 
@@ -47,6 +49,7 @@ log = logging.getLogger(__name__)
 DELIVERY_SECONDS = 5
 SILENCE_MINUTES = 5
 LOOK_FOR_JOBS_S = 2
+CLOSE_SECONDS = 10
 SWEEP_MINUTES = 4
 """With the times of `billing.payments.asking`, a payment is found within ten minutes."""
 
@@ -105,6 +108,8 @@ def payment_upkeep(
 ) -> Iterator[None]:
     """Ask providers every four minutes what became of orders and refunds, while the block runs.
 
+    Every ten seconds, orders over what is paid already are closed there.
+
     The first tick is at the start. It fetches WeChat Pay's certificates, without which no callback
     is proven; where that fails, the next one does.
     """
@@ -130,11 +135,31 @@ def payment_upkeep(
         for number, why in found.unanswered.items():
             log.warning("order %s: the provider was not asked, or said nothing: %s", number, why)
 
-    with _ticking(tick, "interval", minutes=SWEEP_MINUTES, next_run_time=now()):
+    def close() -> None:
+        _close_superfluous(database, asked, now())
+
+    with (
+        _ticking(tick, "interval", minutes=SWEEP_MINUTES, next_run_time=now()),
+        _ticking(close, "interval", seconds=CLOSE_SECONDS),
+    ):
         try:
             yield
         finally:
             asked.clear()  # so that a sweep under way asks nobody else
+
+
+def _close_superfluous(
+    database: Database, providers: Mapping[tuple[str, str], Provider], now: datetime
+) -> None:
+    try:
+        found = close_superfluous(database, providers, now=now)
+    except SQLAlchemyError:
+        log.exception("orders over what is paid are not closed now")
+        return
+    for number in found.closed:
+        log.info("order %s is closed: what it was for is paid", number)
+    for number, why in found.unanswered.items():
+        log.warning("order %s is for what is paid, and is not closed yet: %s", number, why)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ comes after all: a provider has taken it, so the account gets it.
 Several orders over the same bill may be open at once, as when somebody begins on the phone and ends
 at the counter. Whichever is paid first pays the bill; what the others bring is the account's
 credit, which the next bills use, or which is given back. So no money is ever taken without standing
-somewhere in the account. Opening an order names those that it overlaps, for the caller to close.
+somewhere in the account. Opening an order names those that it overlaps, for the caller to close;
+one that asks for more than is still due is closed at its provider (`payments_overlaps`).
 """
 
 from __future__ import annotations

@@ -235,22 +235,78 @@ def test_what_is_forged_old_or_a_probe_is_refused_and_kept(shop: Shop) -> None:
     assert len(shop.kept()) == 4
 
 
+def ticks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], None]]:
+    """Return what the scheduler is given from here on, by name; nothing of it ticks by itself."""
+    given: dict[str, Callable[[], None]] = {}
+
+    def add(_: BackgroundScheduler, tick: Callable[[], None], trigger: str, **when: Any) -> None:
+        assert (trigger, when.get("minutes"), when.get("seconds")) in {
+            ("interval", 4, None),
+            ("interval", None, 10),
+        }
+        given[tick.__name__] = tick
+
+    monkeypatch.setattr(BackgroundScheduler, "add_job", add)
+    return given
+
+
+def test_other_orders_over_a_bill_that_is_paid_are_closed_at_the_provider(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = ticks(monkeypatch)
+    whole, part = shop.order(), shop.order("order-0002", pays=[{"claim": CLAIM, "amount": "1.00"}])
+    resources, li = shop.house.app.state.resources, shop.house.caller("li")
+
+    def state() -> str:
+        return str(li.get(f"/v1/payment-orders/{part['number']}").json()["state"])
+
+    with payment_upkeep(resources.database, resources.providers, resources.now):
+        close = given["close"]
+        close()
+        assert state() == "open"
+        shop.wechat.pay(whole["number"])
+        assert shop.deliver(shop.notice()).status_code == 204
+        shop.wechat.set_faults(Faults(system_error=100))
+        close()
+        assert state() == "open"
+        assert f"order {part['number']} is for what is paid, and is not closed yet" in caplog.text
+        shop.wechat.set_faults(Faults())
+        close()
+        assert state() == "closed"
+    with pytest.raises(Exception, match=part["number"]):
+        shop.wechat.pay(part["number"])
+
+
+def test_who_pays_another_order_meanwhile_has_the_money_as_credit(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ticks(monkeypatch)
+    whole, part = shop.order(), shop.order("order-0002", pays=[{"claim": CLAIM, "amount": "1.00"}])
+    shop.wechat.pay(whole["number"])
+    first = shop.notice()
+    shop.wechat.pay(part["number"])
+    second = shop.notice()
+    assert shop.deliver(first).status_code == 204
+    resources = shop.house.app.state.resources
+    with payment_upkeep(resources.database, resources.providers, resources.now):
+        given["close"]()
+    li = shop.house.caller("li")
+    assert li.get(f"/v1/payment-orders/{part['number']}").json()["state"] == "open"
+    assert shop.deliver(second).status_code == 204
+    assert li.get(f"/v1/payment-orders/{part['number']}").json()["state"] == "paid"
+    assert shop.dues()["credit"] == "1.00"
+
+
 def test_a_payment_is_found_whose_callback_never_came(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[tuple[Callable[[], None], Any]] = []
-
-    def add(_: BackgroundScheduler, tick: Callable[[], None], trigger: str, **when: Any) -> None:
-        given.append((tick, (trigger, when["minutes"])))
-
-    monkeypatch.setattr(BackgroundScheduler, "add_job", add)
+    given = ticks(monkeypatch)
     order, part = shop.order(), shop.order("order-0002", pays=[{"claim": CLAIM, "amount": "1.00"}])
     shop.wechat.pay(order["number"])
     shop.notice()
     resources = shop.house.app.state.resources
     with payment_upkeep(resources.database, resources.providers, resources.now):
-        ((tick, when),) = given
-        assert when == ("interval", 4)
+        tick = given["tick"]
         tick()
         assert shop.payments() == 0
         shop.house.now += timedelta(minutes=4)
