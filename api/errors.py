@@ -63,6 +63,7 @@ from billing.store.tariff_drafts import (
     SharedTariffError,
     UnknownDraftError,
 )
+from billing.told import text_of
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.definition import DefinitionError
 
@@ -161,7 +162,7 @@ def install(app: FastAPI) -> None:
 def as_problem(error: Exception) -> ProblemError:
     """Return one of `DOMAIN_ERRORS` as the problem that a caller is told."""
     kind = next(kind for each, kind in OF_DOMAIN.items() if isinstance(error, each))
-    return ProblemError(kind, str(error))
+    return ProblemError(kind, text_of(error))
 
 
 def wants_page(request: Request) -> bool:

@@ -44,3 +44,17 @@ GAPS: Mapping[str, str] = {
     "not-read": _("not read"),
     "in-doubt": _("in doubt"),
 }
+
+PAPER_NUMBERS: Mapping[str, str] = {
+    "bill": _("Bill number"),
+    "receipt": _("Receipt number"),
+    "account-statement": _("Statement number"),
+    "pool-statement": _("Statement number"),
+}
+
+SUPERSEDED: Mapping[str, str] = {
+    "bill": _("A later bill corrects this one. Ask for the correction."),
+    "receipt": _("The payment of this receipt was undone since."),
+    "account-statement": _("More was posted for its days since. Ask for a new statement."),
+    "pool-statement": _("A correction has shared this supply again. Ask for the new statement."),
+}

@@ -13,6 +13,7 @@ from billing.payments.payment_code import PaymentCodeError
 from billing.store import payments_book, payments_due, payments_orders
 from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_book import UnknownPaymentError
+from billing.told import text_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -67,7 +68,7 @@ def payers(connection: Connection, caller: Principal, naming: Naming) -> list[Pa
     try:
         found = _named(connection, naming)
     except (PaymentCodeError, UnknownAccountError) as error:
-        raise ProblemError(problems.NOT_FOUND, str(error) if own is None else "") from error
+        raise ProblemError(problems.NOT_FOUND, text_of(error) if own is None else "") from error
     allowed = [each for each in found if _is_own(caller, each.account_id)]
     if not allowed:
         raise ProblemError(problems.NOT_FOUND)

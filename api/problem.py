@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from api.telling import said
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,7 +31,10 @@ class ProblemType:
 
 
 class ProblemError(Exception):
-    """A call fails with `kind`; `detail` says what was wrong with this one, in English."""
+    """A call fails with `kind`; `detail` says what was wrong with this one.
+
+    It is English; where it is `Told`, readers get it in their language.
+    """
 
     def __init__(
         self,
@@ -46,12 +51,16 @@ class ProblemError(Exception):
         self.members = members
 
     def document(self, language: Language, instance: str) -> dict[str, Any]:
-        """Return the problem as its JSON object."""
+        """Return the problem as its JSON object, with its texts in `language`.
+
+        A detail that nobody has translated is told in English.
+        """
+        detail = self.detail and (said(self.detail, language) or self.detail)
         return {
             "type": self.kind.uri,
             "title": language(self.kind.title),
             "status": self.kind.status,
-            "detail": self.detail or language(self.kind.advice),
+            "detail": detail or language(self.kind.advice),
             "instance": instance,
             **self.members,
         }

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from billing.told import StateName, told
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -88,12 +90,25 @@ class Dispute:
 def assert_step(state: DisputeState, to: DisputeState) -> None:
     """Raise `DisputeError` unless a dispute comes from `state` into `to`: what has ended stays."""
     if state not in PENDING:
-        raise DisputeError(f"the dispute is {state}; it does not become {to} any more")
+        raise DisputeError(
+            told(
+                "the dispute is {state}; it does not become {to} any more",
+                state=StateName(state),
+                to=StateName(to),
+            )
+        )
 
 
 def said(text: str) -> str:
     """Return `text` as it is kept; raise `DisputeError` for one that says nothing, or too much."""
     kept = text.strip()
     if not SHORTEST <= len(kept) <= LONGEST:
-        raise DisputeError(f"say it in {SHORTEST} to {LONGEST} letters; it has {len(kept)}")
+        raise DisputeError(
+            told(
+                "say it in {shortest} to {longest} letters; it has {letters}",
+                shortest=SHORTEST,
+                longest=LONGEST,
+                letters=len(kept),
+            )
+        )
     return kept

@@ -32,6 +32,7 @@ from billing.store import (
 from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_desk import CHANNELS, REVERSALS, DeskError, Handed
 from billing.store.views import accounts
+from billing.told import told
 from meters.quantity import number_in
 
 if TYPE_CHECKING:
@@ -236,5 +237,5 @@ def _fen(text: str) -> int:
     """Return an amount that a form states, in fen; raise `DeskError`."""
     number = number_in(text.strip().removeprefix("¥"))
     if number is None or not number.is_finite() or number != round(number, 2):
-        raise DeskError(f"{text!r} is no amount with two decimals at the most")
+        raise DeskError(told("'{text}' is no amount with two decimals at the most", text=text))
     return to_fen(number)

@@ -87,7 +87,7 @@ async def show_account_pdf(
     """The statement of an account as PDF in the language of the pages."""
     found = statement_of_account(request, caller, code, first, last)
     return await answer(
-        account_paper(found, language.of_request(request)),
+        account_paper(found, language.of_request(request), of(request).seals),
         request.headers.get("if-none-match"),
     )
 

@@ -18,6 +18,7 @@ from api.formats import Formats
 from api.language import COOKIE, PARAMETER
 from api.permission import Permission
 from api.resources import whole
+from api.telling import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,7 @@ def environment(tag: str) -> Environment:
         terms=terms,
     )
     made.filters["term"] = lambda key, name: reader(terms.term(_terms(name), key))
+    made.filters["said"] = partial(said, language=reader)
     made.filters["titled"] = reader.titled
     made.filters["found"] = partial(findings.sentence, language=reader)
     return made

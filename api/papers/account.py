@@ -9,25 +9,27 @@ from api import payer_terms, terms
 from api.formats import Formats
 from api.papers.bill import instant_of, spaced
 from api.papers.paper import Cell, Column, Paper, Table
+from api.papers.sealing import of_account
 from billing.payments.claim import BILL
 
 if TYPE_CHECKING:
     from api.language import Language
+    from api.papers.sealing import Seals
     from billing.store.journal_views import AccountStatement, StatementLine
 
 
-def account_paper(found: AccountStatement, language: Language) -> Paper:
+def account_paper(found: AccountStatement, language: Language, seals: Seals | None) -> Paper:
     """Return what stands on the paper of a statement, which says how things stood after its days.
 
-    It has no seal: a statement is issued under no number, and is made anew for whatever days.
+    Its number says of which days and of how many entries it is made.
     """
-    words, who = Formats(language), found.payer
+    words, who, sealed = Formats(language), found.payer, of_account(found)
     days = f"{words.day(found.first)}–{words.day(found.last)}"
     closing = words.money(found.closing, who.currency)
     return Paper(
         tag=language.tag,
         at=instant_of(found.last + timedelta(days=1), who.zone),
-        number=f"{who.payment_code} {found.first}–{found.last}",
+        number=sealed.number,
         above=language.titled(who.community_title),
         title=language("Statement of account"),
         amount=closing,
@@ -35,6 +37,7 @@ def account_paper(found: AccountStatement, language: Language) -> Paper:
             (language("Unit"), who.unit),
             (language("Holder"), who.holder),
             (language("Payment code"), spaced(who.payment_code)),
+            (language("Statement number"), sealed.number),
         ),
         tables=(
             Table(
@@ -59,6 +62,7 @@ def account_paper(found: AccountStatement, language: Language) -> Paper:
                 ),
             ),
         ),
+        seal=None if seals is None else seals.seal(sealed, language),
     )
 
 

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.language import Language
+    from billing.store.journal_views import AccountStatement
     from billing.store.payments_receipts import Receipt
     from billing.store.views.bills import BillView
+    from billing.store.views.statements import StatementView
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that reads like a digit."""
@@ -105,6 +108,43 @@ def of_receipt(receipt: Receipt, total: int, currency: str, day: date) -> Sealed
     """Return what the code of a receipt holds for."""
     content = _digest(dict(receipt.document))
     return Sealed("receipt", receipt.number, total, currency, day, content)
+
+
+def of_account(found: AccountStatement) -> Sealed:
+    """Return what the code of a statement of account holds for: its days and its entries.
+
+    `total`: what was owed after the last day. Its number says of how many entries it was made.
+    """
+    who = found.payer
+    lines = [[line.day.isoformat(), line.reference, line.amount] for line in found.lines]
+    return Sealed(
+        kind="account-statement",
+        number=f"{who.payment_code}-{found.first:%Y%m%d}-{found.last:%Y%m%d}-E{found.entries}",
+        total=found.closing,
+        currency=who.currency,
+        day=found.last,
+        content=_digest([found.opening, lines]),
+    )
+
+
+def of_pool(view: StatementView) -> Sealed | None:
+    """Return what the code of a pool's statement holds for; None for one that is not issued.
+
+    It holds for every share, whoever's paper masks which of them.
+    """
+    head = view.head
+    if head.run_state != "issued":
+        return None
+    parts = [[part.charge, part.quantity, part.amount] for part in view.parts]
+    shares = [[share.unit, str(share.payer), share.quantity, share.amount] for share in view.shares]
+    return Sealed(
+        kind="pool-statement",
+        number=f"{head.pool.id}-{head.period.key}-S{head.id}",
+        total=head.amount,
+        currency=head.currency,
+        day=head.period.after - timedelta(days=1),
+        content=_digest([head.quantity, head.unit, parts, shares]),
+    )
 
 
 def read_code(typed: str) -> str:

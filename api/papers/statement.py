@@ -5,6 +5,7 @@ It says what the reader's page says: for owners and their committee other rooms 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from api.formats import Formats
 from api.papers.bill import instant_of
 from api.papers.figures import Figures, Heading, Measure, money, on_paper, quantity
 from api.papers.paper import Paper
+from api.papers.sealing import of_pool
 from billing.money import from_price
 from billing.pools.policy import Payer
 
@@ -25,28 +27,43 @@ if TYPE_CHECKING:
     from api.language import Language
     from api.masking import ShownShare
     from api.papers.figures import Value
+    from api.papers.sealing import Seals
     from billing.store.views.statements import StatementView
 
 ISSUED = "issued"
 
 
 def statement_paper(
-    view: StatementView, shown: Sequence[ShownShare], language: Language, *, masked: bool
+    view: StatementView,
+    shown: Sequence[ShownShare],
+    language: Language,
+    seals: Seals | None,
+    *,
+    masked: bool,
 ) -> Paper:
     """Return what stands on the paper of a statement. `shown`: its shares as the reader sees them.
 
-    It has no seal: the figures for owners are their own, and are published for everybody besides.
+    One not issued is marked, and not sealed.
     """
+    sealed = of_pool(view)
     tables = (meters(view, language), cost(view, language), shares(view, shown, language))
     advice = language(
         "Other rooms are masked and ordered by size, so that nobody's figures can be told."
     )
-    return paper_of(
+    paper = paper_of(
         view,
         tuple(each for each in (*tables, balance(view, language)) if each.rows),
         language,
         title=language.titled(view.head.pool.title),
         notes=(advice,) if masked else (),
+    )
+    if sealed is None:
+        return paper
+    return replace(
+        paper,
+        number=sealed.number,
+        facts=(*paper.facts, (language("Statement number"), sealed.number)),
+        seal=None if seals is None else seals.seal(sealed, language),
     )
 
 

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from api.papers.sealing import of_bill, of_receipt
+from api.papers.sealing import of_account, of_bill, of_pool, of_receipt
 from billing import tables
 from billing.canonical import read_json
 from billing.payment_tables import receipt
-from billing.store import payments_book, payments_due, payments_receipts
-from billing.store.views import bills, reversals
+from billing.payments.payment_code import PaymentCodeError, account_of
+from billing.store import journal_views, payments_book, payments_due, payments_receipts
+from billing.store.views import bills, reversals, statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from sqlalchemy import Connection
 
     from api.papers.sealing import Sealed, Seals
 
 
+ACCOUNT = re.compile(
+    r"(?P<code>[0-9]{12})-(?P<first>[0-9]{8})-(?P<last>[0-9]{8})-E(?P<entries>[0-9]{1,9})"
+)
+"""The number of a statement of account."""
+POOL = re.compile(r".+-S(?P<id>[0-9]{1,18})")
+"""The number of a pool's statement."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A genuine paper. `superseded`: a correction has changed the bill, or a payment is undone."""
+    """A genuine paper. `superseded`: something has changed since what it says.
+
+    A correction has changed a bill or a pool's statement, a payment is undone, or more was posted
+    to an account for the days of its statement.
+    """
 
     sealed: Sealed
     community: Mapping[str, str]
@@ -37,7 +53,10 @@ def verified(connection: Connection, seals: Seals, number: str, code: str) -> Ve
 
     It tells nobody whether there is such a number: without its code it is as unknown as another.
     """
-    found = _bill(connection, number) or _receipt(connection, number)
+    for kind in (_bill, _receipt, _account, _pool):
+        found = kind(connection, number)
+        if found is not None:
+            break
     return found if found is not None and seals.holds(found.sealed, code) else None
 
 
@@ -68,3 +87,41 @@ def _receipt(connection: Connection, number: str) -> Verified | None:
     day = found.issued_at.astimezone(zone).date()
     sealed = of_receipt(found, paid.amount, paid.currency, day)
     return Verified(sealed, read_json(row.title), found.reversed)
+
+
+def _account(connection: Connection, number: str) -> Verified | None:
+    asked = ACCOUNT.fullmatch(number)
+    if asked is None:
+        return None
+    first, last = _day(asked["first"]), _day(asked["last"])
+    if first is None or last is None or last < first:
+        return None
+    try:
+        who = payments_due.payer(connection, account_of(asked["code"]))
+    except (PaymentCodeError, payments_due.UnknownAccountError):
+        return None
+    entries = int(asked["entries"])
+    found = journal_views.statement_of(connection, who.account_id, first, last, entries=entries)
+    if found.entries != entries:
+        return None
+    now = journal_views.statement_of(connection, who.account_id, first, last)
+    return Verified(of_account(found), who.community_title, now.entries > entries)
+
+
+def _pool(connection: Connection, number: str) -> Verified | None:
+    asked = POOL.fullmatch(number)
+    if asked is None:
+        return None
+    found = statements.statement(connection, Scope(), int(asked["id"]))
+    sealed = None if found is None else of_pool(found)
+    if found is None or sealed is None or sealed.number != number:
+        return None
+    again = reversals.is_shared_again(connection, found.head.id)
+    return Verified(sealed, found.head.community, again)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007  a day, no instant
+    except ValueError:
+        return None

@@ -16,6 +16,7 @@ from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing
 from api.security import Requires
+from billing.told import told
 
 router = APIRouter(prefix="/v1", tags=["portal"])
 
@@ -48,7 +49,9 @@ async def export_my_data(request: Request, caller: Exporter) -> Response:
 def archive_of(request: Request, caller: Principal) -> Response:
     """Return the archive of the caller's data as an answer that is made while it is sent."""
     if caller.accounts is None:
-        raise ProblemError(problems.FORBIDDEN, "only who holds accounts has data of their own")
+        raise ProblemError(
+            problems.FORBIDDEN, told("only who holds accounts has data of their own")
+        )
     resources = of(request)
     reader = language.of_request(request)
     wish = exporting.Wish(

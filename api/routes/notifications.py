@@ -22,6 +22,7 @@ from api.schemas.notifications import (
 )
 from api.security import Requires
 from billing.store import delivery_contacts
+from billing.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,9 @@ def channels_of(request: Request) -> Sequence[str]:
 def assert_offered(request: Request, channel: str) -> None:
     """Raise `ProblemError` unless this installation can send over `channel`."""
     if channel not in channels_of(request):
-        raise ProblemError(problems.ADDRESS_REFUSED, f"nothing is sent over {channel} here")
+        raise ProblemError(
+            problems.ADDRESS_REFUSED, told("nothing is sent over {channel} here", channel=channel)
+        )
 
 
 @router.get(

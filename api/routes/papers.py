@@ -94,7 +94,10 @@ async def get_statement_pdf(
     reader: Reader,
     known: etag.Known,
 ) -> Response:
-    """As the statement is answered: for an owner, and the owners' committee, rooms are masked."""
+    """As the statement is answered: for an owner, and the owners' committee, rooms are masked.
+
+    Where papers are sealed, with a code that verifies, once it is issued.
+    """
     return await answer(paper_of_statement(request, caller, statement, reader), known)
 
 
@@ -116,9 +119,12 @@ async def get_account_statement_pdf(
     reader: Reader,
     known: etag.Known,
 ) -> Response:
-    """The same days as of the statement, in the language of `Accept-Language`."""
+    """The same days as of the statement, in the language of `Accept-Language`.
+
+    Where papers are sealed, with a code that verifies.
+    """
     found = statement_of_account(request, caller, code, first, last)
-    return await answer(account_paper(found, reader), known)
+    return await answer(account_paper(found, reader, of(request).seals), known)
 
 
 def paper_of_bill(request: Request, caller: Principal, number: str, reader: Language) -> Paper:
@@ -147,11 +153,13 @@ def paper_of_statement(
     request: Request, caller: Principal, statement: int, reader: Language
 ) -> Paper:
     """Return a pool's statement on paper; raise `ProblemError` as `paper_of_bill`."""
-    with of(request).database.snapshot() as connection:
+    resources = of(request)
+    with resources.database.snapshot() as connection:
         found = statements.statement(connection, scope_of(caller), statement)
     if found is None:
         raise ProblemError(problems.NOT_FOUND)
-    return statement_paper(found, shown_shares(found, caller), reader, masked=not caller.sees_rooms)
+    shown = shown_shares(found, caller)
+    return statement_paper(found, shown, reader, resources.seals, masked=not caller.sees_rooms)
 
 
 async def answer(paper: Paper, known: str | None) -> Response:

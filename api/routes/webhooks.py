@@ -30,6 +30,7 @@ from billing.delivery.destination import destination
 from billing.delivery.schedule import State
 from billing.store import delivery_webhooks
 from billing.store.delivery_pruning import EventsGoneError, assert_kept, is_kept
+from billing.told import told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -221,7 +222,7 @@ async def list_deliveries(
     with of(request).database.snapshot() as connection:
         delivery_webhooks.read(connection, webhook)
         if before is not None and not is_kept(connection, webhook, before):
-            raise EventsGoneError("messages as old as those of the cursor are no longer kept")
+            raise EventsGoneError(told("messages as old as those of the cursor are no longer kept"))
         rows = delivery_webhooks.sent(
             connection, webhook, limit=limit + 1, before_id=before, state=state
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from billing.told import told
+
 EMAIL, SMS = "email", "sms"
 
 LONGEST = 254
@@ -28,9 +30,9 @@ def checked(channel: str, address: str) -> str:
     if channel == EMAIL:
         found = _MAIL.fullmatch(address) if len(address) <= LONGEST else None
         if found is None or len(found["local"]) > LONGEST_LOCAL:
-            raise AddressError("is no e-mail address such as li@example.com")
+            raise AddressError(told("is no e-mail address such as li@example.com"))
         return address
     number = re.sub(r"[ ()-]", "", address)
     if _PHONE.fullmatch(number) is None:
-        raise AddressError("is no phone number such as 13800001234 or +49 30 1234567")
+        raise AddressError(told("is no phone number such as 13800001234 or +49 30 1234567"))
     return number

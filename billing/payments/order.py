@@ -18,6 +18,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from billing.told import told
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
@@ -86,13 +88,25 @@ def allotted(claims: Mapping[str, Claim], wanted: Mapping[str, int | None]) -> d
     for reference, amount in wanted.items():
         claim = claims.get(reference)
         if claim is None:
-            raise OrderError(f"the account owes nothing by {reference!r}; look at its payables")
+            raise OrderError(
+                told(
+                    "the account owes nothing by '{reference}'; look at its payables",
+                    reference=reference,
+                )
+            )
         if claim.due <= 0:
-            raise OrderError(f"{reference} is settled already; there is nothing to pay")
+            raise OrderError(
+                told("{reference} is settled already; there is nothing to pay", reference=reference)
+            )
         found[reference] = claim.due if amount is None else amount
         if not 0 < found[reference] <= claim.due:
             raise OrderError(
-                f"{found[reference]} fen cannot be paid of {reference}: {claim.due} fen are due"
+                told(
+                    "{amount} fen cannot be paid of {reference}: {due} fen are due",
+                    amount=found[reference],
+                    reference=reference,
+                    due=claim.due,
+                )
             )
     return found
 
@@ -101,5 +115,8 @@ def check_expiry(now: datetime, expires_at: datetime) -> None:
     """Raise `OrderError` unless an order that is made `now` may be open until `expires_at`."""
     if not SHORTEST <= expires_at - now <= LONGEST:
         raise OrderError(
-            f"an order is open for one minute to seven days, not until {expires_at.isoformat()}"
+            told(
+                "an order is open for one minute to seven days, not until {time}",
+                time=expires_at.isoformat(),
+            )
         )

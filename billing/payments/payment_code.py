@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from billing.told import told
+
 FIRST = 1
 DIGITS = 9
 LARGEST: int = 10**DIGITS - 1
@@ -35,12 +37,19 @@ def account_of(code: str) -> int:
     digits = re.sub(r"[ \u00a0\u3000-]", "", code)
     if not re.fullmatch(r"[0-9]{12}", digits) or not digits.startswith(str(FIRST)):
         raise PaymentCodeError(
-            f"{code!r} is no payment code; it has twelve digits and begins with {FIRST}"
+            told(
+                "'{code}' is no payment code; it has twelve digits and begins with {first}",
+                code=code,
+                first=FIRST,
+            )
         )
     if int(digits) % 97 != 1:
         raise PaymentCodeError(
-            f"the check digits of {code!r} do not fit: a digit is wrong, or two are swapped; "
-            "compare it with the bill"
+            told(
+                "the check digits of '{code}' do not fit: a digit is wrong, or two are swapped; "
+                "compare it with the bill",
+                code=code,
+            )
         )
     return int(digits[1 : 1 + DIGITS])
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from billing.told import Told, told
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -40,7 +42,8 @@ class RefusedError(ProviderError):
     """The provider refused what it was asked for. `code` is its own word for the reason."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
+        ours = told("{code}: {message}", code=code, message=message)
+        super().__init__(ours if isinstance(message, Told) else str(ours))
         self.code = code
 
 

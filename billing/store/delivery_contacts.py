@@ -17,6 +17,7 @@ from billing.delivery.event import OF_OWNERS, Event, Kind
 from billing.delivery_tables import contact, contact_account
 from billing.store import audit, delivery_outbox
 from billing.store.ids import insert
+from billing.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -78,7 +79,7 @@ def state(
     """
     address = checked(channel, address)
     if not accounts:
-        raise NoAccountError("only who has an account is told what happens to it")
+        raise NoAccountError(told("only who has an account is told what happens to it"))
     mine = (contact.c.person == person) & (contact.c.channel == channel)
     before = connection.execute(select(contact).where(mine).with_for_update()).one_or_none()
     same = before is not None and before.address == address
@@ -120,7 +121,9 @@ def confirm(connection: Connection, code: str, *, now: datetime) -> Contact:
     waits = (contact.c.code_digest == _digest(code)) & (contact.c.code_until > now)
     row = connection.execute(select(contact).where(waits).with_for_update()).one_or_none()
     if row is None:
-        raise UnknownCodeError("this link has been used, or is older than a day; state it again")
+        raise UnknownCodeError(
+            told("this link has been used, or is older than a day; state it again")
+        )
     connection.execute(
         contact.update()
         .where(contact.c.id == row.id)

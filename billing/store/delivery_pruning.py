@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, or_, select
 from billing.delivery.event import Kind
 from billing.delivery.schedule import State
 from billing.delivery_tables import delivery, delivery_attempt, event
+from billing.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,13 @@ def assert_kept(since: datetime, kept: timedelta, *, now: datetime) -> None:
     """Raise `EventsGoneError` where not all that has happened since then is kept."""
     if since < now - kept:
         first = (now - kept).isoformat(timespec="seconds")
-        raise EventsGoneError(f"events are kept for {kept.days} days; ask for those since {first}")
+        raise EventsGoneError(
+            told(
+                "events are kept for {days} days; ask for those since {first}",
+                days=kept.days,
+                first=first,
+            )
+        )
 
 
 def is_kept(connection: Connection, webhook_id: int, delivery_id: int) -> bool:

@@ -15,6 +15,7 @@ from billing.delivery.signing import new_secret
 from billing.delivery_tables import delivery, delivery_attempt, event, webhook
 from billing.store import audit
 from billing.store.ids import insert
+from billing.told import StateName, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -327,7 +328,13 @@ def _again(connection: Connection, which: Any, now: datetime) -> int:
 
 def _assert_on(found: Webhook) -> None:
     if found.state != "on":
-        raise WebhookOffError(f"webhook {found.id} is {found.state}; switch it on first")
+        raise WebhookOffError(
+            told(
+                "webhook {webhook} is {state}; switch it on first",
+                webhook=found.id,
+                state=StateName(found.state),
+            )
+        )
 
 
 def _end_waiting(connection: Connection, webhook_id: int, now: datetime) -> None:

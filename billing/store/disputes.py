@@ -24,6 +24,7 @@ from billing.payments.claim import BILL
 from billing.store import audit, payments_claims
 from billing.store.ids import insert
 from billing.store.views import versions
+from billing.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,13 @@ def open_dispute(
     """
     line = connection.execute(_lines(scope, number, position), scope.values).one_or_none()
     if line is None:
-        raise UnknownDisputeError(f"bill {number!r} has no line {position} that is issued")
+        raise UnknownDisputeError(
+            told(
+                "bill '{number}' has no line {position} that is issued",
+                number=number,
+                position=position,
+            )
+        )
     text = said(reason)
     payments_claims.lock(connection, [line.account_id])
     table = dispute
@@ -75,7 +82,14 @@ def open_dispute(
         )
     )
     if pending is not None:
-        raise DisputeError(f"line {position} of bill {number} is disputed already ({pending})")
+        raise DisputeError(
+            told(
+                "line {position} of bill {number} is disputed already ({dispute})",
+                position=position,
+                number=number,
+                dispute=pending,
+            )
+        )
     dispute_id = insert(
         connection,
         table,
@@ -126,7 +140,7 @@ def read(connection: Connection, scope: Scope, dispute_id: int, *, lock: bool = 
     query = _disputes(scope.shape).where(dispute.c.id == dispute_id)
     rows = connection.execute(query, scope.values).all()
     if not rows:
-        raise UnknownDisputeError(f"there is no dispute {dispute_id}")
+        raise UnknownDisputeError(told("there is no dispute {dispute}", dispute=dispute_id))
     return _whole(connection, rows)[0]
 
 
@@ -338,10 +352,13 @@ def _mended(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, 
 def _assert_corrects(connection: Connection, found: Dispute, to: DisputeState, run_id: int) -> None:
     """Raise `DisputeError` unless `run_id` is a correction of the dispute's community."""
     if to is not DisputeState.ACCEPTED:
-        raise DisputeError("only a dispute that is accepted names the run that corrects it")
+        raise DisputeError(told("only a dispute that is accepted names the run that corrects it"))
     if run_id not in corrections(connection, found.account_id):
         raise DisputeError(
-            f"run {run_id} corrects nothing of this community; name a correction run, or none"
+            told(
+                "run {run} corrects nothing of this community; name a correction run, or none",
+                run=run_id,
+            )
         )
 
 

@@ -48,7 +48,8 @@ class StatementLine:
 class AccountStatement:
     """What an account owed before the day `first`, what changed until the day `last`, what it owes.
 
-    All in fen; below zero, what it is owed. Both days are included.
+    All in fen; below zero, what it is owed. Both days are included. `entries`: of how many entries
+    until `last` it is made; entries are only added, so that it can be made of those again.
     """
 
     payer: Payer
@@ -56,6 +57,7 @@ class AccountStatement:
     last: date
     opening: int
     lines: tuple[StatementLine, ...]
+    entries: int
 
     @property
     def closing(self) -> int:
@@ -103,11 +105,29 @@ def currency_of(connection: Connection, community_id: int) -> str:
 
 
 def statement_of(
-    connection: Connection, account_id: int, first: date, last: date
+    connection: Connection,
+    account_id: int,
+    first: date,
+    last: date,
+    *,
+    entries: int | None = None,
 ) -> AccountStatement:
-    """Return the statement of an account for the days `first` to `last`, both included."""
+    """Return the statement of an account for the days `first` to `last`, both included.
+
+    `entries`: as it was when so many entries until `last` were posted; all of them by default.
+    """
     posting, entry = tables.posting, tables.journal_entry
-    of_account = and_(posting.c.account_id == account_id, posting.c.ledger_account.in_(OF_ACCOUNTS))
+    mine = and_(posting.c.account_id == account_id, posting.c.ledger_account.in_(OF_ACCOUNTS))
+    until = (
+        select(entry.c.reference)
+        .where(
+            entry.c.day <= last,
+            entry.c.reference.in_(select(posting.c.reference).where(mine)),
+        )
+        .order_by(entry.c.posted_at, entry.c.reference)
+    )
+    made_of = connection.scalars(until.limit(entries)).all()
+    of_account = mine if entries is None else and_(mine, posting.c.reference.in_(made_of))
     opening = connection.scalar(
         select(func.coalesce(func.sum(posting.c.amount), 0))
         .join(entry, entry.c.reference == posting.c.reference)
@@ -134,8 +154,14 @@ def statement_of(
         .having(func.sum(posting.c.amount) != 0)  # what only moves inside the account is no line
         .order_by(entry.c.day, entry.c.posted_at, entry.c.reference)
     )
-    lines = tuple(_line(row) for row in rows)
-    return AccountStatement(payer(connection, account_id), first, last, int(opening or 0), lines)
+    return AccountStatement(
+        payer=payer(connection, account_id),
+        first=first,
+        last=last,
+        opening=int(opening or 0),
+        lines=tuple(_line(row) for row in rows),
+        entries=len(made_of),
+    )
 
 
 def _line(row: Any) -> StatementLine:

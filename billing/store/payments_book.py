@@ -22,6 +22,7 @@ from billing.store import delivery_outbox, ledger, payments_claims, payments_rec
 from billing.store.ids import insert
 from billing.store.payments_due import payer
 from billing.store.payments_policy import policy_of
+from billing.told import told
 from meters.interval import utc
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def read(connection: Connection, payment_id: int, *, lock: bool = False) -> Paym
     """Return a payment; `lock` keeps others from changing it. Raises `UnknownPaymentError`."""
     found = _one(connection, select(payment).where(payment.c.id == payment_id), lock=lock)
     if found is None:
-        raise UnknownPaymentError(f"there is no payment {payment_id}")
+        raise UnknownPaymentError(told("there is no payment {payment}", payment=payment_id))
     return found
 
 

@@ -18,6 +18,7 @@ from billing.store import audit, ledger, payments_book, payments_claims, payment
 from billing.store.payments_book import New, Payment
 from billing.store.payments_due import payer_named
 from billing.store.payments_policy import policy_of
+from billing.told import StateName, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,8 +80,13 @@ def enter(
         if (before.account_id, before.amount) == (who.account_id, handed.amount):
             return before
         raise DeskError(
-            f"document {handed.document} is payment {before.id} of {from_fen(before.amount)}, for "
-            "another account or amount; look at it"
+            told(
+                "document {document} is payment {payment} of {amount}, for another account or "
+                "amount; look at it",
+                document=handed.document,
+                payment=before.id,
+                amount=from_fen(before.amount),
+            )
         )
     owed = payments_claims.claims(connection, [who.account_id])[who.account_id]
     limit = policy_of(connection, who.community_id).four_eyes_above
@@ -114,10 +120,20 @@ def decide(
     """Approve a payment that waits, which posts it, or reject it."""
     found = payments_book.read(connection, payment_id, lock=True)
     if found.state != "entered":
-        raise DeskError(f"payment {payment_id} is {found.state}; it waits for nobody")
+        raise DeskError(
+            told(
+                "payment {payment} is {state}; it waits for nobody",
+                payment=payment_id,
+                state=StateName(found.state),
+            )
+        )
     if actor == found.entered_by:
         raise DeskEyesError(
-            f"{actor} entered payment {payment_id}, so somebody else decides on it (four eyes)"
+            told(
+                "{person} entered payment {payment}, so somebody else decides on it (four eyes)",
+                person=actor,
+                payment=payment_id,
+            )
         )
     payments_claims.lock(connection, [found.account_id])
     state = "posted" if approve else "rejected"
@@ -180,31 +196,55 @@ def reverse(
 def _assert_handed(handed: Handed, now: datetime) -> None:
     if handed.channel not in CHANNELS:
         known = ", ".join(CHANNELS)
-        raise DeskError(f"nobody enters payments by {handed.channel!r}; staff enter {known}")
+        raise DeskError(
+            told(
+                "nobody enters payments by '{channel}'; staff enter {known}",
+                channel=handed.channel,
+                known=known,
+            )
+        )
     if handed.amount <= 0:
-        raise DeskError(f"a payment is above zero, not {from_fen(handed.amount)}")
+        raise DeskError(
+            told("a payment is above zero, not {amount}", amount=from_fen(handed.amount))
+        )
     if handed.rounding and (handed.channel != "cash" or abs(handed.rounding) > 99):
-        raise DeskError("only cash is rounded, by less than one of the currency")
+        raise DeskError(told("only cash is rounded, by less than one of the currency"))
     if handed.amount + handed.rounding <= 0:
-        raise DeskError("rounding takes all of the payment; enter what was paid")
+        raise DeskError(told("rounding takes all of the payment; enter what was paid"))
     if not handed.document.strip():
-        raise DeskError("name the slip or the bank's line that the payment is known by")
+        raise DeskError(told("name the slip or the bank's line that the payment is known by"))
     if handed.paid_at > now:
-        raise DeskError(f"nobody has paid at {handed.paid_at.isoformat()} yet")
+        raise DeskError(told("nobody has paid at {time} yet", time=handed.paid_at.isoformat()))
 
 
 def _assert_reversible(
     connection: Connection, found: Payment, kind: str, reason: str, actor: str
 ) -> None:
     if kind not in REVERSALS:
-        raise DeskError(f"a payment is undone as {' or '.join(REVERSALS)}, not {kind!r}")
+        raise DeskError(
+            told(
+                "a payment is undone as one of {known}, not '{kind}'",
+                known=", ".join(REVERSALS),
+                kind=kind,
+            )
+        )
     if not reason.strip():
-        raise DeskError(f"say why payment {found.id} is undone")
+        raise DeskError(told("say why payment {payment} is undone", payment=found.id))
     if found.state != "posted":
-        raise DeskError(f"payment {found.id} is {found.state}; only a posted one is undone")
+        raise DeskError(
+            told(
+                "payment {payment} is {state}; only a posted one is undone",
+                payment=found.id,
+                state=StateName(found.state),
+            )
+        )
     if actor == found.entered_by:
         raise DeskEyesError(
-            f"{actor} entered payment {found.id}, so somebody else undoes it (four eyes)"
+            told(
+                "{person} entered payment {payment}, so somebody else undoes it (four eyes)",
+                person=actor,
+                payment=found.id,
+            )
         )
     waiting = [
         each.number
@@ -212,7 +252,13 @@ def _assert_reversible(
         if each.state in ("requested", "approved")
     ]
     if waiting:
-        raise DeskError(f"refund {waiting[0]} of payment {found.id} is under way; end it first")
+        raise DeskError(
+            told(
+                "refund {number} of payment {payment} is under way; end it first",
+                number=waiting[0],
+                payment=found.id,
+            )
+        )
 
 
 def _log(

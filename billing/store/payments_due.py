@@ -18,6 +18,7 @@ from billing.payments.payment_code import PaymentCodeError, account_of, payment_
 from billing.store import disputes
 from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_claims import claims, credit
+from billing.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,7 +106,13 @@ def payer_named(connection: Connection, community: str, account: str) -> Payer:
         _payers().where(tables.community.c.code == community, tables.account.c.code == account)
     ).one_or_none()
     if row is None:
-        raise UnknownAccountError(f"community {community!r} has no account {account!r}")
+        raise UnknownAccountError(
+            told(
+                "community '{community}' has no account '{account}'",
+                community=community,
+                account=account,
+            )
+        )
     return _payer(row)
 
 

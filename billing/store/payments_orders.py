@@ -23,6 +23,7 @@ from billing.payments.order import (
 from billing.store import audit, payments_claims
 from billing.store.ids import insert
 from billing.store.payments_due import payer
+from billing.told import StateName, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ def open_order(
     payments_claims.lock(connection, [account_id])
     check_expiry(now, wish.expires_at)
     if bool(wish.claims) == bool(wish.in_advance) or wish.in_advance < 0:
-        raise OrderError("name the claims to pay, or an amount to pay in advance, not both")
+        raise OrderError(told("name the claims to pay, or an amount to pay in advance, not both"))
     owed = {
         each.reference: each
         for each in payments_claims.claims(connection, [account_id])[account_id]
@@ -103,7 +104,7 @@ def read(connection: Connection, number: str, *, lock: bool = False) -> Order:
     """Return an order; `lock` keeps others from changing it. Raises `UnknownOrderError`."""
     found = find(connection, number, lock=lock)
     if found is None:
-        raise UnknownOrderError(f"there is no payment order {number!r}")
+        raise UnknownOrderError(told("there is no payment order '{number}'", number=number))
     return found
 
 
@@ -148,7 +149,13 @@ def close(connection: Connection, number: str, *, actor: str, now: datetime) -> 
     """Close an open order: nobody is to pay it. Raises `OrderError` if it is not open."""
     order = read(connection, number, lock=True)
     if order.state is not OrderState.OPEN:
-        raise OrderError(f"order {number} is {order.state}; only an open one is closed")
+        raise OrderError(
+            told(
+                "order {number} is {state}; only an open one is closed",
+                number=number,
+                state=StateName(order.state),
+            )
+        )
     end(connection, order, OrderState.CLOSED, now=now)
     audit.append(
         connection,

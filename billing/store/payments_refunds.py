@@ -21,6 +21,7 @@ from billing.payments.order import number_of
 from billing.payments.provider import RefundAsked, RefundState
 from billing.store import audit, ledger, payments_book, payments_claims
 from billing.store.ids import insert
+from billing.told import StateName, told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,8 +92,12 @@ def request(
     )
     if back.rest:
         raise RefundError(
-            f"{from_fen(has)} of the account is credit, less than {from_fen(amount)}; ask for "
-            "less, or say that what it has paid may be due again (--reopen)"
+            told(
+                "{credit} of the account is credit, less than {amount}; ask for less, or say that "
+                "what it has paid may be due again (--reopen)",
+                credit=from_fen(has),
+                amount=from_fen(amount),
+            )
         )
     number = number_of("R", now.date(), secrets.token_hex(8))
     insert(
@@ -123,10 +128,20 @@ def decide(
     """Approve or reject a refund that somebody else has asked for."""
     found = read(connection, number, lock=True)
     if found.state != "requested":
-        raise RefundError(f"refund {number} is {found.state}; it is decided once")
+        raise RefundError(
+            told(
+                "refund {number} is {state}; it is decided once",
+                number=number,
+                state=StateName(found.state),
+            )
+        )
     if actor == found.requested_by:
         raise RefundEyesError(
-            f"{actor} asked for refund {number}, so somebody else decides on it (four eyes)"
+            told(
+                "{person} asked for refund {number}, so somebody else decides on it (four eyes)",
+                person=actor,
+                number=number,
+            )
         )
     state = "approved" if approve else "rejected"
     values = {"state": state, "decided_by": actor, "decided_at": now}
@@ -143,7 +158,13 @@ def end_by_hand(
     """Say that an approved refund was paid out, or could not be."""
     found = read(connection, number, lock=True)
     if found.state != "approved":
-        raise RefundError(f"refund {number} is {found.state}; only an approved one is paid out")
+        raise RefundError(
+            told(
+                "refund {number} is {state}; only an approved one is paid out",
+                number=number,
+                state=StateName(found.state),
+            )
+        )
     state = RefundState.EXECUTED if executed else RefundState.FAILED
     end(connection, found, state, refund_id=None, actor=actor, now=now)
     _log(connection, "refund.execute" if executed else "refund.fail", found, actor, now)
@@ -180,7 +201,13 @@ def as_asked(connection: Connection, number: str) -> RefundAsked:
         select(payment_order.c.number).where(payment_order.c.id == paid.order_id)
     )
     if found.state != "approved" or order_number is None:
-        raise RefundError(f"refund {number} is {found.state}, or of no order; it is paid by hand")
+        raise RefundError(
+            told(
+                "refund {number} is {state}, or of no order; it is paid by hand",
+                number=number,
+                state=StateName(found.state),
+            )
+        )
     return RefundAsked(
         number=found.number,
         order_number=order_number,
@@ -196,7 +223,7 @@ def read(connection: Connection, number: str, *, lock: bool = False) -> Refund:
     """Return a refund; `lock` keeps others from changing it. Raises `UnknownRefundError`."""
     found = find(connection, number, lock=lock)
     if found is None:
-        raise UnknownRefundError(f"there is no refund {number!r}")
+        raise UnknownRefundError(told("there is no refund '{number}'", number=number))
     return found
 
 
@@ -226,9 +253,15 @@ def _refunds(connection: Connection, query: Select[Any]) -> list[Refund]:
 
 def _assert_refundable(connection: Connection, paid: Payment, amount: int, reason: str) -> None:
     if not reason.strip():
-        raise RefundError("say why the money goes back")
+        raise RefundError(told("say why the money goes back"))
     if paid.state != "posted":
-        raise RefundError(f"payment {paid.id} is {paid.state}; only a posted one is refunded")
+        raise RefundError(
+            told(
+                "payment {payment} is {state}; only a posted one is refunded",
+                payment=paid.id,
+                state=StateName(paid.state),
+            )
+        )
     gone = sum(
         each.amount
         for each in of_payment(connection, paid.id)
@@ -236,8 +269,14 @@ def _assert_refundable(connection: Connection, paid: Payment, amount: int, reaso
     )
     if not 0 < amount <= paid.amount - gone:
         raise RefundError(
-            f"{from_fen(amount)} cannot go back: payment {paid.id} was {from_fen(paid.amount)}, "
-            f"of which {from_fen(gone)} goes back already"
+            told(
+                "{amount} cannot go back: payment {payment} was {paid}, of which {gone} goes back "
+                "already",
+                amount=from_fen(amount),
+                payment=paid.id,
+                paid=from_fen(paid.amount),
+                gone=from_fen(gone),
+            )
         )
 
 

@@ -21,6 +21,7 @@ from billing.payments.provider import (
 )
 from billing.store import payments, payments_book, payments_orders, payments_refunds
 from billing.store.payments import Callback
+from billing.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +143,9 @@ def _ask_again(provider: Provider, order: Order, now: datetime) -> Notice | Unpa
     """Ask again about an order that cannot be closed: somebody has paid it just now."""
     said = provider.query(order.number, now=now)
     if said is Unpaid.WAITING:
-        raise ProviderError(f"order {order.number} is neither paid nor can it be closed")
+        raise ProviderError(
+            told("order {number} is neither paid nor can it be closed", number=order.number)
+        )
     return said
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import api
+import billing
 from api import language, terms
 from api.pages import rendering
 from api.problems import TYPES
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 
 FOLDER = Path(api.__file__).parent
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+TOLD = {"told": None}
 KEYWORDS = {
+    **TOLD,
     "_": None,
     "language": None,
     "plural": (1, 2),
@@ -49,7 +52,8 @@ def texts_in_code() -> set[Any]:
     found = extract_from_dir(
         FOLDER, METHODS, {"**/templates/**.html": {"trimmed": "true"}}, keywords=KEYWORDS
     )
-    return {message for _file, _line, message, _comments, _context in found if message}
+    raised = extract_from_dir(Path(billing.__file__).parent, [("**.py", "python")], keywords=TOLD)
+    return {message for *_, message, _, _ in (*found, *raised) if message}
 
 
 def catalogue() -> dict[Any, Any]:

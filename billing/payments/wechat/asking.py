@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from billing.payments.provider import RefusedError, Scene
+from billing.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,11 +58,12 @@ def order(asked: Ordered, account: Account) -> Ask:
             return _post("/v3/pay/transactions/jsapi", body)
         case Scene.IN_APP:
             raise RefusedError(
-                "PAYER_MISSING", "inside WeChat an order needs its payer's openid for this app"
+                "PAYER_MISSING",
+                told("inside WeChat an order needs its payer's openid for this app"),
             )
         case Scene.BROWSER:
             raise RefusedError(
-                "SCENE_NOT_OFFERED", "WeChat Pay is paid here by a code or inside WeChat"
+                "SCENE_NOT_OFFERED", told("WeChat Pay is paid here by a code or inside WeChat")
             )
 
 
