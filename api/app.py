@@ -28,6 +28,7 @@ from api.pages import engineering as engineering_pages
 from api.pages import exchange as exchange_pages
 from api.pages import export as export_pages
 from api.pages import gateways as gateway_pages
+from api.pages import messages as message_pages
 from api.pages import notifications as notification_pages
 from api.pages import own_meters as meter_pages
 from api.pages import papers as paper_pages
@@ -202,6 +203,7 @@ def _include_pages(app: FastAPI) -> None:
         audit_pages,
         webhook_pages,
         notification_pages,
+        message_pages,
     ):
         _include(app, pages.router)
 

@@ -30,6 +30,7 @@ from api.store.questions import NoSuchQuestionError
 from api.store.unknown_meters import OwnSettingsError
 from billing.delivery.address import AddressError
 from billing.delivery.destination import DestinationError
+from billing.delivery.wording import TemplateRefusedError
 from billing.disputes import DisputeError
 from billing.lifecycle import FourEyesError, ReasonError
 from billing.months import PeriodError
@@ -39,6 +40,7 @@ from billing.sealing import SealError
 from billing.store.definitions import VersionExistsError
 from billing.store.delivery_contacts import NoAccountError, UnknownCodeError
 from billing.store.delivery_pruning import EventsGoneError
+from billing.store.delivery_texts import NewerTextsError
 from billing.store.delivery_webhooks import (
     UnknownDeliveryError,
     UnknownWebhookError,
@@ -127,6 +129,8 @@ OF_DOMAIN: Mapping[type[Exception], ProblemType] = {
     UnknownDeliveryError: problems.NOT_FOUND,
     UnknownWebhookError: problems.NOT_FOUND,
     WebhookOffError: problems.WEBHOOK_OFF,
+    TemplateRefusedError: problems.NOT_TAKEN,
+    NewerTextsError: problems.CHANGED_SINCE,
     EventsGoneError: problems.EVENTS_GONE,
     SealError: problems.NO_SEAL,
     RefusedError: problems.PROVIDER_REFUSED,

@@ -17,6 +17,11 @@ EVENTS: Mapping[str, str] = {
     "meter.offline": _("a meter is offline"),
 }
 
+MESSAGES: Mapping[str, str] = {
+    **EVENTS,
+    "address.stated": _("an address is to be confirmed"),
+}
+
 MESSAGE_CHANNELS: Mapping[str, str] = {
     "email": _("E-mail"),
     "sms": _("SMS"),

@@ -55,6 +55,8 @@ class Permission(StrEnum):
     """Say where one is told of what; it is about the caller alone."""
     WEBHOOKS_MANAGE = "webhooks:manage"
     """Say which programs are told of what, see what they were sent, and send it again."""
+    MESSAGES_WRITE = "messages:write"
+    """Say what people are told by e-mail and SMS; on pages."""
     GATEWAY_REPORT = "gateway:report"
     """Report as a gateway; only API keys have it."""
 
@@ -73,7 +75,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     """Reads everything, the audit log too, and changes nothing."""
     ADMIN = "admin"
-    """Manages logins, keys and webhooks, and sees no bill."""
+    """Manages logins, keys, webhooks and what messages say, and sees no bill."""
 
 
 BOUND = frozenset({Role.OWNER, Role.TENANT})
@@ -115,7 +117,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CLERK: _PREPARING,
     # An approver may prepare too; then another one approves: four eyes are about persons.
     Role.APPROVER: _PREPARING
-    | {Permission.RUNS_APPROVE, Permission.RUNS_ISSUE, Permission.PAYMENTS_APPROVE},
+    | {
+        Permission.RUNS_APPROVE,
+        Permission.RUNS_ISSUE,
+        Permission.PAYMENTS_APPROVE,
+        Permission.MESSAGES_WRITE,
+    },
     Role.ENGINEER: frozenset(
         {
             Permission.METERS_READ,
@@ -139,6 +146,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.ADMIN: frozenset(
-        {Permission.LOGINS_MANAGE, Permission.KEYS_MANAGE, Permission.WEBHOOKS_MANAGE}
+        {
+            Permission.LOGINS_MANAGE,
+            Permission.KEYS_MANAGE,
+            Permission.WEBHOOKS_MANAGE,
+            Permission.MESSAGES_WRITE,
+        }
     ),
 }

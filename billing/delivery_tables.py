@@ -140,8 +140,9 @@ delivery_texts = Table(
     of_project(),
     Column("kind", Text, nullable=False),
     Column("language", Text, nullable=False),
-    Column("texts", Text, nullable=False),  # JSON: subject, text, html, short
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("texts", Text),  # JSON: subject, text, html, short; null for those that Tallygate brings
     Column("changed_by", Text, nullable=False),
     Column("changed_at", Instant, nullable=False),
-    UniqueConstraint("project_id", "kind", "language"),
+    UniqueConstraint("project_id", "kind", "language", "version"),
 )

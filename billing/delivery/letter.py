@@ -19,6 +19,7 @@ from billing.canonical import read_json
 from billing.delivery.event import Kind
 from billing.delivery.shipped import shipped
 from billing.delivery.wording import Message, render
+from billing.delivery_tables import event
 from billing.store import delivery_contacts, delivery_texts
 from billing.store.delivery_outbox import CONTACT
 
@@ -73,7 +74,31 @@ def written(
     reader = _Reader(language, links.rstrip("/"), zone, read_json(row.title))
     own = delivery_texts.find(connection, row.project_id, leased.kind, language)
     texts = own or shipped(leased.kind, language)
-    return render(leased.kind, texts, reader.values(leased)), zone
+    return render(leased.kind, texts, reader.values(leased.kind, leased.data)), zone
+
+
+def values_of_newest(
+    connection: Connection, kind: Kind, language: str, links: str, subject: str = ""
+) -> Mapping[str, str] | None:
+    """Return the values of the newest event of `kind`, of that about `subject` where one is named.
+
+    None where there is no such event. `links`: as `letter_of` takes them.
+    """
+    community = tables.community
+    query = (
+        select(event.c.data, community.c.title, community.c.zone)
+        .join(community, community.c.id == event.c.community_id)
+        .where(event.c.kind == kind.value)
+        .order_by(event.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(
+        query.where(event.c.subject == subject) if subject else query
+    ).one_or_none()
+    if row is None:
+        return None
+    reader = _Reader(language, links.rstrip("/"), ZoneInfo(row.zone), read_json(row.title))
+    return reader.values(kind, read_json(row.data))
 
 
 class _Reader:
@@ -86,10 +111,9 @@ class _Reader:
         known = [title[key] for key in (language, code, "en") if key in title]
         self.title = known[0] if known else next(iter(title.values()))
 
-    def values(self, leased: Leased) -> dict[str, str]:
-        """Return the values that templates of its kind may name, as `wording.SAMPLES` lists."""
-        data = leased.data
-        match leased.kind:
+    def values(self, kind: Kind, data: Mapping[str, Any]) -> dict[str, str]:
+        """Return the values that templates of `kind` may name, as `wording.SAMPLES` lists."""
+        match kind:
             case Kind.BILL_ISSUED | Kind.CORRECTION_ISSUED:
                 return {
                     **self._of_account(data),

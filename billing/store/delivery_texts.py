@@ -1,10 +1,14 @@
-"""Templates that somebody has changed: in place of those that Tallygate brings."""
+"""Templates that somebody has changed, version by version, in place of those that Tallygate brings.
+
+The newest version counts; one without texts goes back to Tallygate's. None is changed or removed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from billing.canonical import canonical_json, read_json
 from billing.delivery.wording import Texts, check, parts_of
@@ -15,15 +19,34 @@ from billing.store.ids import insert
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Row, Select
 
     from billing.delivery.event import Kind
 
 
+class NewerTextsError(ValueError):
+    """Somebody else has stored a version since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the texts of one kind in one language. `texts`: None for Tallygate's."""
+
+    number: int
+    texts: Texts | None
+    changed_by: str
+    changed_at: datetime
+
+
 def find(connection: Connection, project: int, kind: Kind, language: str) -> Texts | None:
-    """Return the texts that a project has stored for `kind`, None where it has stored none."""
-    text = connection.scalar(select(delivery_texts.c.texts).where(_of(project, kind, language)))
-    return None if text is None else Texts(**read_json(text))
+    """Return the texts that a project has now for `kind`, None where Tallygate's count."""
+    newest = connection.execute(_newest_first(project, kind, language).limit(1)).one_or_none()
+    return None if newest is None else _version(newest).texts
+
+
+def versions(connection: Connection, project: int, kind: Kind, language: str) -> list[Version]:
+    """Return what somebody has stored for `kind`, the newest first."""
+    return [_version(row) for row in connection.execute(_newest_first(project, kind, language))]
 
 
 def put(
@@ -35,42 +58,96 @@ def put(
     *,
     actor: str,
     now: datetime,
-) -> None:
-    """Store texts in place of those before. Raises `TemplateRefusedError`."""
+    seen: int | None = None,
+) -> int:
+    """Store texts as a new version and return its number.
+
+    `seen`: the newest version that `actor` knew of, 0 for none; None for whichever there is. Raises
+    `TemplateRefusedError`, and `NewerTextsError` where there is a newer one than `seen`.
+    """
     check(kind, texts)
-    connection.execute(delete(delivery_texts).where(_of(project, kind, language)))
+    number = _next(connection, project, kind, language, seen)
+    _add(connection, project, kind, language, texts, number=number, actor=actor, now=now)
+    return number
+
+
+def drop(
+    connection: Connection,
+    project: int,
+    kind: Kind,
+    language: str,
+    *,
+    actor: str,
+    now: datetime,
+    seen: int | None = None,
+) -> bool:
+    """Go back to the texts that Tallygate brings; return whether there were others.
+
+    Raises `NewerTextsError` as `put`.
+    """
+    number = _next(connection, project, kind, language, seen)
+    if find(connection, project, kind, language) is None:
+        return False
+    _add(connection, project, kind, language, None, number=number, actor=actor, now=now)
+    return True
+
+
+def _next(connection: Connection, project: int, kind: Kind, language: str, seen: int | None) -> int:
+    query = _newest_first(project, kind, language).limit(1).with_for_update()
+    row = connection.execute(query).one_or_none()
+    newest = 0 if row is None else int(row.version)
+    if seen is not None and newest != seen:
+        raise NewerTextsError(f"version {newest} was stored since; look at it first")
+    return newest + 1
+
+
+def _add(
+    connection: Connection,
+    project: int,
+    kind: Kind,
+    language: str,
+    texts: Texts | None,
+    *,
+    number: int,
+    actor: str,
+    now: datetime,
+) -> None:
+    parts = None if texts is None else parts_of(texts)
     insert(
         connection,
         delivery_texts,
         project_id=project,
         kind=kind.value,
         language=language,
-        texts=canonical_json(parts_of(texts)),
+        version=number,
+        texts=None if parts is None else canonical_json(parts),
         changed_by=actor,
         changed_at=now,
     )
-    _log(connection, "texts.put", project, f"{kind} {language}", actor=actor, now=now)
+    audit.append(
+        connection,
+        at=now,
+        actor=actor,
+        action="texts.drop" if parts is None else "texts.put",
+        subject=f"{kind} {language}",
+        detail={"version": number, **({} if parts is None else {"texts": parts})},
+        project=project,
+    )
 
 
-def drop(
-    connection: Connection, project: int, kind: Kind, language: str, *, actor: str, now: datetime
-) -> bool:
-    """Go back to the texts that Tallygate brings; return whether there were others."""
-    dropped = connection.execute(
-        delete(delivery_texts).where(_of(project, kind, language))
-    ).rowcount
-    if dropped:
-        _log(connection, "texts.drop", project, f"{kind} {language}", actor=actor, now=now)
-    return bool(dropped)
+def _newest_first(project: int, kind: Kind, language: str) -> Select[Any]:
+    table = delivery_texts
+    return (
+        select(table)
+        .where(
+            table.c.project_id == project,
+            table.c.kind == kind.value,
+            table.c.language == language,
+        )
+        .order_by(table.c.version.desc())
+    )
 
 
-def _of(project: int, kind: Kind, language: str) -> ColumnElement[bool]:
-    of_project = delivery_texts.c.project_id == project
-    said = (delivery_texts.c.kind == kind.value) & (delivery_texts.c.language == language)
-    return of_project & said
-
-
-def _log(
-    connection: Connection, action: str, project: int, subject: str, *, actor: str, now: datetime
-) -> None:
-    audit.append(connection, at=now, actor=actor, action=action, subject=subject, project=project)
+def _version(row: Row[Any]) -> Version:
+    texts = None if row.texts is None else Texts(**read_json(row.texts))
+    return Version(row.version, texts, row.changed_by, row.changed_at)
