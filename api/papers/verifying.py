@@ -15,6 +15,7 @@ from billing.canonical import read_json
 from billing.payment_tables import receipt
 from billing.payments.payment_code import PaymentCodeError, account_of
 from billing.store import journal_views, payments_book, payments_due, payments_receipts
+from billing.store.opening_balance import UnknownAccountError
 from billing.store.views import bills, reversals, statements
 from billing.store.views.scope import Scope
 
@@ -53,10 +54,8 @@ def verified(connection: Connection, seals: Seals, number: str, code: str) -> Ve
 
     It tells nobody whether there is such a number: without its code it is as unknown as another.
     """
-    for kind in (_bill, _receipt, _account, _pool):
-        found = kind(connection, number)
-        if found is not None:
-            break
+    kinds = (_bill, _receipt, _account, _pool)
+    found = next(filter(None, (each(connection, number) for each in kinds)), None)
     return found if found is not None and seals.holds(found.sealed, code) else None
 
 
@@ -98,7 +97,7 @@ def _account(connection: Connection, number: str) -> Verified | None:
         return None
     try:
         who = payments_due.payer(connection, account_of(asked["code"]))
-    except (PaymentCodeError, payments_due.UnknownAccountError):
+    except (PaymentCodeError, UnknownAccountError):
         return None
     entries = int(asked["entries"])
     found = journal_views.statement_of(connection, who.account_id, first, last, entries=entries)

@@ -15,6 +15,7 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billing.delivery.event import Kind
+from billing.told import told
 from meters.definition import Definition
 
 if TYPE_CHECKING:
@@ -131,30 +132,53 @@ def check(kind: Kind, texts: Texts) -> None:
     for part in PARTS:
         source: str = getattr(texts, part)
         if not source.strip() or len(source) > LONGEST[part]:
-            raise TemplateRefusedError(f"{part}: must have 1 to {LONGEST[part]} letters")
+            raise TemplateRefusedError(
+                told("{part}: must have 1 to {longest} letters", part=part, longest=LONGEST[part])
+            )
         try:
             tree = _PLAIN.parse(source)
         except TemplateError as error:
             raise TemplateRefusedError(f"{part}: {error.message}") from error
         for node in _all(tree):
-            if not isinstance(node, _ALLOWED_NODES):
-                what = type(node).__name__.lower()
-                raise TemplateRefusedError(
-                    f"{part}, line {node.lineno or 1}: {what!r} cannot be used; there are values, "
-                    "conditions and the filters " + ", ".join(sorted(_ALLOWED_FILTERS))
-                )
-            if isinstance(node, nodes.Filter) and (
-                node.name not in _ALLOWED_FILTERS or node.args or node.kwargs
-            ):
-                raise TemplateRefusedError(
-                    f"{part}, line {node.lineno or 1}: there is no filter {node.name!r}"
-                )
-            if isinstance(node, nodes.Name) and node.name not in known:
-                raise TemplateRefusedError(
-                    f"{part}, line {node.lineno or 1}: nothing is called {node.name!r}; known are "
-                    + ", ".join(sorted(known))
-                )
+            _assert_known(part, node, known)
     render(kind, texts, known)
+
+
+def _assert_known(part: str, node: nodes.Node, known: Mapping[str, str]) -> None:
+    """Raise `TemplateRefusedError` for what no template may hold, or its event does not have."""
+    line = node.lineno or 1
+    if not isinstance(node, _ALLOWED_NODES):
+        raise TemplateRefusedError(
+            told(
+                "{part}, line {line}: '{what}' cannot be used; there are values, conditions and "
+                "the filters {filters}",
+                part=part,
+                line=line,
+                what=type(node).__name__.lower(),
+                filters=", ".join(sorted(_ALLOWED_FILTERS)),
+            )
+        )
+    if isinstance(node, nodes.Filter) and (
+        node.name not in _ALLOWED_FILTERS or node.args or node.kwargs
+    ):
+        raise TemplateRefusedError(
+            told(
+                "{part}, line {line}: there is no filter '{name}'",
+                part=part,
+                line=line,
+                name=node.name,
+            )
+        )
+    if isinstance(node, nodes.Name) and node.name not in known:
+        raise TemplateRefusedError(
+            told(
+                "{part}, line {line}: nothing is called '{name}'; known are {known}",
+                part=part,
+                line=line,
+                name=node.name,
+                known=", ".join(sorted(known)),
+            )
+        )
 
 
 def render(kind: Kind, texts: Texts, values: Mapping[str, str]) -> Message:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from billing.sealing import Seal
 
-LONGEST_OVERLAP_DAYS = 30
-
 
 class UnknownWebhookError(LookupError):
     """There is no such webhook, or it has ended."""
@@ -328,13 +326,11 @@ def _again(connection: Connection, which: Any, now: datetime) -> int:
 
 def _assert_on(found: Webhook) -> None:
     if found.state != "on":
-        raise WebhookOffError(
-            told(
-                "webhook {webhook} is {state}; switch it on first",
-                webhook=found.id,
-                state=StateName(found.state),
-            )
-        )
+        raise WebhookOffError(_off(found.id, StateName(found.state)))
+
+
+def _off(number: int, state: StateName) -> str:
+    return told("webhook {webhook} is {state}; switch it on first", webhook=number, state=state)
 
 
 def _end_waiting(connection: Connection, webhook_id: int, now: datetime) -> None:

@@ -19,7 +19,10 @@ from billing.payments.entries import OF_ACCOUNTS
 from billing.store.payments_due import payer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
+
+    from sqlalchemy import ColumnElement
 
     from billing.store.payments_due import Payer
 
@@ -118,15 +121,7 @@ def statement_of(
     """
     posting, entry = tables.posting, tables.journal_entry
     mine = and_(posting.c.account_id == account_id, posting.c.ledger_account.in_(OF_ACCOUNTS))
-    until = (
-        select(entry.c.reference)
-        .where(
-            entry.c.day <= last,
-            entry.c.reference.in_(select(posting.c.reference).where(mine)),
-        )
-        .order_by(entry.c.posted_at, entry.c.reference)
-    )
-    made_of = connection.scalars(until.limit(entries)).all()
+    made_of = _entries(connection, mine, last, entries)
     of_account = mine if entries is None else and_(mine, posting.c.reference.in_(made_of))
     opening = connection.scalar(
         select(func.coalesce(func.sum(posting.c.amount), 0))
@@ -162,6 +157,22 @@ def statement_of(
         lines=tuple(_line(row) for row in rows),
         entries=len(made_of),
     )
+
+
+def _entries(
+    connection: Connection, mine: ColumnElement[bool], last: date, first_ones: int | None
+) -> Sequence[str]:
+    """Return the references of the entries until `last` with postings that are `mine`, in order."""
+    entry = tables.journal_entry
+    query = (
+        select(entry.c.reference)
+        .where(
+            entry.c.day <= last,
+            entry.c.reference.in_(select(tables.posting.c.reference).where(mine)),
+        )
+        .order_by(entry.c.posted_at, entry.c.reference)
+    )
+    return connection.scalars(query.limit(first_ones)).all()
 
 
 def _line(row: Any) -> StatementLine:

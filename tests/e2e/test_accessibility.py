@@ -68,7 +68,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/engineering/types/eastron-sdm630",
     ),
     "auditor": ("/audit",),
-    "admin": ("/access", "/webhooks"),
+    "admin": ("/access", "/webhooks", "/messages", "/messages/bill.issued/en"),
 }
 
 
