@@ -5,36 +5,38 @@
 
 First 200 requests a second for some seconds, each counted from the moment at which it was due: what
 waits behind a slow one is slow too. Then 32 connections that ask without pause, and the CPU that
-one answer takes the server. The server is `tallygate`'s own with all that is around its routes, in
-a process of its own, on SQLite; several share one database and the connections, as behind a reverse
-proxy. Every request asks for another bill, and its reader is signed in. Another process asks, on
-the same cores.
+one answer takes the server. The server is `tallygate`'s own with all that is around its routes, on
+SQLite, of as many processes at one socket as `TALLYGATE_SERVERS` says. Every request asks for
+another bill, and its reader is signed in. Another process asks, on the same cores.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from city import ZONE, MadeUpArchive, make_city
-from loopback import free_port, is_open
+from loopback import HOST, free_port, is_open
 from sqlalchemy import select
 
 from api.app import create_app
 from api.credentials import digest, new_token
 from api.permission import Permission, Role
-from api.serving import Patience, server
+from api.processes import keep_running
+from api.serving import BACKLOG, Patience, server
 from api.settings import ApiSettings
 from api.store import keys, logins, sessions
 from billing import lifecycle
@@ -44,7 +46,9 @@ from meters.catalog import shipped
 from meters.interval import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from fastapi import FastAPI
 
 UNITS = int(os.environ.get("TALLYGATE_UNITS", "1000"))
 MONTHS = int(os.environ.get("TALLYGATE_MONTHS", "2"))
@@ -59,8 +63,27 @@ NOW = Period.month("2026-10", ZONE).interval.end + timedelta(days=400)
 """When all of it happens: after the last of the months."""
 
 
-def serve(folder: Path, port: int) -> None:
-    """Serve the databases of `folder`, a route that does nothing, and what CPU was spent so far."""
+def serve(port: int, application: Callable[[bool], FastAPI]) -> None:
+    """Serve what `application` makes at `port`, by `SERVERS` processes; the first keeps things up.
+
+    It is asked with whether it is the first.
+    """
+    with socket.create_server((HOST, port), backlog=BACKLOG) as listener:
+        keep_running(
+            {
+                f"server {number}": partial(answer, partial(application, number == 0), listener)
+                for number in range(SERVERS)
+            }
+        )
+
+
+def answer(application: Callable[[], FastAPI], listener: socket.socket) -> None:
+    app = application()
+    server(app, Patience.of(app.state.resources.settings)).run(sockets=[listener])
+
+
+def with_bills(folder: Path, first: bool) -> FastAPI:  # noqa: FBT001  it is bound by position
+    """Return the app over the databases of `folder`, with a route that does nothing."""
     settings = ApiSettings(
         database_url=f"sqlite:///{folder}/billing.sqlite",
         archive_url=f"sqlite:///{folder}/archive.sqlite",
@@ -69,31 +92,36 @@ def serve(folder: Path, port: int) -> None:
         session_calls_per_minute=MANY,
         address_calls_per_minute=MANY,
     )
-    app = create_app(settings, clock=lambda: NOW)
+    app = create_app(settings, clock=lambda: NOW, alone=first)
 
     async def empty() -> dict[str, str]:
         return {}
 
-    async def spent() -> dict[str, float]:
-        return {"cpu_s": time.process_time()}
+    app.add_api_route("/empty", empty)
+    app.router.routes.insert(0, app.router.routes.pop())  # found as soon as signposts find
+    return app
 
-    for path, answer in (("/empty", empty), ("/spent", spent)):
-        app.add_api_route(path, answer)
-        app.router.routes.insert(0, app.router.routes.pop())  # found as soon as signposts find
-    serving = server(app, Patience.of(settings))
-    serving.config.host, serving.config.port = "127.0.0.1", port
-    serving.run()
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server of another process, and of those that it has started."""
+
+    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """Return the CPU that those who answer have spent so far."""
+        started = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
+        ticks = 0
+        for each in started:
+            fields = Path(f"/proc/{each}/stat").read_text("ascii").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # utime and stime, of proc(5)
+        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def all_served(folder: Path) -> Iterator[list[int]]:
-    with ExitStack() as servers:
-        yield [servers.enter_context(served(__file__, folder)) for _ in range(SERVERS)]
-
-
-@contextmanager
-def served(script: str, folder: Path, *further: str) -> Iterator[int]:
-    """Run `script serve FOLDER PORT …` and yield the port once it listens there."""
+def served(script: str, folder: Path, *further: str) -> Iterator[Served]:
+    """Run `script serve FOLDER PORT …` and yield the server once it listens."""
     port = free_port()
     command = [sys.executable, script, "serve", str(folder), str(port), *further]
     with subprocess.Popen(command, env=os.environ) as process:
@@ -103,7 +131,7 @@ def served(script: str, folder: Path, *further: str) -> Iterator[int]:
                 if process.poll() is not None or time.monotonic() > until:
                     sys.exit("the server did not start")
                 time.sleep(0.1)
-            yield port
+            yield Served(port, process.pid)
         finally:
             process.terminate()
 
@@ -175,7 +203,7 @@ class Line:
         self._port = port
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -191,16 +219,7 @@ class Line:
         return await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]) if said else 0)
 
 
-async def cpu_s(ports: Sequence[int]) -> float:
-    """Return the CPU that all servers have spent so far."""
-    spent = 0.0
-    for port in ports:
-        async with Line(port) as line:
-            spent += json.loads(await line.ask(_get("/spent", "Accept: */*")))["cpu_s"]
-    return spent
-
-
-async def at_a_rate(ports: Sequence[int], requests: Iterable[bytes], rate: int) -> list[float]:
+async def at_a_rate(port: int, requests: Iterable[bytes], rate: int) -> list[float]:
     """Send `rate` requests a second; return the seconds of each answer, the quickest first.
 
     They count from the moment at which the request was due.
@@ -215,7 +234,7 @@ async def at_a_rate(ports: Sequence[int], requests: Iterable[bytes], rate: int) 
         lines.put_nowait(line)
         taken.append(loop.time() - due)
 
-    opened = [Line(ports[number % len(ports)]) for number in range(CONNECTIONS)]
+    opened = [Line(port) for _ in range(CONNECTIONS)]
     for line in opened:
         lines.put_nowait(await line.__aenter__())
     began = loop.time()
@@ -230,22 +249,22 @@ async def at_a_rate(ports: Sequence[int], requests: Iterable[bytes], rate: int) 
 
 
 async def without_pause(
-    ports: Sequence[int], requests: Sequence[bytes], seconds: float
+    served: Served, requests: Sequence[bytes], seconds: float
 ) -> tuple[float, float]:
     """Return the requests that are answered a second, and the CPU of one of them in seconds."""
-    before_s = await cpu_s(ports)
+    before_s = served.cpu_s()
     until = time.monotonic() + seconds
 
     async def asking(turn: int) -> int:
         answered = 0
-        async with Line(ports[turn % len(ports)]) as line:
+        async with Line(served.port) as line:
             while time.monotonic() < until:
                 await line.ask(requests[(turn + answered * CONNECTIONS) % len(requests)])
                 answered += 1
         return answered
 
     counts = await asyncio.gather(*(asking(turn) for turn in range(CONNECTIONS)))
-    return sum(counts) / seconds, (await cpu_s(ports) - before_s) / sum(counts)
+    return sum(counts) / seconds, (served.cpu_s() - before_s) / sum(counts)
 
 
 def main() -> int:
@@ -259,16 +278,16 @@ def main() -> int:
             f"{UNITS:,} units, {MONTHS} months of bills, on SQLite; processes of the server:"
             f" {SERVERS}; they and who asks share {os.cpu_count()} cores"
         )
-        with all_served(folder) as ports:
+        with served(__file__, folder) as there:
             empty = 0.0
             asked = {"empty route": [_get("/empty", "Accept: */*")]}
             for what, requests in (
                 asked | {"bill by API": by_api, "page of a bill": pages}
             ).items():
-                asyncio.run(without_pause(ports, requests, WARMING_S))
+                asyncio.run(without_pause(there, requests, WARMING_S))
                 due_in_time = itertools.islice(itertools.cycle(requests), RATE * RATE_S)
-                taken = asyncio.run(at_a_rate(ports, due_in_time, RATE))
-                rate, each_s = asyncio.run(without_pause(ports, requests, THROUGHPUT_S))
+                taken = asyncio.run(at_a_rate(there.port, due_in_time, RATE))
+                rate, each_s = asyncio.run(without_pause(there, requests, THROUGHPUT_S))
                 empty = empty or rate
                 middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
                 print(
@@ -281,6 +300,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
-        serve(Path(sys.argv[2]), int(sys.argv[3]))
+        serve(int(sys.argv[3]), partial(with_bills, Path(sys.argv[2])))
     else:
         sys.exit(main())

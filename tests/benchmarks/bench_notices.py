@@ -7,7 +7,8 @@ First the simulated WeChat Pay has every order paid, and what it sends is kept. 
 to the server without pause, the rest at 300 a second, each counted from the moment at which it was
 due; then all of it again, as WeChat Pay repeats what was not answered in time. Each notice is
 verified, decrypted, kept as it came, and posted to the ledger, in one transaction. The server is
-`tallygate`'s own, in a process of its own, on SQLite; the requests come from another process.
+`tallygate`'s own, on SQLite, of as many processes as `TALLYGATE_SERVERS` says; the requests come
+from another.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import tempfile
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import bench_api
-from bench_api import MANY, NOW, Line, at_a_rate, served
+from bench_api import MANY, NOW, Line, Served, at_a_rate, serve, served
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from loopback import HOST
 from scripted_server import ScriptedServer
@@ -34,7 +36,6 @@ from wechat_merchant import account_at
 
 from api.app import create_app
 from api.providers import Providers
-from api.serving import Patience, server
 from api.settings import ApiSettings
 from billing.database import Database
 from billing.payment_tables import payment
@@ -50,6 +51,7 @@ from simulators.wechat_pay.server import WechatPayServer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fastapi import FastAPI
     from scripted_server import Asked
 
     from billing.payments.wechat.account import Account
@@ -62,16 +64,16 @@ SEED = 1
 KEY = "merchant.pem"
 
 
-def serve(folder: Path, port: int, wechat_url: str) -> None:
-    """Serve the databases of `folder` to WeChat Pay, and a route that does nothing."""
+def told_by_wechat(folder: Path, wechat_url: str, first: bool) -> FastAPI:  # noqa: FBT001  it is bound by position
+    """Return the app over the databases of `folder`, with a route that does nothing."""
     settings = ApiSettings(
         database_url=f"sqlite:///{folder}/billing.sqlite",
         archive_url=f"sqlite:///{folder}/archive.sqlite",
         secure_cookies=False,
         address_calls_per_minute=MANY,
     )
-    app = create_app(settings, clock=lambda: NOW)
-    provider = WechatPay(account(folder, wechat_url, f"http://{HOST}:{port}/v1/callbacks/wechat"))
+    app = create_app(settings, clock=lambda: NOW, alone=first)
+    provider = WechatPay(account(folder, wechat_url, f"http://{HOST}/v1/callbacks/wechat"))
     provider.fetch_certificates(now=NOW)
     app.state.resources = replace(app.state.resources, providers=Providers(provider))
 
@@ -79,9 +81,7 @@ def serve(folder: Path, port: int, wechat_url: str) -> None:
         return {}
 
     app.add_api_route("/empty", empty, methods=["POST"])
-    serving = server(app, Patience.of(settings))
-    serving.config.host, serving.config.port = HOST, port
-    serving.run()
+    return app
 
 
 def account(folder: Path, wechat_url: str, notify_url: str) -> Account:
@@ -147,18 +147,19 @@ def _post(path: str, headers: dict[str, str], content: bytes) -> bytes:
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content
 
 
-async def without_pause(port: int, requests: Sequence[bytes]) -> float:
-    """Send each request once and return how many were answered a second."""
+async def without_pause(served: Served, requests: Sequence[bytes]) -> tuple[float, float]:
+    """Send each request once; return how many were answered a second, and the CPU of each in ms."""
     waiting = iter(requests)
 
     async def sending() -> None:
-        async with Line(port) as line:
+        async with Line(served.port) as line:
             for request in waiting:
                 await line.ask(request)
 
-    began = time.monotonic()
+    began, before_s = time.monotonic(), served.cpu_s()
     await asyncio.gather(*(sending() for _ in range(CONNECTIONS)))
-    return len(requests) / (time.monotonic() - began)
+    rate = len(requests) / (time.monotonic() - began)
+    return rate, (served.cpu_s() - before_s) / len(requests) * 1000
 
 
 def posted(database: Database) -> int:
@@ -177,33 +178,36 @@ def main() -> int:
         bench_api.issue_months(database)
         told = notices(database, wechat)
         half = len(told) // 3
-        with served(__file__, Path(name), wechat.base_url) as port:
+        with served(__file__, Path(name), wechat.base_url) as there:
             empty_posts = [_post("/empty", {}, b"{}")] * 2000
-            empty = asyncio.run(without_pause(port, empty_posts))
-            rate = asyncio.run(without_pause(port, told[:half]))
-            taken = asyncio.run(at_a_rate([port], told[half:], RATE))
-            again = asyncio.run(without_pause(port, told))
+            asyncio.run(without_pause(there, empty_posts[:100]))
+            empty, _ = asyncio.run(without_pause(there, empty_posts))
+            rate, each_ms = asyncio.run(without_pause(there, told[:half]))
+            taken = asyncio.run(at_a_rate(there.port, told[half:], RATE))
+            again, again_ms = asyncio.run(without_pause(there, told))
         middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
-        print(f"{len(told)} payments of {bench_api.UNITS} units' bills, each told of twice:")
         print(
-            f"  without pause {rate:,.0f}/s, {rate / empty:.2f} of the empty route's {empty:,.0f}/s"
+            f"{len(told)} payments of {bench_api.UNITS} units' bills, each told of twice;"
+            f" processes of the server: {bench_api.SERVERS}"
+        )
+        print(
+            f"  without pause {rate:,.0f}/s, {each_ms:.1f} ms of CPU each;"
+            f" {rate / empty:.2f} of the empty route's {empty:,.0f}/s"
         )
         print(
             f"  at {RATE}/s for {len(taken) / RATE:.0f} s: half within {middle * 1000:.1f} ms,"
             f" 99 % within {late * 1000:.1f} ms"
         )
-        print(f"  told of again: {again:,.0f}/s")
+        print(f"  told of again: {again:,.0f}/s, {again_ms:.1f} ms of CPU each")
         print(f"  payments posted: {posted(database)}")
         with database.snapshot() as connection:
             balance = ledger.trial_balance(connection)
-        print(
-            f"  trial balance: {sum(balance.values())}, clearing {balance['clearing:wechat']} fen"
-        )
+        print(f"  trial balance: {sum(balance.values())}")
         return int(posted(database) != len(told) or sum(balance.values()) != 0)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
-        serve(Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+        serve(int(sys.argv[3]), partial(told_by_wechat, Path(sys.argv[2]), sys.argv[4]))
     else:
         sys.exit(main())
