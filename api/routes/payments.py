@@ -148,7 +148,7 @@ async def open_payment_order(
     operation_id="getPaymentOrder",
     summary="Get an order",
     response_model=OrderShown,
-    responses=held(problems.NOT_FOUND, *ONLINE[2:]),
+    responses=held(problems.NOT_FOUND, *ONLINE[1:]),
 )
 async def get_payment_order(
     request: Request, caller: Reader, number: OrderNumber, known: etag.Known
