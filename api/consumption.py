@@ -138,13 +138,13 @@ def by_month(
         asked = _Asked(connection, resources, caller, code, medium)
         last_full = Period.last_full_month(resources.now(), asked.held.zone)
         last = asked.month(until, "until", last_full)
-        periods = [later(last, months) for months in range(1 - MONTHS, 1)]
-        used = asked.billed([*periods, *(later(each, -12) for each in periods)])
+        periods = [last.later(months) for months in range(1 - MONTHS, 1)]
+        used = asked.billed([*periods, *(each.later(-12) for each in periods)])
         similar = asked.similar(periods)
     months = []
     for each in periods:
         own = used[each.key]
-        before = _sum(asked.shown.medium, used[later(each, -12).key])
+        before = _sum(asked.shown.medium, used[each.later(-12).key])
         months.append(_month(asked, each, own, before, similar.get(each.key)))
     return ByMonth(asked.shown, last_full, tuple(months))
 
@@ -169,7 +169,7 @@ def by_day(
         today = now.astimezone(held.zone).date()
         newest = Period.month(f"{today - timedelta(days=1):%Y-%m}", held.zone)
         period = asked.month(month, "month", newest)
-        before = later(period, -12)
+        before = period.later(-12)
         used = asked.billed([each for one in (period, before) for each in (one, one.previous)])
         types = resources.catalogue.known(connection)
         points = registry.points(connection, held.community_id, held.zone, unit_id=held.unit_id)
@@ -328,9 +328,3 @@ def _issued(billed: Iterable[Iterable[Billed]]) -> Issued:
         for each in month
         for end in each.ends
     }
-
-
-def later(period: Period, months: int) -> Period:
-    """Return the calendar month so many `months` after `period`."""
-    month = period.first.year * 12 + period.first.month - 1 + months
-    return Period.month(f"{month // 12:04}-{month % 12 + 1:02}", period.zone)

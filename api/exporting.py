@@ -222,7 +222,7 @@ def _of_usage(connection: Connection, wish: Wish) -> Iterator[File]:
         found += [_document(UsageOfBill.of(each)) for each in rows]
         if len(rows) < AT_ONCE:
             break
-        after = usages.After(rows[-1].period, rows[-1].id)
+        after = usages.After(rows[-1].period, rows[-1].bill_id, rows[-1].id)
     yield _json("usage.json", found)
     flat = [
         {name: value for name, value in {**each, **each["usage"]}.items() if name != "usage"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from billing import ledger
 from billing.backend import InLine
@@ -24,7 +25,7 @@ from billing.computing import (
 )
 from billing.delivery.event import Event, Kind
 from billing.digest import run_digest
-from billing.months import PeriodError, assert_free, assert_next, following, to_correct
+from billing.months import PeriodError, assert_free, assert_next, to_correct
 from billing.run import UnbalancedError
 from billing.store import (
     audit,
@@ -41,6 +42,7 @@ from billing.store import (
 from billing.store import ledger as journal
 from billing.store.runs import StateError
 from billing.uncollected import uncollected
+from meters.interval import Period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +90,7 @@ def create_run(
         for code, community_id in known.items():
             assert_next(connection, code, community_id, period, now)
             if correct_from is not None:
-                _assert_policy(connection, code, community_id, revisions.NEXT_BILL)
+                _assert_next_bill(connection, code, community_id)
                 issued = to_correct(connection, code, community_id, correct_from)
                 months += [(community_id, month) for month in issued]
             months.append((community_id, period))
@@ -103,47 +105,34 @@ def create_run(
         return run_id
 
 
-def create_correction(
-    database: Database, *, community: str, first: str, actor: str, now: datetime
-) -> int:
-    """Make a draft run that corrects a community's issued months from `first` on; return its id.
-
-    Each is computed anew with what is known today, and what people then owe differently stands on
-    correction bills. Raises `PeriodError` or `UnknownCommunityError`.
-    """
-    with database.transaction() as connection:
-        ((code, community_id),) = _known(connection, [community]).items()
-        assert_free(connection, code, community_id)
-        _assert_policy(connection, code, community_id, revisions.CORRECTION_BILL)
-        months = to_correct(connection, code, community_id, first)
-        run_id = runs.create(
-            connection,
-            kind="correction",
-            period=months[-1],
-            months=[(community_id, month) for month in months],
-            actor=actor,
-            now=now,
-        )
-        _log(connection, "run.create", run_id, actor, now, community=code, corrects=months)
-        return run_id
-
-
 def correct(database: Database, *, community: str, first: str, actor: str, now: datetime) -> int:
     """Make the draft run by which a community's policy has its issued months corrected.
 
-    `first` is the first month that is computed anew. Return the id of a run of corrections, or of
-    the next ordinary run, whose bills then have them. Raises `PeriodError`, `PeriodTakenError` or
+    Those from `first` on are computed anew with what is known today. Return the id of a run of
+    corrections, whose bills have what people then owe differently, or of the next ordinary run,
+    whose bills have it beside their own. Raises `PeriodError`, `PeriodTakenError` or
     `UnknownCommunityError`.
     """
     with database.transaction() as connection:
-        ((_, community_id),) = _known(connection, [community]).items()
+        ((code, community_id),) = _known(connection, [community]).items()
         policy = revisions.policy(connection, community_id)
         last = runs.last_issued_period(connection, community_id)
-    if policy == revisions.CORRECTION_BILL or last is None:
-        return create_correction(database, community=community, first=first, actor=actor, now=now)
+        if policy == revisions.CORRECTION_BILL or last is None:
+            assert_free(connection, code, community_id)
+            months = to_correct(connection, code, community_id, first)
+            run_id = runs.create(
+                connection,
+                kind="correction",
+                period=months[-1],
+                months=[(community_id, month) for month in months],
+                actor=actor,
+                now=now,
+            )
+            _log(connection, "run.create", run_id, actor, now, community=code, corrects=months)
+            return run_id
     return create_run(
         database,
-        period=following(last),
+        period=Period.month(last, ZoneInfo("UTC")).later(1).key,
         communities=[community],
         correct_from=first,
         actor=actor,
@@ -314,14 +303,12 @@ def _known(connection: Connection, codes: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _assert_policy(connection: Connection, code: str, community_id: int, wanted: str) -> None:
+def _assert_next_bill(connection: Connection, code: str, community_id: int) -> None:
     policy = revisions.policy(connection, community_id)
-    if policy != wanted:
-        how = {
-            revisions.NEXT_BILL: "with the run of its next month",
-            revisions.CORRECTION_BILL: "by a run of their own",
-        }
-        raise PeriodError(f"corrections of {code} are on the {policy}; make them {how[policy]}")
+    if policy != revisions.NEXT_BILL:
+        raise PeriodError(
+            f"corrections of {code} are on the {policy}; make them by a run of their own"
+        )
 
 
 def _hold_on(

@@ -25,18 +25,12 @@ class PeriodError(ValueError):
     """A period cannot be billed or corrected now: the message says why."""
 
 
-def following(key: str) -> str:
-    """Return the key of the month after the month `key`."""
-    return f"{Period.month(key, UTC).after:%Y-%m}"
-
-
 def through(first: str, last: str) -> list[str]:
-    """Return the keys of the months from `first` to `last`."""
-    found, key = [], first
-    while key <= last:
-        found.append(key)
-        key = following(key)
-    return found
+    """Return the keys of the months from `first` to `last`, which is not before it."""
+    found = [Period.month(first, UTC)]
+    while found[-1].key < last:
+        found.append(found[-1].later(1))
+    return [each.key for each in found]
 
 
 def assert_next(

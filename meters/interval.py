@@ -75,14 +75,13 @@ class Period:
         if match is None:
             raise ValueError(f"{key!r} is not a month; write it as 2026-10")
         first = date(int(match[1]), int(match[2]), 1)
-        return cls(first, _next_month(first), zone)
+        return cls(first, _month(first, 1), zone)
 
     @classmethod
     def last_full_month(cls, now: datetime, zone: ZoneInfo) -> Self:
         """Return the last calendar month that has ended in `zone` at `now`."""
-        this_month = utc(now).astimezone(zone).date().replace(day=1)
-        previous = (this_month - timedelta(days=1)).replace(day=1)
-        return cls(previous, this_month, zone)
+        today = utc(now).astimezone(zone).date()
+        return cls(_month(today, -1), _month(today, 0), zone)
 
     @property
     def key(self) -> str:
@@ -100,17 +99,18 @@ class Period:
             local_midnight(self.first, self.zone), local_midnight(self.after, self.zone)
         )
 
+    def later(self, months: int) -> Period:
+        """Return the calendar month so many `months` after this one, before it if below zero."""
+        return Period(_month(self.first, months), _month(self.first, months + 1), self.zone)
+
     @property
     def previous(self) -> Period:
         """The calendar month before this one."""
-        return Period((self.first - timedelta(days=1)).replace(day=1), self.first, self.zone)
+        return self.later(-1)
 
     def months_before(self, count: int) -> frozenset[str]:
         """Return the keys of the `count` months before this one."""
-        ended = self.first.year * 12 + self.first.month - 1
-        return frozenset(
-            f"{month // 12}-{month % 12 + 1:02}" for month in range(ended - count, ended)
-        )
+        return frozenset(self.later(-back).key for back in range(1, count + 1))
 
     def earlier_months(self, of: int) -> frozenset[str]:
         """Return the keys of the months before this one in its quarter (`of` 3) or year (12)."""
@@ -120,5 +120,7 @@ class Period:
         )
 
 
-def _next_month(first: date) -> date:
-    return (first + timedelta(days=32)).replace(day=1)
+def _month(day: date, later: int) -> date:
+    """Return the first day of the month so many months `later` than that of `day`."""
+    years, months = divmod(day.month - 1 + later, 12)
+    return date(day.year + years, months + 1, 1)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from billing.store.views import runs
+from billing.store.views import changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from billing.anomalies import Anomaly
     from billing.comparison import Difference
-    from billing.store.runs import CommunityRun, Run
+    from billing.store.runs import Run
 
 SHOWN = 50
 CHARGES_SHOWN = 3
@@ -23,7 +23,7 @@ CHARGES_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class UnitChange:
-    """What a unit is billed now and was before, in fen, the charges that moved it, and why.
+    """What the charges of a unit that differ cost now and before, in fen, the largest, and why.
 
     `why` is what is unusual about the unit, where anything is.
     """
@@ -42,44 +42,44 @@ class UnitChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeList:
-    """The units whose bills move most, and how many more move."""
+    """The units whose bills move most after the first `skipped`, and how many more move."""
 
     shown: Sequence[UnitChange]
+    skipped: int
     more: int
 
+    @property
+    def until(self) -> int:
+        """How many units are skipped to see those that move less."""
+        return self.skipped + len(self.shown)
 
-def of_run(connection: Connection, run: Run) -> ChangeList:
+
+def of_run(connection: Connection, run: Run, skipped: int) -> ChangeList:
     """Return how an ordinary run's units differ from the month before, the largest first.
 
     A correction states differences only, so there is nothing to hold it against.
     """
     if run.kind != "ordinary":
-        return ChangeList((), 0)
-    found = [
-        each
+        return ChangeList((), skipped, 0)
+    parts = {
+        part.community_id: part
         for part in run.communities
         if part.period == run.period and part.bills
-        for each in _of_part(connection, part)
-    ]
-    found.sort(key=lambda each: (-abs(each.amount), each.community, each.unit))
-    return ChangeList(found[:SHOWN], max(0, len(found) - SHOWN))
-
-
-def _of_part(connection: Connection, part: CommunityRun) -> list[UnitChange]:
-    by_unit: dict[str, list[Difference]] = defaultdict(list)
-    for each in runs.differences(connection, part):
-        by_unit[each.unit].append(each)
-    unusual: dict[str, list[Anomaly]] = defaultdict(list)
-    for anomaly in part.anomalies:
-        unusual[anomaly.unit].append(anomaly)
-    return [
+    }
+    moved = changes.moves(connection, [*parts.values()], limit=SHOWN, skipped=skipped)
+    unusual: dict[tuple[int, str], list[Anomaly]] = defaultdict(list)
+    for part in parts.values():
+        for anomaly in part.anomalies:
+            unusual[part.community_id, anomaly.unit].append(anomaly)
+    shown = [
         UnitChange(
-            part.community,
-            unit,
-            sum(each.before or 0 for each in charges),
-            sum(each.now or 0 for each in charges),
-            sorted(charges, key=lambda each: (-abs(each.amount), each.charge))[:CHARGES_SHOWN],
-            unusual[unit],
+            parts[each.community_id].community,
+            each.code,
+            sum(one.before or 0 for one in each.charges),
+            sum(one.now or 0 for one in each.charges),
+            each.charges[:CHARGES_SHOWN],
+            unusual[each.community_id, each.code],
         )
-        for unit, charges in by_unit.items()
+        for each in moved.units
     ]
+    return ChangeList(shown, skipped, max(0, moved.count - skipped - len(shown)))

@@ -63,10 +63,8 @@ async def show_months(
                 for each in found.months
             ]
         ),
-        earlier=consumption.later(first, -1).key if found.shown.since < first.first else None,
-        following=consumption.later(last, consumption.MONTHS).key
-        if last.after <= found.newest.first
-        else None,
+        earlier=first.later(-1).key if found.shown.since < first.first else None,
+        following=last.later(consumption.MONTHS).key if last.after <= found.newest.first else None,
     )
 
 
@@ -93,8 +91,8 @@ async def show_days(
                 for each in found.days
             ]
         ),
-        earlier=consumption.later(period, -1).key if found.shown.since < period.first else None,
-        following=consumption.later(period, 1).key if period.after <= found.newest.first else None,
+        earlier=period.later(-1).key if found.shown.since < period.first else None,
+        following=period.later(1).key if period.after <= found.newest.first else None,
     )
 
 

@@ -33,8 +33,6 @@ from meters.reading import Series
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection
-
     from api.freshness import MeterState
     from billing.store.views.meter_times import OwnTimes
     from billing.store.views.meters import Standing
@@ -152,7 +150,7 @@ async def list_quarantine(
     with of(request).database.snapshot() as connection:
         held = gateways.quarantine(connection, before_id=before, limit=ITEMS_SHOWN + 1)
         total = gateways.quarantined(connection)
-        zone = zone_of(connection)
+        zone = runs.zone(connection)
     return page(
         request,
         "quarantine.html",
@@ -173,12 +171,6 @@ def readable(content: bytes) -> str:
     if not text or not all(letter.isprintable() or letter in "\r\n\t" for letter in text):
         text = content.hex(" ")
     return text if len(text) <= CONTENT_SHOWN else text[:CONTENT_SHOWN] + " …"
-
-
-def zone_of(connection: Connection) -> ZoneInfo:
-    """Return the zone that times of gateways are shown in: the first community's."""
-    found = runs.communities(connection)
-    return ZoneInfo(found[0].zone) if found else ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)

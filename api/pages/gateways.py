@@ -13,7 +13,7 @@ from api import problems
 from api.credentials import new_token
 from api.errors import DOMAIN_ERRORS, as_problem
 from api.guesses import guesses
-from api.pages.engineering import readable, zone_of
+from api.pages.engineering import readable
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
@@ -23,6 +23,7 @@ from api.schemas.devices import GATEWAY_NAME
 from api.security import FormRequires, PageRequires
 from api.store import device_lists, enrolments, gateways, unknown_meters
 from api.store.device_lists import Way
+from billing.store.views import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -197,7 +198,7 @@ def _list_page(
     with of(request).database.snapshot() as connection:
         reported = {each.name: each for each in gateways.gateways(connection)}
         names = device_lists.gateway_names(connection)
-        zone = zone_of(connection)
+        zone = runs.zone(connection)
     return page(
         request,
         "gateways.html",
@@ -228,7 +229,7 @@ def _gateway_page(
         ways = device_lists.ways(connection, gateway)
         buses = device_lists.bus_settings(connection, gateway)
         types = resources.catalogue.known(connection)
-        zone = zone_of(connection)
+        zone = runs.zone(connection)
     return page(
         request,
         "gateway.html",
@@ -258,7 +259,7 @@ def _unknown_page(
     with resources.database.snapshot() as connection:
         found = unknown_meters.unknown_meters(connection)
         types = resources.catalogue.known(connection)
-        zone = zone_of(connection)
+        zone = runs.zone(connection)
     return page(
         request,
         "unknown.html",

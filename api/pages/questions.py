@@ -10,7 +10,6 @@ from fastapi.responses import RedirectResponse, Response
 
 from api import problems
 from api.errors import DOMAIN_ERRORS, as_problem
-from api.pages.engineering import zone_of
 from api.pages.rendering import page
 from api.permission import Permission
 from api.principal import Principal
@@ -19,6 +18,7 @@ from api.resources import of
 from api.security import FormRequires, PageRequires
 from api.store import questions
 from api.store.questions import Cause
+from billing.store.views import runs
 
 router = APIRouter(include_in_schema=False, prefix="/engineering")
 
@@ -72,7 +72,7 @@ def _page(request: Request, caller: Principal, problem: ProblemError | None = No
     with of(request).database.snapshot() as connection:
         asked = questions.open_questions(connection)
         answered = questions.answers(connection, limit=ANSWERS_SHOWN)
-        zone = zone_of(connection)
+        zone = runs.zone(connection)
     return page(
         request,
         "questions.html",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api import language, problems
@@ -45,6 +45,7 @@ Approving = Annotated[Principal, Depends(FormRequires(Permission.RUNS_APPROVE))]
 Issuing = Annotated[Principal, Depends(FormRequires(Permission.RUNS_ISSUE))]
 Reason = Annotated[str, Form(max_length=1000)]
 Code = Annotated[str, Form(max_length=80)]
+Skipped = Annotated[int, Query(ge=0, le=10**9)]
 
 RUNS_SHOWN = 100
 BILLS_SHOWN = 200
@@ -86,11 +87,16 @@ async def create_run(
 
 
 @router.get("/runs/{run}")
-async def show_run(
-    request: Request, caller: RunReader, run: int, after: int = 0, kind: Kind | None = None
+async def show_run(  # noqa: PLR0917 - what part of the lists is shown
+    request: Request,
+    caller: RunReader,
+    run: int,
+    after: int = 0,
+    kind: Kind | None = None,
+    moved: Skipped = 0,
 ) -> Response:
     """A run with everything that it made, and what can be done with it now."""
-    return _run_page(request, caller, run, after=after, kind=kind)
+    return _run_page(request, caller, run, after=after, kind=kind, moved=moved)
 
 
 @router.post("/runs/{run}/compute")
@@ -237,6 +243,7 @@ def _run_page(
     *,
     after: int = 0,
     kind: Kind | None = None,
+    moved: int = 0,
     problem: ProblemError | None = None,
 ) -> Response:
     with of(request).database.snapshot() as connection:
@@ -248,7 +255,7 @@ def _run_page(
         )
         pools = statements.heads_of_run(connection, run)
         communities = {each.code: each for each in runs.communities(connection)}
-        reviewed = _to_review(connection, found, kind)
+        reviewed = _to_review(connection, found, kind, moved)
         buildings = runs.buildings(connection, {part.community_id for part in found.communities})
     return page(
         request,
@@ -280,11 +287,16 @@ def _run_page(
     )
 
 
-def _to_review(connection: Connection, run: run_store.Run, kind: Kind | None) -> dict[str, object]:
-    """Return what a reviewer looks at, by the names that the page has for it."""
+def _to_review(
+    connection: Connection, run: run_store.Run, kind: Kind | None, skipped: int
+) -> dict[str, object]:
+    """Return what a reviewer looks at, by the names that the page has for it.
+
+    The first `skipped` units that move most are left out.
+    """
     return {
         "unusual": anomalies.of_run(connection, run, kind),
-        "moved": changes.of_run(connection, run),
+        "moved": changes.of_run(connection, run, skipped),
         "titles": {
             part.community: charge_titles.of_community(connection, part.community_id)
             for part in run.communities

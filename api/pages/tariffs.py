@@ -110,8 +110,8 @@ async def show_tariff(
     request: Request, caller: RunReader, code: str, version: int | None = None
 ) -> Response:
     """A tariff's charges in plain words, by the version that is in force or another."""
-    today = of(request).now().date()
     with of(request).database.snapshot() as connection:
+        today = tariffs.today(connection, of(request).now())
         versions = tariffs.versions(connection, code)
     if not versions or version not in (None, *(each.version for each in versions)):
         raise ProblemError(problems.NOT_FOUND)
@@ -154,8 +154,8 @@ def _list_page(
     problem: ProblemError | None = None,
     document: str = "",
 ) -> Response:
-    today = of(request).now().date()
     with of(request).database.snapshot() as connection:
+        today = tariffs.today(connection, of(request).now())
         known = tariffs.by_code(connection)
         drafts = tariff_drafts.waiting(connection)
     return page(

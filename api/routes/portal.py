@@ -26,6 +26,9 @@ BillReader = Annotated[Principal, Depends(Requires(Permission.BILLS_READ))]
 UsageReader = Annotated[Principal, Depends(Requires(Permission.USAGE_READ))]
 Number = Annotated[str, Path(max_length=200, examples=["osmanthus-2026-10-0007"])]
 
+LONGEST_ID = 18
+"""How many digits an id has at most, that a database can hold."""
+
 
 @router.get(
     "/bills",
@@ -41,13 +44,13 @@ async def list_bills(
     period: Annotated[Month | None, Query()] = None,
 ) -> Page[BillSummary]:
     """Own bills for an owner, every bill for staff. Owners see bills that are issued."""
-    after = _after(cursor)
+    after = _after(cursor, 2)
     with of(request).database.snapshot() as connection:
         rows = bills.heads(
             connection,
             scope_of(caller),
             limit=limit + 1,
-            after=None if after is None else bills.After(*after),
+            after=None if after is None else bills.After(after[0], *after[1]),
             period=period,
         )
     return paged(rows, limit, key=lambda row: (row.period.key, str(row.id)), shown=BillSummary.of)
@@ -106,22 +109,28 @@ async def list_usage(
     request: Request, caller: UsageReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 ) -> Page[UsageOfBill]:
     """What was consumed, with the registers, readings and raw words behind it."""
-    after = _after(cursor)
+    after = _after(cursor, 3)
     with of(request).database.snapshot() as connection:
         rows = usages.billed(
             connection,
             scope_of(caller),
             limit=limit + 1,
-            after=None if after is None else usages.After(*after),
+            after=None if after is None else usages.After(after[0], *after[1]),
         )
-    return paged(rows, limit, key=lambda row: (row.period, str(row.id)), shown=UsageOfBill.of)
+    return paged(
+        rows,
+        limit,
+        key=lambda row: (row.period, str(row.bill_id), str(row.id)),
+        shown=UsageOfBill.of,
+    )
 
 
-def _after(cursor: str | None) -> tuple[str, int] | None:
-    held = read_cursor(cursor, 2)
+def _after(cursor: str | None, parts: int) -> tuple[str, list[int]] | None:
+    """Return the period and the ids that a cursor of so many `parts` holds."""
+    held = read_cursor(cursor, parts)
     if held is None:
         return None
-    period, number = held
-    if not number.isdecimal() or len(number) > 18:
+    period, *numbers = held
+    if not all(each.isdecimal() and len(each) <= LONGEST_ID for each in numbers):
         raise ProblemError(problems.INVALID_CURSOR)
-    return period, int(number)
+    return period, [int(each) for each in numbers]

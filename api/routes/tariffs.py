@@ -52,8 +52,8 @@ async def list_tariffs(
     """By tariff, the newest version first."""
     del caller
     start = read_number_cursor(cursor) or 0
-    today = of(request).now().date()
     with of(request).database.snapshot() as connection:
+        today = tariffs.today(connection, of(request).now())
         known = tariffs.by_code(connection)
     found = [
         TariffVersion.of(each, tariffs.in_force(versions, today))
@@ -82,10 +82,11 @@ async def get_tariff(
     del caller
     with of(request).database.snapshot() as connection:
         versions = tariffs.versions(connection, tariff)
+        today = tariffs.today(connection, of(request).now())
     found = next((each for each in versions if each.version == version), None)
     if found is None:
         raise ProblemError(problems.NOT_FOUND)
-    in_force = tariffs.in_force(versions, of(request).now().date())
+    in_force = tariffs.in_force(versions, today)
     return etag.answer(TariffShown.whole(found, in_force), known)
 
 

@@ -11,7 +11,7 @@ import click
 
 from billing.money import from_fen
 from billing.store import holds, runs
-from billing.store.views import runs as views
+from billing.store.views import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ def show_run(database: Database, run_id: int, *, as_json: bool) -> None:
         found = runs.read(connection, run_id)
         held = holds.of_run(connection, run_id)
         differences = {
-            part.id: views.differences(connection, part)
+            part.id: changes.differences(connection, part)
             for part in found.communities
             if part.state == "computed" and not part.revision
         }

@@ -121,9 +121,13 @@ def create(
 @_community
 @click.argument("first", metavar="MONTH")
 def correct(*, url: str, actor: str, as_json: bool, community: str, first: str) -> None:
-    """Make a draft run that corrects the issued months from MONTH on."""
+    """Make the draft run that corrects the issued months from MONTH on.
+
+    It is a run of corrections, or that of the next month where the community has them on its next
+    bills.
+    """
     with _billing(url) as database:
-        run_id = lifecycle.create_correction(
+        run_id = lifecycle.correct(
             database, community=community, first=first, actor=actor, now=_now()
         )
         show_run(database, run_id, as_json=as_json)

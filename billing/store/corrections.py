@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, and_, case, exists, func, select
+from sqlalchemy import BigInteger, Connection, Select, and_, case, cast, exists, func, select
 
 from billing import tables
 from billing.canonical import evidence_json, read_json
@@ -19,7 +19,7 @@ from billing.store.bulk import insert_rows
 from billing.store.records import PLACES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -68,27 +68,46 @@ def counting(connection: Connection, community_id: int, period: str) -> list[Bil
 
 
 def amounts(connection: Connection, community_id: int, period: str) -> dict[tuple[str, str], int]:
-    """Return what counts of `period`, in fen, by unit and charge: reversals take theirs back."""
+    """Return what counts of `period`, in fen, by unit and charge."""
+    counted, unit = counting_amounts([community_id], period).subquery(), tables.unit
+    query = select(unit.c.code, counted.c.charge, counted.c.amount).join(
+        unit, unit.c.id == counted.c.unit_id
+    )
+    return {(code, charge): amount for code, charge, amount in connection.execute(query)}
+
+
+def counting_amounts(
+    community_ids: Collection[int],
+    period: str,
+    unit_ids: Collection[int] | Select[Any] | None = None,
+) -> Select[Any]:
+    """Return the query for what counts of `period`, in fen, by unit and charge.
+
+    Reversals take theirs back. With `unit_ids` of those alone.
+    """
     line, bill, correction = tables.bill_line, tables.bill, tables.correction
-    part, run, unit = tables.community_run, tables.bill_run, tables.unit
+    part, run = tables.community_run, tables.bill_run
     counts = case((correction.c.reversal, -1), else_=1)
-    rows = connection.execute(
-        select(unit.c.code, line.c.charge, func.sum(line.c.amount))
+    query = (
+        select(
+            bill.c.unit_id,
+            line.c.charge,
+            cast(func.sum(line.c.amount), BigInteger).label("amount"),
+        )
         .join(bill, bill.c.id == line.c.bill_id)
         .join(part, part.c.id == bill.c.community_run_id)
         .join(run, run.c.id == part.c.bill_run_id)
-        .join(unit, unit.c.id == bill.c.unit_id)
-        .outerjoin(correction, _corrects())
+        .outerjoin(correction, of_line())
         .where(
-            part.c.community_id == community_id,
+            part.c.community_id.in_(community_ids),
             part.c.period >= period,
             run.c.state == "issued",
             func.coalesce(correction.c.period, bill.c.period) == period,
         )
-        .group_by(unit.c.code, line.c.charge)
+        .group_by(bill.c.unit_id, line.c.charge)
         .having(func.sum(counts) > 0)
     )
-    return {(code, charge): int(amount) for code, charge, amount in rows}
+    return query if unit_ids is None else query.where(bill.c.unit_id.in_(unit_ids))
 
 
 def numbered(connection: Connection, community_id: int, period: str) -> int:
@@ -181,7 +200,7 @@ def _lines(community_id: int) -> Select[Any]:
         .join(run, run.c.id == part.c.bill_run_id)
         .join(unit, unit.c.id == bill.c.unit_id)
         .join(account, account.c.id == bill.c.account_id)
-        .outerjoin(correction, _corrects())
+        .outerjoin(correction, of_line())
         .where(
             part.c.community_id == community_id,
             run.c.state == "issued",
@@ -190,7 +209,8 @@ def _lines(community_id: int) -> Select[Any]:
     )
 
 
-def _corrects() -> ColumnElement[bool]:
+def of_line() -> ColumnElement[bool]:
+    """Return which correction says of what month a line is."""
     line, correction = tables.bill_line, tables.correction
     return and_(correction.c.bill_id == line.c.bill_id, correction.c.position == line.c.position)
 

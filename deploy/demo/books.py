@@ -136,7 +136,7 @@ class Office:
         )
         with self.database.transaction() as connection:
             changes.set_class(connection, change, RESIDENTIAL)
-        run_id = lifecycle.create_correction(
+        run_id = lifecycle.correct(
             self.database, community=self.code, first=period.key, actor=self._clerk, now=now
         )
         return self._finish(run_id, now)

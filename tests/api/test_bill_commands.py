@@ -96,7 +96,7 @@ def test_json_is_what_the_api_answers_of_each_line(books: Books) -> None:
 def test_a_line_says_what_took_it_back_and_the_other_what_it_takes_back(books: Books) -> None:
     books.archive.append([reading("E-101", STARTS[1] + timedelta(seconds=1), "1251")])
     books.bill_run(
-        lifecycle.create_correction(
+        lifecycle.correct(
             books.database, community="yard", first="2026-10", actor="clerk", now=after("2026-10")
         )
     )

@@ -203,7 +203,7 @@ def test_an_owner_replies_until_it_has_ended(billed: House, language: str, reply
 
 def test_an_accepted_dispute_names_its_correction(billed: House) -> None:
     dispute = ask(billed).json()["id"]
-    run = lifecycle.create_correction(
+    run = lifecycle.correct(
         billed.database, community=court.CODE, first=court.MONTH, actor="clerk", now=court.NOW
     )
     clerk = billed.reader("clerk")

@@ -16,6 +16,7 @@ from api.problems import ProblemError
 
 if TYPE_CHECKING:
     from conftest import Caller, House
+    from sqlalchemy import Connection
 
 OCTOBER = "osmanthus-2026-10-0002"
 
@@ -138,13 +139,16 @@ def test_an_owner_sees_other_rooms_masked_and_out_of_order(billed: House) -> Non
     assert clerk["excluded"] == [{"unit": "1-101", "reason": "floor"}]
 
 
+def drop_guards(connection: Connection) -> None:
+    triggers = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    for name in connection.scalars(triggers).all():
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+
+
 def test_evidence_that_was_changed_does_not_hold(billed: House) -> None:
     """Only behind the back of the database's own guards can an issued line be changed."""
     with billed.database.transaction() as connection:
-        for (name,) in connection.execute(
-            text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        ).all():
-            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        drop_guards(connection)
         connection.execute(
             text(
                 "UPDATE bill_line SET amount = amount + 1 WHERE bill_id = 2000002 AND position = 1"
@@ -167,6 +171,12 @@ def test_cursors_lead_through_all_bills_once(billed: House, limit: int) -> None:
     ]
 
 
+def everything_by(caller: Caller, limit: int) -> list[tuple[str, str]]:
+    """Return the bill and the point of all usage, by pages of `limit`."""
+    found = everything(caller, f"/v1/usage?limit={limit}")
+    return [(each["bill"], each["usage"]["point"]) for each in found]
+
+
 @pytest.mark.parametrize("limit", [1, 2])
 def test_cursors_lead_through_all_usage_once(billed: House, limit: int) -> None:
     found = everything(billed.caller("li"), f"/v1/usage?limit={limit}")
@@ -176,6 +186,23 @@ def test_cursors_lead_through_all_usage_once(billed: House, limit: int) -> None:
         ("2026-09", "import_energy"),
         ("2026-09", "volume"),
     ]
+
+
+def test_bills_without_usage_between_others_end_no_page(billed: House) -> None:
+    clerk = billed.caller("clerk")
+    before = everything_by(clerk, 50)
+    assert everything_by(clerk, 1) == before
+    with billed.database.transaction() as connection:
+        drop_guards(connection)
+        connection.execute(
+            text(
+                "UPDATE bill_line SET usage_id = NULL WHERE bill_id IN (2000001, 2000002, 2000003)"
+            )
+        )
+    ended = tuple(f"osmanthus-2026-10-000{number}" for number in (1, 2, 3))
+    left = [each for each in before if each[0] not in ended]
+    assert everything_by(clerk, 1) == left
+    assert 0 < len(left) < len(before)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from api.pages import changes
 from billing import tables
 from billing.problem import Problem
 from billing.store import holds, runs
@@ -197,3 +198,18 @@ def test_a_community_that_was_held_is_released_unless_another_run_has_its_month(
         assert runs.read(connection, 2).communities[0].state == "draft"
     again = reader.post("/staff/runs/2/release", csrf=reader.csrf("/staff/runs/2"), **place)
     assert "This cannot be held or released now" in again.text
+
+
+def test_more_of_what_differs_is_on_the_next_page(
+    computed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "SHOWN", 3)
+    reader = computed.reader("clerk")
+    first = reader.get("/staff/runs/2").text.partition('id="changes"')[2].partition("</section>")[0]
+    assert "1 more unit differs less." in first
+    assert '<a href="?moved=3#changes">More</a>' in first
+    last = reader.get("/staff/runs/2?moved=3").text
+    last = last.partition('id="changes"')[2].partition("</section>")[0]
+    assert (last.count("<tr>"), "moved=" in last, "From the start" in last) == (2, False, True)
+    assert 'id="changes"' not in reader.get("/staff/runs/2?moved=4").text
+    assert reader.get("/staff/runs/2?moved=-1").status_code == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -81,6 +82,28 @@ def test_versions_say_which_is_in_force_and_all_that_their_file_says(billed: Hou
     assert shown["document"]["charge"][0]["price"] == "2"
     assert shown["digest"] in {each["digest"] for each in listed}
     assert clerk.get("/v1/tariffs/property/versions/3").status_code == 404
+
+
+def test_a_version_is_in_force_from_the_midnight_of_the_community_on(billed: House) -> None:
+    made = billed.caller("clerk").post(DRAFTS, key="draft-it", json={"document": DEARER}).json()
+    billed.caller("approver").post(f"{DRAFTS}/{made['id']}/publish", key="publish-1")
+    midnight = datetime(2026, 12, 31, 16, tzinfo=UTC)  # in Shanghai
+
+    def told() -> tuple[list[bool], bool, bool]:
+        caller, reader = billed.caller("auditor"), billed.reader("auditor")
+        listed = [
+            each["in_force"]
+            for each in caller.get("/v1/tariffs").json()["items"]
+            if each["id"] == "property"
+        ]
+        shown = caller.get("/v1/tariffs/property/versions/2").json()["in_force"]
+        page = reader.get("/staff/tariffs/property?version=2").text
+        return listed, shown, '<span class="badge good">In force</span>' in page
+
+    billed.now = midnight - timedelta(minutes=1)
+    assert told() == ([False, True], False, False)
+    billed.now = midnight
+    assert told() == ([True, False], True, True)
 
 
 def test_a_draft_whose_examples_fail_is_not_kept(billed: House) -> None:

@@ -10,7 +10,7 @@ from small_community import SHOWN, STARTS, Books, boundary_readings, reading
 from billing import comparison
 from billing.anomalies import Kind
 from billing.comparison import Difference
-from billing.store.views import runs as views
+from billing.store.views import changes
 
 if TYPE_CHECKING:
     from billing.store.runs import Run
@@ -103,7 +103,7 @@ def test_a_run_shows_how_it_differs_from_the_month_before(books: Books) -> None:
     run = books.compute(books.create("2026-11"))
 
     with books.database.snapshot() as connection:
-        shown = views.differences(connection, run.communities[0])
+        shown = changes.differences(connection, run.communities[0])
 
     of_101 = {each.charge: (each.before, each.now) for each in shown if each.unit == "101"}
     assert of_101["energy"] == (12484, 11299)

@@ -186,7 +186,7 @@ def test_a_correction_brings_the_line_that_it_takes_back(sqlite_books: Books) ->
     sqlite_books.bill()
     sqlite_books.archive.append([reading("E-101", STARTS[1] + timedelta(seconds=1), "1251")])
     sqlite_books.bill_run(
-        lifecycle.create_correction(
+        lifecycle.correct(
             sqlite_books.database,
             community="yard",
             first="2026-10",

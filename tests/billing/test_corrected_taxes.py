@@ -28,7 +28,7 @@ def late(blank_books: Books) -> Books:
     blank_books.define(community_document(), tariffs=(TAXED, WATER, FEE, PUBLIC))
     blank_books.bill()
     blank_books.archive.append([reading("E-101", STARTS[1] + timedelta(seconds=1), "1251.00")])
-    lifecycle.create_correction(
+    lifecycle.correct(
         blank_books.database,
         community="yard",
         first="2026-10",

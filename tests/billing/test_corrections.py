@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing import holding, lifecycle
 from billing.months import PeriodError
+from billing.store import runs
 
 if TYPE_CHECKING:
     from meters.archive.sql import SqlArchive
@@ -30,7 +31,7 @@ LATE = "1251.00"
 
 def correct(books: Books, first: str = "2026-10", community: str = "yard") -> int:
     """Create the run that corrects a community from a month on, and return its id."""
-    return lifecycle.create_correction(
+    return lifecycle.correct(
         books.database, community=community, first=first, actor="clerk", now=after("2026-11")
     )
 
@@ -315,9 +316,16 @@ def test_the_policy_says_how_a_community_is_corrected(sqlite_books: Books) -> No
             actor="clerk",
             now=after("2026-11"),
         )
+    with sqlite_books.database.snapshot() as connection:
+        of_its_own = runs.read(connection, correct(sqlite_books))
+    assert (of_its_own.kind, of_its_own.period) == ("correction", "2026-10")
+    sqlite_books.withdraw(of_its_own.id)
+
     next_bill(sqlite_books)
-    with pytest.raises(PeriodError, match="corrections of yard are on the next bill"):
-        correct(sqlite_books)
+    with sqlite_books.database.snapshot() as connection:
+        next_run = runs.read(connection, correct(sqlite_books))
+    assert (next_run.kind, next_run.period) == ("ordinary", "2026-11")
+    assert [part.period for part in next_run.communities] == ["2026-10", "2026-11"]
 
 
 def hold(books: Books, run_id: int, **place: str) -> None:

@@ -192,7 +192,7 @@ def test_an_accepted_dispute_names_the_correction_that_mends_it(sqlite_till: Til
     dispute = ask(till)
     with pytest.raises(DisputeError, match="corrects nothing"):
         step(till, dispute, DisputeState.ACCEPTED, run_id=1)
-    correction = lifecycle.create_correction(
+    correction = lifecycle.correct(
         books.database, community="yard", first="2026-10", actor="clerk", now=after("2026-11")
     )
     with pytest.raises(DisputeError, match="only a dispute that is accepted"):

@@ -74,7 +74,7 @@ def bill(books: Books, months: tuple[str, ...] = MONTHS) -> None:
 
 
 def correct(books: Books, first: str = "2026-10") -> int:
-    run_id = lifecycle.create_correction(
+    run_id = lifecycle.correct(
         books.database, community="yard", first=first, actor="clerk", now=NOW
     )
     issue(books, run_id)

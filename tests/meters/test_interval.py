@@ -229,6 +229,19 @@ def test_the_month_before_january_is_december() -> None:
     assert Period.month("2026-01", SHANGHAI).previous.key == "2025-12"
 
 
+@pytest.mark.parametrize(
+    ("months", "key"),
+    [(0, "2026-11"), (1, "2026-12"), (2, "2027-01"), (14, "2028-01"), (-11, "2025-12")],
+)
+def test_a_later_month_is_whole_and_of_the_same_zone(months: int, key: str) -> None:
+    assert Period.month("2026-11", SHANGHAI).later(months) == Period.month(key, SHANGHAI)
+
+
+def test_the_months_before_one_reach_over_the_year() -> None:
+    found = Period.month("2026-02", SHANGHAI).months_before(3)
+    assert found == {"2025-11", "2025-12", "2026-01"}
+
+
 def test_an_instant_that_no_year_of_utc_holds_is_refused() -> None:
     with pytest.raises(OverflowError):
         utc(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))

@@ -8,17 +8,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from billing import comparison, tables
+from billing import tables
 from billing.canonical import read_json
-from billing.store import corrections
-from meters.interval import Period
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
-
-    from billing.comparison import Difference
-    from billing.store.runs import CommunityRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +109,13 @@ def communities(connection: Connection) -> list[CommunityView]:
     ]
 
 
+def zone(connection: Connection) -> ZoneInfo:
+    """Return the zone of the project's first community, by which days are told that are of none."""
+    community = tables.community
+    found = connection.scalar(select(community.c.zone).order_by(community.c.code).limit(1))
+    return ZoneInfo(found or "UTC")
+
+
 def buildings(connection: Connection, community_ids: Collection[int]) -> dict[int, list[Building]]:
     """Return the buildings of communities, by their ids; each list by code."""
     table = tables.building
@@ -126,30 +128,3 @@ def buildings(connection: Connection, community_ids: Collection[int]) -> dict[in
     for community_id, code, title in connection.execute(query):
         found[community_id].append(Building(code, read_json(title)))
     return found
-
-
-def differences(connection: Connection, part: CommunityRun) -> tuple[Difference, ...]:
-    """Return what an ordinary month bills differently from the month before, as that counts now.
-
-    What stands on its bills of other months is left out.
-    """
-    line, bill, correction, unit = (
-        tables.bill_line,
-        tables.bill,
-        tables.correction,
-        tables.unit,
-    )
-    rows = connection.execute(
-        select(unit.c.code, line.c.charge, func.sum(line.c.amount))
-        .join(bill, bill.c.id == line.c.bill_id)
-        .join(unit, unit.c.id == bill.c.unit_id)
-        .outerjoin(
-            correction,
-            (correction.c.bill_id == line.c.bill_id) & (correction.c.position == line.c.position),
-        )
-        .where(bill.c.community_run_id == part.id, correction.c.bill_id.is_(None))
-        .group_by(unit.c.code, line.c.charge)
-    )
-    now = {(code, charge): int(amount) for code, charge, amount in rows}
-    before = Period.month(part.period, ZoneInfo("UTC")).previous.key
-    return comparison.differences(corrections.amounts(connection, part.community_id, before), now)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from billing import tables
+from billing.store.views import runs
 from billing.store.views import versions as stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from billing.tariff import Tariff
 
@@ -39,6 +40,11 @@ def versions(connection: Connection, code: str) -> list[Tariff]:
             query.order_by(table.c.valid_from.desc(), table.c.version.desc())
         )
     ]
+
+
+def today(connection: Connection, now: datetime) -> date:
+    """Return the local day of `now` by which tariffs are in force: that of the first community."""
+    return now.astimezone(runs.zone(connection)).date()
 
 
 def in_force(versions: Sequence[Tariff], day: date) -> Tariff | None:

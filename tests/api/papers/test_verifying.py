@@ -167,7 +167,7 @@ def test_a_corrected_bill_is_genuine_and_superseded(books: Books) -> None:
         before = verified(connection, SEALS, number, code)
     books.archive.append([reading("E-101", STARTS[1] + timedelta(seconds=1), "1251")])
     books.bill_run(
-        lifecycle.create_correction(
+        lifecycle.correct(
             books.database, community="yard", first="2026-10", actor="clerk", now=after("2026-10")
         )
     )

@@ -47,7 +47,7 @@ def test_credit_that_is_more_than_the_next_bill_stays_credit(till: Till) -> None
 def correct(till: Till, value: str) -> None:
     """Let a better reading of E-101 say what October ended with, and issue the correction."""
     till.books.archive.append([reading("E-101", STARTS[1] + timedelta(seconds=1), value)])
-    run_id = lifecycle.create_correction(
+    run_id = lifecycle.correct(
         till.books.database, community="yard", first="2026-10", actor="clerk", now=after("2026-11")
     )
     till.books.bill_run(run_id)
