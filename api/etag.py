@@ -86,13 +86,18 @@ def answer_with_file(
     media_type: str,
     name: str,
     language: str,
+    saved: bool = False,
 ) -> Response:
-    """Answer with the file that `make` makes, or with 304 and without making it."""
+    """Answer with the file that `make` makes, or with 304 and without making it.
+
+    A file that is to be `saved` opens in no browser.
+    """
     headers = {"ETag": f'"{tag}"'}
     if known is not None and _names(known, tag, weak=True):
         return Response(status_code=304, headers=headers)
     headers["Content-Language"] = language
-    headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(name, safe='')}"
+    shown = "attachment" if saved else "inline"
+    headers["Content-Disposition"] = f"{shown}; filename*=UTF-8''{quote(name, safe='')}"
     return Response(make(), headers=headers, media_type=media_type)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+
+from fastapi import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,8 +14,34 @@ if TYPE_CHECKING:
     from billing.store.views.statements import StatementView
 
 
+ROWS_SHOWN = 200
+"""How many shares, and how many differences, a page shows at once."""
+Skipped = Annotated[int, Query(ge=0, le=10**9)]
+Row = TypeVar("Row")
 MOST_SHOWN = 50
 """Of how many units the odd cents are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRows:
+    """How many rows of each table pages before have shown."""
+
+    shares: int = 0
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Row]):
+    """Rows of a table behind the first `skipped`, and how many come after them."""
+
+    rows: Sequence[Row]
+    skipped: int
+    more: int
+
+    @property
+    def until(self) -> int:
+        """How many rows are skipped to see those after these."""
+        return self.skipped + len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +67,12 @@ class Check:
     @property
     def holds(self) -> bool:
         return self.told == self.found
+
+
+def part_of(rows: Sequence[Row], skipped: int) -> Part[Row]:
+    """Return what a page shows of `rows`."""
+    shown = rows[skipped : skipped + ROWS_SHOWN]
+    return Part(shown, skipped, max(0, len(rows) - skipped - len(shown)))
 
 
 def changes(view: StatementView) -> Sequence[Change]:

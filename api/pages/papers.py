@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
-from api import language, problems
+from api import etag, language, problems
 from api.masking import shown_shares
 from api.pages.rendering import page
 from api.papers import workbook
@@ -17,7 +17,6 @@ from api.papers.account import account_paper
 from api.papers.apportionment import check_paper, check_tables
 from api.papers.sealing import PAGE
 from api.papers.verifying import verified
-from api.papers.workbook import workbook_of
 from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
@@ -110,10 +109,18 @@ async def show_check_workbook(
     view, said = _checked(request, statement)
     reader = language.of_request(request)
     tables = check_tables(view, shown_shares(view, caller), said, reader)
-    content = await anyio.to_thread.run_sync(workbook_of, tables, reader)
-    name = quote(f"{view.head.pool.id}-{view.head.period.key}.xlsx", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return Response(content, headers=headers, media_type=workbook.MEDIA_TYPE)
+    return await anyio.to_thread.run_sync(
+        partial(
+            etag.answer_with_file,
+            partial(workbook.workbook_of, tables, reader),
+            request.headers.get("if-none-match"),
+            tag=workbook.digest_of(tables, reader)[: etag.TAG_LETTERS],
+            media_type=workbook.MEDIA_TYPE,
+            name=f"{view.head.pool.id}-{view.head.period.key}.xlsx",
+            language=reader.tag,
+            saved=True,
+        )
+    )
 
 
 @router.get(PAGE, dependencies=[ANYONE])

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api import pool_trials
 from api.errors import DOMAIN_ERRORS, as_problem
+from api.pages.apportionment import Skipped, SkippedRows, part_of
 from api.pages.portal import statement_page
 from api.permission import Permission
 from api.pool_trials import WhatIfError
@@ -46,9 +47,12 @@ async def show_statement(
     statement: StatementId,
     basis: Annotated[str, Query(max_length=20)] = "",
     company: Annotated[str, Query(max_length=12)] = "",
+    shared: Skipped = 0,
+    changed: Skipped = 0,
 ) -> Response:
     """A pool's apportionment, every room by its name; with what is asked, how it would be then."""
-    return _page(request, caller, statement, basis=basis, company=company)
+    skipped = SkippedRows(shared, changed)
+    return _page(request, caller, statement, skipped, basis=basis, company=company)
 
 
 @router.post("/{statement}/check")
@@ -76,7 +80,7 @@ async def check(
     except pool_checks.UnknownStatementError:
         raise
     except DOMAIN_ERRORS as error:
-        return _page(request, caller, statement, problem=as_problem(error))
+        return _page(request, caller, statement, SkippedRows(), problem=as_problem(error))
     return RedirectResponse(f"/staff/statements/{statement}#check", 303)
 
 
@@ -84,6 +88,7 @@ def _page(
     request: Request,
     caller: Principal,
     statement: int,
+    skipped: SkippedRows,
     *,
     basis: str = "",
     company: str = "",
@@ -105,11 +110,14 @@ def _page(
         "check": said,
         "checkable": found is not None and found.head.run_state in CHECKABLE,
         "trial": trial,
+        "moved": None if trial is None else part_of(trial.moved, 0),
         "basis": basis,
         "company": company,
         "bases": BASES,
     }
-    return statement_page(request, caller, statement, staff=staff, found=found, problem=problem)
+    return statement_page(
+        request, caller, statement, skipped, staff=staff, found=found, problem=problem
+    )
 
 
 def _share(percent: str) -> Decimal | None:

@@ -156,15 +156,23 @@ def line_page(
 
 
 @router.get("/statements/{statement}")
-async def show_statement(request: Request, caller: StatementReader, statement: int) -> Response:
-    """A pool's apportionment on one page; an owner sees other rooms masked."""
-    return statement_page(request, caller, statement)
+async def show_statement(
+    request: Request,
+    caller: StatementReader,
+    statement: int,
+    shared: apportionment.Skipped = 0,
+    changed: apportionment.Skipped = 0,
+) -> Response:
+    """A pool's apportionment; an owner sees other rooms masked."""
+    skipped = apportionment.SkippedRows(shared, changed)
+    return statement_page(request, caller, statement, skipped)
 
 
 def statement_page(
     request: Request,
     caller: Principal,
     statement: int,
+    skipped: apportionment.SkippedRows,
     *,
     found: StatementView | None = None,
     staff: Mapping[str, object] | None = None,
@@ -172,7 +180,8 @@ def statement_page(
 ) -> Response:
     """Return the page of a statement as `caller` may see it.
 
-    `found`: what was read of it already; `staff`: what billing staff try of it, and say.
+    `skipped`: rows that pages before have shown; `found`: what was read of it already; `staff`:
+    what billing staff try of it, and say.
     """
     if found is None:
         with of(request).database.snapshot() as connection:
@@ -186,7 +195,8 @@ def statement_page(
         status=200 if problem is None else problem.kind.status,
         problem=problem,
         statement=found,
-        shares=shown_shares(found, caller),
+        shares=apportionment.part_of(shown_shares(found, caller), skipped.shares),
+        changes=apportionment.part_of(apportionment.changes(found), skipped.changes),
         masked=not caller.sees_rooms,
         by_owners=found.amount_of(Payer.OWNER),
         by_company=found.amount_of(Payer.COMPANY),

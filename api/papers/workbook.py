@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from importlib.metadata import version
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,11 @@ UNIT = _("Unit of measure")
 NOT_IN_TITLES = re.compile(r"[\\/*?:\[\]]")
 LONGEST_TITLE = 31
 WIDTH, WIDE = 16, 36
+
+
+def digest_of(tables: Sequence[Figures], language: Language) -> str:
+    """Return what changes with the workbook of `tables`, without writing it."""
+    return hashlib.sha256(repr((version("openpyxl"), language.tag, tables)).encode()).hexdigest()
 
 
 def workbook_of(tables: Iterable[Figures], language: Language) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from billing import tables
 from billing.canonical import canonical_json, read_json
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sqlalchemy import Row, Table
+
+
+ATTRIBUTE, CLASS = "unit.attribute", "unit.class"
+"""What the audit log calls these changes."""
 
 
 class UnknownUnitError(LookupError):
@@ -67,7 +71,7 @@ def set_attribute(connection: Connection, change: Change, name: str, value: Deci
     log(
         connection,
         change,
-        "unit.attribute",
+        ATTRIBUTE,
         attribute=name,
         value=None if value is None else plain(value),
         was=told,
@@ -85,7 +89,7 @@ def set_class(connection: Connection, change: Change, customer_class: str) -> No
     value = {"customer_class": customer_class}
     was = _dated(connection, tables.unit_class, unit, change, value=value)
     told = None if was is None else was.customer_class
-    log(connection, change, "unit.class", customer_class=customer_class, was=told)
+    log(connection, change, CLASS, customer_class=customer_class, was=told)
 
 
 def set_tariffs(connection: Connection, change: Change, tariffs: Sequence[str] | None) -> None:
@@ -146,6 +150,29 @@ def set_occupied(connection: Connection, change: Change) -> None:
     log(connection, change, "unit.occupied", vacant_from=row.first_day.isoformat())
 
 
+def newest(connection: Connection) -> int:
+    """Return the last position of the audit log; -1 where it is empty."""
+    found = connection.scalar(select(func.max(tables.audit.c.position)))
+    return -1 if found is None else int(found)
+
+
+def last_fact(connection: Connection, community_id: int, *, after: int) -> int | None:
+    """Return where the audit log said an attribute or class of a unit of a community last.
+
+    None where it did not, behind the position `after`.
+    """
+    log, community = tables.audit, tables.community
+    code = connection.scalars(select(community.c.code).where(community.c.id == community_id)).one()
+    found = connection.scalar(
+        select(func.max(log.c.position)).where(
+            log.c.position > after,
+            log.c.action.in_((ATTRIBUTE, CLASS)),
+            log.c.subject.startswith(_subject(code, ""), autoescape=True),
+        )
+    )
+    return None if found is None else int(found)
+
+
 def issued_from(connection: Connection, change: Change) -> str | None:
     """Return the first month that is issued although the change concerns it; None if none is."""
     owner = tables.community
@@ -183,10 +210,14 @@ def log(connection: Connection, change: Change, action: str, **detail: Any) -> N
         at=change.now,
         actor=change.actor,
         action=action,
-        subject=f"unit:{change.community}/{change.unit}",
+        subject=_subject(change.community, change.unit),
         communities=community.all(),
         detail={"since": change.since.isoformat(), "reason": change.reason, **detail},
     )
+
+
+def _subject(community: str, unit: str) -> str:
+    return f"unit:{community}/{unit}"
 
 
 def _dated(

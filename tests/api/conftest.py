@@ -135,8 +135,8 @@ class Reader:
     language: str
     landed: str
 
-    def get(self, path: str) -> httpx.Response:
-        return self.house.call("GET", path, headers=self._headers())
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.house.call("GET", path, headers={**self._headers(), **headers})
 
     def post(self, path: str, **fields: Any) -> httpx.Response:
         return self.house.call("POST", path, headers=self._headers(), data=fields)

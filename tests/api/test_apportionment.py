@@ -11,6 +11,7 @@ from billing.store.views import statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
+    import pytest
     from conftest import House
 
     from billing.store.views.statements import StatementView
@@ -86,3 +87,36 @@ def _view(house: House, statement: int) -> StatementView:
         view = statements.statement(connection, Scope(unissued=True), statement)
     assert view is not None
     return view
+
+
+def test_long_tables_come_in_parts_and_every_part_has_the_sums(
+    billed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apportionment, "ROWS_SHOWN", 2)
+    address, clerk = f"/staff/statements/{LIFT}", billed.reader("clerk")
+
+    def table(page: str, name: str) -> str:
+        return page.partition(f'id="{name}"')[2].partition("</section>")[0]
+
+    first, last = clerk.get(address).text, clerk.get(f"{address}?changed=0&shared=2").text
+    rows, more = table(first, "shares").split("</tbody>")
+    assert rows.count("<tr") == 3, "heading, 1-201 and 1-202"
+    assert '<a href="?changed=0&amp;shared=2#shares">More</a>' in more
+    assert "1 more row" in more
+    rest, foot = table(last, "shares").split("</tbody>")
+    assert (rest.count("<tr"), "Company" in rest, "More" in foot) == (2, True, False)
+    assert "From the start" in foot
+    sums = re.compile(r"<tfoot>.*?</tfoot>", re.DOTALL)
+    assert sums.findall(first) == sums.findall(last)
+    assert table(first, "changes") == table(last, "changes").replace("shared=2", "shared=0")
+    assert "changed=2" in table(first, "changes")
+    assert clerk.get(f"{address}?shared=-1").status_code == 422
+
+
+def test_an_owner_finds_the_own_row_in_the_first_part(
+    billed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apportionment, "ROWS_SHOWN", 1)
+    owner = billed.reader("li")
+    assert 'class="mine"' in owner.get(f"/statements/{LIFT}").text
+    assert 'class="mine"' not in owner.get(f"/statements/{LIFT}?shared=1").text

@@ -17,6 +17,7 @@ from api.medians import KnownMedians
 from api.pages import columns
 from api.pages.columns import Box, Used
 from billing import similar, tables
+from billing.store.changes import Change, set_attribute
 from meters.reading import Reading, Reason, Series, Verdict
 
 if TYPE_CHECKING:
@@ -151,6 +152,37 @@ def test_medians_cost_one_question_and_then_none(billed: House) -> None:
     with statements(billed) as again:
         asked(billed, "months", "chen")
     assert (len(first), len(again)) == (2, 1)
+
+
+def test_an_area_that_is_corrected_later_reaches_the_medians(
+    billed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enough(billed, monkeypatch, 2)
+    assert by_month(billed)["2026-10"]["similar"] == {"median": "220", "by_area": True}
+
+    say(billed, "1-201", since=date(2026, 10, 1))
+    say(billed, "1-202", since=date(2027, 1, 1))
+
+    found = by_month(billed)
+    assert found["2026-10"]["similar"] == {"median": "250", "by_area": True}
+    assert found["2026-09"]["similar"] == {"median": "210", "by_area": True}
+    with statements(billed) as again:
+        asked(billed, "months", "chen")
+    assert len(again) == 1, "what was worked out anew is kept"
+
+
+def say(house: House, unit: str, *, since: date) -> None:
+    """Let a unit be of 100 m² since a day."""
+    change = Change(
+        community="osmanthus",
+        unit=unit,
+        since=since,
+        actor="clerk",
+        reason="measured again",
+        now=house.now,
+    )
+    with house.database.transaction() as connection:
+        set_attribute(connection, change, "area", Decimal(100))
 
 
 # --- days -----------------------------------------------------------------------------------------

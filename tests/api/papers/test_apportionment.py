@@ -104,6 +104,10 @@ def test_the_workbook_is_linked_and_holds_exact_numbers_with_their_units(billed:
     assert answer.headers["content-disposition"].startswith(
         "attachment; filename*=UTF-8''b1-lift-2026-10"
     )
+    again = clerk.get(f"{CHECK}/xlsx", **{"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    chinese = billed.reader("clerk", "zh-CN").get(f"{CHECK}/xlsx")
+    assert chinese.headers["etag"] != answer.headers["etag"]
     workbook = load_workbook(BytesIO(answer.content))
     sheet = workbook["Who bears what"]
     heading, *rows = sheet.iter_rows(values_only=True)
