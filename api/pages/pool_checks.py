@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api import pool_trials
 from api.errors import DOMAIN_ERRORS, as_problem
-from api.pages.apportionment import Skipped, SkippedRows, part_of
+from api.pages.parts import Skipped, SkippedRows, part_of
 from api.pages.portal import statement_page
 from api.permission import Permission
 from api.pool_trials import WhatIfError

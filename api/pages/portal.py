@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import explanation, language, problems, wording
+from api import apportionment, explanation, language, problems, wording
 from api.masking import shown_shares
-from api.pages import apportionment, picture
+from api.pages import picture
+from api.pages.parts import Skipped, SkippedRows, part_of
 from api.pages.rendering import page
 from api.pages.sign_in import HOME
 from api.permission import BOUND, Permission
@@ -160,11 +161,11 @@ async def show_statement(
     request: Request,
     caller: StatementReader,
     statement: int,
-    shared: apportionment.Skipped = 0,
-    changed: apportionment.Skipped = 0,
+    shared: Skipped = 0,
+    changed: Skipped = 0,
 ) -> Response:
     """A pool's apportionment; an owner sees other rooms masked."""
-    skipped = apportionment.SkippedRows(shared, changed)
+    skipped = SkippedRows(shared, changed)
     return statement_page(request, caller, statement, skipped)
 
 
@@ -172,7 +173,7 @@ def statement_page(
     request: Request,
     caller: Principal,
     statement: int,
-    skipped: apportionment.SkippedRows,
+    skipped: SkippedRows,
     *,
     found: StatementView | None = None,
     staff: Mapping[str, object] | None = None,
@@ -195,8 +196,8 @@ def statement_page(
         status=200 if problem is None else problem.kind.status,
         problem=problem,
         statement=found,
-        shares=apportionment.part_of(shown_shares(found, caller), skipped.shares),
-        changes=apportionment.part_of(apportionment.changes(found), skipped.changes),
+        shares=part_of(shown_shares(found, caller), skipped.shares),
+        changes=part_of(apportionment.changes(found), skipped.changes),
         masked=not caller.sees_rooms,
         by_owners=found.amount_of(Payer.OWNER),
         by_company=found.amount_of(Payer.COMPANY),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from api import findings, staff_terms, terms, wording
+from api import apportionment, findings, staff_terms, terms, wording
 from api.formats import Formats
-from api.pages import apportionment
 from api.papers.figures import Figures, Heading, Measure, money, quantity
 from api.papers.statement import bearer, cost, local, meters, paper_of, shares
 from billing.pools.basis import KEY_UNITS, Basis
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from api.apportionment import Check
     from api.language import Language
     from api.masking import ShownShare
-    from api.pages.apportionment import Check
     from api.papers.figures import Value
     from api.papers.paper import Paper
     from billing.pools.participant import Participant
@@ -287,7 +286,9 @@ def _subs(view: StatementView, language: Language) -> Figures:
         master = ", ".join(view.head.pool.source.points)
         rows.append((language("Master"), master, Measure(Decimal(lost["master"]), unit)))
         for point, use in evidence["subs"].items():
-            rows.append((language("Sub-meter"), point, Measure(_whole(use), unit)))
+            rows.append(
+                (language("Sub-meter"), point, Measure(apportionment.used_by_sub(use), unit))
+            )
         approved = (lost.get("approved_by", ""), lost.get("reason", ""))
         told = " · ".join(filter(None, approved))
         foot = (language("Not accounted for"), told, Measure(Decimal(lost["lost"]), unit))
@@ -301,11 +302,6 @@ def _subs(view: StatementView, language: Language) -> Figures:
         rows=tuple(rows),
         foot=foot,
     )
-
-
-def _whole(use: str | Mapping[str, str]) -> Decimal:
-    """Return what a sub counted in all its registers."""
-    return Decimal(use) if isinstance(use, str) else sum(map(Decimal, use.values()), Decimal(0))
 
 
 def _members(view: StatementView, language: Language) -> Figures:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
-from api import etag, idempotency, pool_trials, problems
+from api import apportionment, etag, idempotency, pool_trials, problems
 from api.masking import shown_shares
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
 from api.permission import Permission
@@ -16,15 +16,25 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing, held, run_of, scope_of
+from api.schemas.apportionments import ShareChange, StatementCheck
 from api.schemas.runs import Run
-from api.schemas.statements import NewCheck, Statement, StatementSummary, StatementTrial
+from api.schemas.statements import (
+    NewCheck,
+    ShareInStatement,
+    Statement,
+    StatementSummary,
+    StatementTrial,
+)
 from api.schemas.values import Fraction
 from api.security import Requires
 from billing.pool_checking import check_pool
+from billing.store import pool_checks
 from billing.store.views import statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from billing.database import Database
 
 router = APIRouter(prefix="/v1/statements", tags=["staff"])
@@ -33,6 +43,8 @@ StatementReader = Annotated[Principal, Depends(Requires(Permission.STATEMENTS_RE
 RunReader = Annotated[Principal, Depends(Requires(Permission.RUNS_READ))]
 Preparer = Annotated[Principal, Depends(Requires(Permission.RUNS_PREPARE))]
 StatementId = Annotated[int, Path(ge=1, lt=2**63)]
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
 
 
 @router.get(
@@ -69,6 +81,81 @@ async def get_statement(
         shown = shown_shares(found, caller)
         whole = Statement.whole(found, shown, masked=not caller.sees_rooms)
         return etag.answer(whole, known)
+
+
+@router.get(
+    "/{statement}/shares",
+    operation_id="listShares",
+    summary="List the shares of a statement",
+    responses=failing(problems.INVALID_CURSOR, problems.NOT_FOUND),
+)
+async def list_shares(
+    request: Request,
+    caller: StatementReader,
+    statement: StatementId,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[ShareInStatement]:
+    """In the order of the statement; for an owner the own ones first and other rooms masked."""
+    start = read_number_cursor(cursor) or 0
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, scope_of(caller), statement)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND)
+    return _part(shown_shares(found, caller), start, limit, ShareInStatement.of)
+
+
+@router.get(
+    "/{statement}/check",
+    operation_id="getStatementCheck",
+    summary="Get the check of how a pool was shared",
+    response_model=StatementCheck,
+    responses=held(problems.NOT_FOUND),
+)
+async def get_check(
+    request: Request, caller: RunReader, statement: StatementId, known: etag.Known
+) -> Response:
+    """Inputs with verdicts, the tree of meters, who takes no part, sums, odd cents, last word."""
+    del caller
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, Scope(unissued=True), statement)
+        if found is None:
+            raise ProblemError(problems.NOT_FOUND)
+        said = pool_checks.of_statement(connection, found.head.run_id, statement)
+    return etag.answer(StatementCheck.whole(found, said), known)
+
+
+@router.get(
+    "/{statement}/changes",
+    operation_id="listShareChanges",
+    summary="List how shares differ from the month before",
+    responses=failing(problems.INVALID_CURSOR, problems.NOT_FOUND),
+)
+async def list_changes(
+    request: Request,
+    caller: RunReader,
+    statement: StatementId,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[ShareChange]:
+    """By unit, the largest difference first; none where nothing is issued of the month before."""
+    del caller
+    start = read_number_cursor(cursor) or 0
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, Scope(unissued=True), statement)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND)
+    return _part(apportionment.changes(found), start, limit, ShareChange.of)
+
+
+def _part(
+    rows: Sequence[Row], start: int, limit: int, shown: Callable[[Row], Shown]
+) -> Page[Shown]:
+    """Return the page of `rows` behind the first `start`."""
+    numbered = list(enumerate(rows[start : start + limit + 1], start=start + 1))
+    return paged(
+        numbered, limit, key=lambda each: (str(each[0]),), shown=lambda each: shown(each[1])
+    )
 
 
 @router.get(

@@ -155,7 +155,7 @@ class Usage(Answer):
             end=usage.end,
             quantity=quantity(usage.quantity),
             unit=usage.unit,
-            segments=[_segment(each) for each in usage.evidence["segments"]],
+            segments=[segment_behind(each) for each in usage.evidence["segments"]],
             findings=[each["text"] for each in usage.evidence["findings"]],
         )
 
@@ -294,7 +294,8 @@ def _correction(correction: bills.CorrectionOfLine) -> CorrectionOfLine:
     )
 
 
-def _segment(document: Mapping[str, Any]) -> SegmentBehind:
+def segment_behind(document: Mapping[str, Any]) -> SegmentBehind:
+    """Return a segment as the evidence of a usage or of a pool holds it."""
     return SegmentBehind(
         meter=document["opening"]["meter"],
         opening=_register(document["opening"]),

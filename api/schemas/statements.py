@@ -14,6 +14,7 @@ from meters.quantity import plain
 if TYPE_CHECKING:
     from api.masking import ShownShare
     from api.pool_trials import Trial
+    from billing.pools.apportionment import KeySum
     from billing.store.views.statements import StatementHead, StatementView
 
 
@@ -93,6 +94,12 @@ class KeyOfStatement(Answer):
     total: Quantity
     unit: str
 
+    @classmethod
+    def of(cls, key: KeySum) -> KeyOfStatement:
+        return cls(
+            basis=key.basis.value, part=str(key.part), total=quantity(key.total), unit=key.unit
+        )
+
 
 class ExcludedUnit(Answer):
     """A unit of the scope that takes no part, and by which rule."""
@@ -121,20 +128,10 @@ class Statement(StatementSummary):
         return cls(
             **StatementSummary.of(statement.head).model_dump(),
             basis=pool.basis.value,
-            keys=[
-                KeyOfStatement(
-                    basis=each.basis.value,
-                    part=str(each.part),
-                    total=quantity(each.total),
-                    unit=each.unit,
-                )
-                for each in statement.keys
-            ],
+            keys=[KeyOfStatement.of(each) for each in statement.keys],
             company_share=plain(pool.borne_by_company),
             contract=pool.charging.contract if pool.charging and pool.charged else None,
-            tariff=(
-                f"{statement.tariff.id} v{statement.tariff.version}" if statement.tariff else None
-            ),
+            tariff=tariff_named(statement),
             sources=[
                 SourceOfPool(
                     point=each["point"],
@@ -152,6 +149,12 @@ class Statement(StatementSummary):
             borne_by_owners=money(statement.amount_of(Payer.OWNER)),
             conserved=statement.conserved,
         )
+
+
+def tariff_named(statement: StatementView) -> str | None:
+    """Return the tariff that a supply was rated by, with its version."""
+    tariff = statement.tariff
+    return None if tariff is None else f"{tariff.id} v{tariff.version}"
 
 
 class NewCheck(BaseModel):

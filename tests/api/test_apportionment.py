@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from api.pages import apportionment
+from api import apportionment
+from api.pages import parts
 from billing.store.views import statements
 from billing.store.views.scope import Scope
 
@@ -92,7 +94,7 @@ def _view(house: House, statement: int) -> StatementView:
 def test_long_tables_come_in_parts_and_every_part_has_the_sums(
     billed: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apportionment, "ROWS_SHOWN", 2)
+    monkeypatch.setattr(parts, "ROWS_SHOWN", 2)
     address, clerk = f"/staff/statements/{LIFT}", billed.reader("clerk")
 
     def table(page: str, name: str) -> str:
@@ -116,7 +118,65 @@ def test_long_tables_come_in_parts_and_every_part_has_the_sums(
 def test_an_owner_finds_the_own_row_in_the_first_part(
     billed: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apportionment, "ROWS_SHOWN", 1)
+    monkeypatch.setattr(parts, "ROWS_SHOWN", 1)
     owner = billed.reader("li")
     assert 'class="mine"' in owner.get(f"/statements/{LIFT}").text
     assert 'class="mine"' not in owner.get(f"/statements/{LIFT}?shared=1").text
+
+
+def test_a_program_reads_what_the_page_of_the_check_says(billed: House) -> None:
+    clerk, view = billed.caller("clerk"), _view(billed, LIFT)
+    answer = clerk.get(f"/v1/statements/{LIFT}/check")
+    found = answer.json()
+
+    (meter,) = found["inputs"]
+    (segment,) = meter["segments"]
+    ends = [segment[end]["readings"] for end in ("opening", "closing")]
+    assert (meter["register"], meter["unit"]) == ("import_energy", "kWh")
+    assert [reading["verdict"] for end in ends for reading in end] == ["good"] * sum(map(len, ends))
+    assert all(ends)
+    assert (found["basis"], found["tree"], found["documents"]) == ("area", None, [])
+    assert found["excluded"] == [{"unit": "1-101", "reason": "floor"}]
+    assert [(each["what"], each["stated"] == each["of_shares"]) for each in found["sums"]] == [
+        ("amount", True),
+        ("quantity", True),
+        ("area", True),
+    ]
+    assert all(each["holds"] for each in found["sums"])
+    assert view.earlier is not None
+    assert found["before"]["statement"] == LIFT_BEFORE
+    moved = Decimal(found["amount"]) - Decimal(found["before"]["amount"])
+    assert Decimal(found["before"]["change"]) == moved
+    assert (found["remainder"]["months"], found["last_word"]) == (2, None)
+    held = clerk.get(
+        f"/v1/statements/{LIFT}/check", headers={"If-None-Match": answer.headers["etag"]}
+    )
+    assert held.status_code == 304
+
+
+def test_shares_and_their_differences_are_listed_by_pages(billed: House) -> None:
+    clerk = billed.caller("clerk")
+
+    def listed(path: str) -> list[dict[str, Any]]:
+        first = clerk.get(f"/v1/statements/{LIFT}/{path}?limit=2").json()
+        cursor = first["next_cursor"]
+        last = clerk.get(f"/v1/statements/{LIFT}/{path}?limit=2&cursor={cursor}").json()
+        assert (len(first["items"]), last["next_cursor"]) == (2, None)
+        found: list[dict[str, Any]] = first["items"] + last["items"]
+        return found
+
+    whole = clerk.get(f"/v1/statements/{LIFT}").json()
+    assert listed("shares") == whole["share_list"]
+    changes = listed("changes")
+    sizes = [abs(Decimal(each["change"])) for each in changes]
+    assert sizes == sorted(sizes, reverse=True)
+    change = clerk.get(f"/v1/statements/{LIFT}/check").json()["before"]["change"]
+    assert sum(Decimal(each["change"]) for each in changes) == Decimal(change)
+    assert clerk.get(f"/v1/statements/{LIFT_BEFORE}/changes").json()["items"] == []
+    assert clerk.get(f"/v1/statements/{LIFT}/changes?cursor=x").status_code == 422
+    masked = billed.caller("li").get(f"/v1/statements/{LIFT}/shares").json()["items"]
+    assert [(each["unit"], each["mine"]) for each in masked] == [
+        ("1-201", True),
+        ("1-•••", False),
+        (None, False),
+    ]

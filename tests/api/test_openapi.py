@@ -86,6 +86,7 @@ def test_whatever_may_be_held_already_says_so(operations: dict[str, dict[str, An
         "getBillPdf",
         "explainLine",
         "getStatement",
+        "getStatementCheck",
         "getStatementPdf",
         "getRun",
         "getDeviceList",

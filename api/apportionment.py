@@ -4,44 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
-
-from fastapi import Query
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from billing.store.views.statements import StatementView
 
 
-ROWS_SHOWN = 200
-"""How many shares, and how many differences, a page shows at once."""
-Skipped = Annotated[int, Query(ge=0, le=10**9)]
-Row = TypeVar("Row")
 MOST_SHOWN = 50
 """Of how many units the odd cents are listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedRows:
-    """How many rows of each table pages before have shown."""
-
-    shares: int = 0
-    changes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Part(Generic[Row]):
-    """Rows of a table behind the first `skipped`, and how many come after them."""
-
-    rows: Sequence[Row]
-    skipped: int
-    more: int
-
-    @property
-    def until(self) -> int:
-        """How many rows are skipped to see those after these."""
-        return self.skipped + len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +40,6 @@ class Check:
     @property
     def holds(self) -> bool:
         return self.told == self.found
-
-
-def part_of(rows: Sequence[Row], skipped: int) -> Part[Row]:
-    """Return what a page shows of `rows`."""
-    shown = rows[skipped : skipped + ROWS_SHOWN]
-    return Part(shown, skipped, max(0, len(rows) - skipped - len(shown)))
 
 
 def changes(view: StatementView) -> Sequence[Change]:
@@ -115,3 +82,8 @@ def odd_cents(
     """
     received = view.odd_cents.received.items()
     return sorted(received, key=lambda each: (-each[1], each[0] or ""))[:most]
+
+
+def used_by_sub(use: str | Mapping[str, str]) -> Decimal:
+    """Return what a meter below a master counted in all its registers, as the evidence has it."""
+    return Decimal(use) if isinstance(use, str) else sum(map(Decimal, use.values()), Decimal(0))
