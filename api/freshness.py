@@ -14,7 +14,7 @@ from meters.reading import Series, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from billing.store.views.meters import Standing
+    from billing.store.views.meters import Placed, Standing
     from meters.archive.protocol import Archive
     from meters.meter_type import MeterType
     from meters.reading import Reading
@@ -42,6 +42,15 @@ class Newest:
     register: str
     unit: str
     reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the newest readings of a meter say about it."""
+
+    age: timedelta | None
+    freshness: Freshness
+    worst: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,37 @@ def meter_states(
         if own.is_own(each.meter, reading.time)
     }
     return [_state(each, registers[each.meter], latest, now) for each in standing]
+
+
+def conditions(
+    archive: Archive,
+    types: Mapping[str, MeterType],
+    placed: Sequence[Placed],
+    *,
+    now: datetime,
+    own: OwnTimes = ALWAYS,
+) -> list[Condition]:
+    """Return what `meter_states` would say of each of `placed`, without the readings.
+
+    For counting and choosing among all meters. May wait for the archive as that does.
+    """
+    known = {each.meter_type for each in placed} & types.keys()
+    registers = {name: list(types[name].billing_registers) for name in known}
+    wanted = [
+        [Series(each.meter, name) for name in registers.get(each.meter_type, ())] for each in placed
+    ]
+    latest = archive.latest([one for series in wanted for one in series])
+    return [
+        _condition(
+            [
+                reading
+                for one in series
+                if (reading := latest.get(one)) is not None and own.is_own(one.meter, reading.time)
+            ],
+            now,
+        )
+        for series in wanted
+    ]
 
 
 def recent_readings(
@@ -120,11 +160,15 @@ def _state(
         for name, unit in units.items()
         if (reading := latest.get(Series(standing.meter, name))) is not None
     )
+    found = _condition([each.reading for each in newest], now)
+    return MeterState(standing, newest, found.age, found.freshness, found.worst)
+
+
+def _condition(newest: Sequence[Reading], now: datetime) -> Condition:
     if not newest:
-        return MeterState(standing, (), None, Freshness.NEVER, None)
-    age = now - max(each.reading.time for each in newest)
-    worst = max(each.reading.verdict for each in newest)
-    return MeterState(standing, newest, age, _freshness(age), worst)
+        return Condition(None, Freshness.NEVER, None)
+    age = now - max(each.time for each in newest)
+    return Condition(age, _freshness(age), max(each.verdict for each in newest))
 
 
 def _freshness(age: timedelta) -> Freshness:

@@ -33,9 +33,9 @@ from meters.reading import Series
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from api.freshness import MeterState
+    from api.freshness import Condition, MeterState
     from billing.store.views.meter_times import OwnTimes
-    from billing.store.views.meters import Standing
+    from billing.store.views.meters import Placed, Standing
     from meters.meter_type import MeterType
     from meters.reading import Reading
 
@@ -68,7 +68,7 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
     """Every meter that stands now, with its newest reading and how complete its readings are."""
     resources, now = of(request), of(request).now()
     with resources.database.snapshot() as connection:
-        standing = meters.standing(connection, at=now)
+        placed = meters.placed(connection, at=now)
         types = resources.catalogue.known(connection)
         devices = gateways.devices(connection)
         read_by = {each.meter: each.gateway for each in device_lists.ways(connection)}
@@ -78,34 +78,42 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
     # by our own order: the databases' collations differ
     wanted = [
         each
-        for each in sorted(standing, key=lambda each: each.meter)
+        for each in sorted(placed, key=lambda each: each.meter)
         if (not gateway or read_by.get(each.meter) == gateway) and _is_about(each, q)
     ]
 
-    def ask() -> tuple[list[MeterState], list[MeterState], list[Completeness]]:
+    def ask() -> tuple[list[Condition], list[Placed], list[tuple[MeterState, Completeness]]]:
         archive = resources.archive
-        states = freshness.meter_states(archive, types, wanted, now=now, own=own)
-        matching = [each for each in states if _matches(each, state)]
-        shown = [each for each in matching if each.standing.meter > after][: METERS_SHOWN + 1]
-        listed = shown[:METERS_SHOWN]
-        return states, shown, completeness(archive, types, listed, span=days, now=now)
+        found = freshness.conditions(archive, types, wanted, now=now, own=own)
+        shown = [
+            each
+            for each, condition in zip(wanted, found, strict=True)
+            if each.meter > after and _matches(condition, state)
+        ][: METERS_SHOWN + 1]
+        ids = [each.installation_id for each in shown[:METERS_SHOWN]]
+        with resources.database.snapshot() as connection:
+            listed = meters.standing(connection, ids=ids)
+        listed.sort(key=lambda each: each.meter)
+        states = freshness.meter_states(archive, types, listed, now=now, own=own)
+        complete = completeness(archive, types, states, span=days, now=now)
+        return found, shown, list(zip(states, complete, strict=True))
 
-    states, shown, complete = await anyio.to_thread.run_sync(ask)
+    found, shown, states = await anyio.to_thread.run_sync(ask)
     return page(
         request,
         "meters.html",
         principal=caller,
-        states=list(zip(shown, complete, strict=False)),
-        counts=Counter(each.freshness for each in states),
-        doubtful=sum(_matches(each, SUSPECT) for each in states),
+        states=states,
+        counts=Counter(each.freshness for each in found),
+        doubtful=sum(_matches(each, SUSPECT) for each in found),
         Freshness=freshness.Freshness,
         Span=Span,
-        is_empty=not standing,
+        is_empty=not placed,
         devices=devices,
         read_by=read_by,
         gateways=names,
         chosen={"state": state, "gateway": gateway, "q": q, "days": int(days)},
-        more=shown[METERS_SHOWN - 1].standing.meter if len(shown) > METERS_SHOWN else None,
+        more=shown[METERS_SHOWN - 1].meter if len(shown) > METERS_SHOWN else None,
     )
 
 
@@ -201,12 +209,12 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _is_about(standing: Standing, text: str) -> bool:
-    told = f"{standing.meter} {standing.unit or ''} {standing.point}"
+def _is_about(placed: Placed, text: str) -> bool:
+    told = f"{placed.meter} {placed.unit or ''} {placed.point}"
     return text.casefold() in told.casefold()
 
 
-def _matches(found: MeterState, state: str) -> bool:
+def _matches(found: Condition, state: str) -> bool:
     if state == SUSPECT:
         return bool(found.worst)
     return not state or found.freshness.value == state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, Select, select
@@ -11,11 +11,14 @@ from sqlalchemy import Connection, Row, Select, select
 from billing import tables
 from billing.canonical import read_json
 from billing.payments.payment_code import payment_code
+from billing.store.bulk import select_rows
 from meters.interval import local_midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
+
+    from sqlalchemy import ColumnElement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,16 @@ class Standing:
     zone: str
 
 
+class Placed(NamedTuple):
+    """A meter at its point, as it is found by: the rest of it is its installation's `Standing`."""
+
+    installation_id: int
+    meter: str
+    meter_type: str
+    point: str
+    unit: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A meter at a unit that an account holds `since`."""
@@ -47,7 +60,7 @@ class Held:
 
 def of_accounts(connection: Connection, accounts: frozenset[int], *, at: datetime) -> list[Held]:
     """Return the meters that stand `at` the points of the units that `accounts` hold then."""
-    account, point, installation = tables.account, tables.point, tables.installation
+    account, point = tables.account, tables.point
     rows = connection.execute(
         _standings()
         .add_columns(
@@ -57,11 +70,7 @@ def of_accounts(connection: Connection, accounts: frozenset[int], *, at: datetim
             account.c.after_day,
         )
         .join(account, account.c.unit_id == point.c.unit_id)
-        .where(
-            account.c.id.in_(accounts),
-            installation.c.start <= at,
-            installation.c.end.is_(None) | (installation.c.end > at),
-        )
+        .where(account.c.id.in_(accounts), *_stands(at))
     )
     found = []
     for row in rows:
@@ -73,6 +82,24 @@ def of_accounts(connection: Connection, accounts: frozenset[int], *, at: datetim
     return found
 
 
+def placed(connection: Connection, *, at: datetime) -> list[Placed]:
+    """Return the meters that stand `at`; of ten thousands of them in a tenth of a second."""
+    installation, point, unit = tables.installation, tables.point, tables.unit
+    query = (
+        select(
+            installation.c.id,
+            installation.c.meter,
+            installation.c.meter_type,
+            point.c.code,
+            unit.c.code,
+        )
+        .join(point, point.c.id == installation.c.point_id)
+        .outerjoin(unit, unit.c.id == point.c.unit_id)
+        .where(*_stands(at))
+    )
+    return [Placed(*row) for row in select_rows(connection, query)]
+
+
 def standing(
     connection: Connection,
     *,
@@ -80,20 +107,31 @@ def standing(
     meter: str | None = None,
     after: str | None = None,
     limit: int | None = None,
+    ids: Collection[int] | None = None,
 ) -> list[Standing]:
-    """Return installations by meter: those at `at`, those of `meter`, those of meters `after`."""
+    """Return installations by meter: those at `at`, those of `meter`, those of meters `after`.
+
+    With `ids` of those alone.
+    """
     installation = tables.installation
     query = _standings().limit(limit)
     if at is not None:
-        query = query.where(
-            installation.c.start <= at,
-            installation.c.end.is_(None) | (installation.c.end > at),
-        )
+        query = query.where(*_stands(at))
+    if ids is not None:
+        query = query.where(installation.c.id.in_(ids))
     if meter is not None:
         query = query.where(installation.c.meter == meter)
     if after is not None:
         query = query.where(installation.c.meter > after)
     return [_standing(row) for row in connection.execute(query)]
+
+
+def _stands(at: datetime) -> list[ColumnElement[bool]]:
+    installation = tables.installation
+    return [
+        installation.c.start <= at,
+        installation.c.end.is_(None) | (installation.c.end > at),
+    ]
 
 
 def _standings() -> Select[Any]:
