@@ -73,6 +73,11 @@ def key_checks(view: StatementView) -> Sequence[Check]:
     return [Check(key.total, found) for key, found in zip(view.keys, sums, strict=False)]
 
 
+def odd_amount(view: StatementView) -> int:
+    """Return what the shares got of odd cents in all, in fen."""
+    return sum(share.odd_amount for share in view.shares)
+
+
 def odd_cents(
     view: StatementView, most: int | None = MOST_SHOWN
 ) -> Sequence[tuple[str | None, int]]:

@@ -139,10 +139,6 @@ class StatementView:
         return sum(share.amount for share in self.shares)
 
     @property
-    def odd_amount_sum(self) -> int:
-        return sum(share.odd_amount for share in self.shares)
-
-    @property
     def conserved(self) -> bool:
         """Whether the stored shares sum to the supply, in units and in money (I4)."""
         return (self.quantity_sum, self.amount_sum) == (self.head.quantity, self.head.amount)
