@@ -84,7 +84,7 @@ class Remainder(Answer):
     )
 
 
-class Before(Answer):
+class StatementBefore(Answer):
     """The statement of the month before, and by how much this one comes to more."""
 
     statement: int
@@ -119,7 +119,9 @@ class StatementCheck(StatementSummary):
     paid_by_documents: bool
     sums: list[SumCheck]
     remainder: Remainder
-    before: Before | None = Field(description="Null where nothing is issued of the month before.")
+    before: StatementBefore | None = Field(
+        description="Null where nothing is issued of the month before."
+    )
     last_word: LastWord | None
 
     @classmethod
@@ -229,11 +231,11 @@ def _sum(what: str, unit: str, check: Check) -> SumCheck:
     )
 
 
-def _before(view: StatementView) -> Before | None:
+def _before(view: StatementView) -> StatementBefore | None:
     if view.earlier is None:
         return None
     head = view.earlier.head
-    return Before(
+    return StatementBefore(
         statement=head.id,
         period=head.period.key,
         amount=money(head.amount),
