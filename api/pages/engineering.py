@@ -83,20 +83,10 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
     ]
 
     def ask() -> tuple[list[Condition], list[Placed], list[tuple[MeterState, Completeness]]]:
-        archive = resources.archive
-        found = freshness.conditions(archive, types, wanted, now=now, own=own)
-        shown = [
-            each
-            for each, condition in zip(wanted, found, strict=True)
-            if each.meter > after and _matches(condition, state)
-        ][: METERS_SHOWN + 1]
-        ids = [each.installation_id for each in shown[:METERS_SHOWN]]
-        with resources.database.snapshot() as connection:
-            listed = meters.standing(connection, ids=ids)
-        listed.sort(key=lambda each: each.meter)
-        states = freshness.meter_states(archive, types, listed, now=now, own=own)
-        complete = completeness(archive, types, states, span=days, now=now)
-        return found, shown, list(zip(states, complete, strict=True))
+        found = freshness.conditions(resources.archive, types, wanted, now=now, own=own)
+        shown = _chosen(wanted, found, state, after)[: METERS_SHOWN + 1]
+        listed = shown[:METERS_SHOWN]
+        return found, shown, _rows(resources, types, listed, own=own, span=days, now=now)
 
     found, shown, states = await anyio.to_thread.run_sync(ask)
     return page(
@@ -218,6 +208,35 @@ def _matches(found: Condition, state: str) -> bool:
     if state == SUSPECT:
         return bool(found.worst)
     return not state or found.freshness.value == state
+
+
+def _chosen(
+    wanted: Sequence[Placed], found: Sequence[Condition], state: str, after: str
+) -> list[Placed]:
+    """Return the meters behind `after` that match the filter `state`."""
+    return [
+        each
+        for each, condition in zip(wanted, found, strict=True)
+        if each.meter > after and _matches(condition, state)
+    ]
+
+
+def _rows(
+    resources: Resources,
+    types: Mapping[str, MeterType],
+    listed: Sequence[Placed],
+    *,
+    own: OwnTimes,
+    span: Span,
+    now: datetime,
+) -> list[tuple[MeterState, Completeness]]:
+    """Return what the table says of the meters of `listed`; may wait for the archive."""
+    with resources.database.snapshot() as connection:
+        standing = meters.standing(connection, ids=[each.installation_id for each in listed])
+    standing.sort(key=lambda each: each.meter)
+    states = freshness.meter_states(resources.archive, types, standing, now=now, own=own)
+    complete = completeness(resources.archive, types, states, span=span, now=now)
+    return list(zip(states, complete, strict=True))
 
 
 async def _meter_page(
