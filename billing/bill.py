@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ class Line(NamedTuple):
     """As canonical JSON; a shared line has none beside its statement's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
+class Bill(NamedTuple):
     """What one account owes for one unit and period. `total` is the sum of its lines, in fen."""
 
     number: str

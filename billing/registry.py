@@ -28,8 +28,7 @@ class Account(NamedTuple):
     holder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A part of a period, cut at local midnights, in which nothing about a unit changes.
 
     `days`: how many local days; `tariffs`: those that the unit is billed by, in order; `attributes`
@@ -45,8 +44,7 @@ class Span:
     vacant: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """A unit in the period. Its spans tile the period; in an ordinary month there is one."""
 
     id: int
@@ -70,8 +68,7 @@ class Recorded:
     photo: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """A metering point with the meters that stood there. `unit` is a unit's code.
 
     What a person `recorded` counts in place of readings, where the use is divided at that instant.

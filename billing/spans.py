@@ -10,11 +10,12 @@ same cuts, so that the usage that their lines rest on tiles the period.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from itertools import groupby, pairwise
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from billing.registry import Span
@@ -30,16 +31,14 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class Since(Generic[Value]):
+class Since(NamedTuple, Generic[Value]):
     """What holds from a local day on, until the next of its kind."""
 
     day: date
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Held(Generic[Value]):
+class Held(NamedTuple, Generic[Value]):
     """What holds from the day `first` until the day before `after`, None while it still does."""
 
     first: date
@@ -50,8 +49,7 @@ class Held(Generic[Value]):
         return self.first <= day and (self.after is None or day < self.after)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """All that is dated of a unit; each kind by its days.
 
     `tariffs`: the unit's own in place of its class's, None where it goes back to them;
@@ -62,7 +60,7 @@ class Facts:
     accounts: Sequence[Held[Account]] = ()
     vacancies: Sequence[Held[None]] = ()
     tariffs: Sequence[Since[tuple[str, ...] | None]] = ()
-    attributes: Mapping[str, Sequence[Since[int | None]]] = field(default_factory=dict)
+    attributes: Mapping[str, Sequence[Since[int | None]]] = MappingProxyType({})
 
     def days(self) -> Iterator[date]:
         """Yield every day on which something changes."""
@@ -98,9 +96,8 @@ def spans_of(
     spans: list[Span] = []
     for (first, after), (start, end) in zip(pairwise(days), pairwise(instants), strict=True):
         span = _span(Interval(start, end), first, (after - first).days, facts, classes)
-        if spans and spans[-1] == replace(span, interval=spans[-1].interval, days=spans[-1].days):
-            span = replace(
-                span,
+        if spans and spans[-1] == span._replace(interval=spans[-1].interval, days=spans[-1].days):
+            span = span._replace(
                 interval=Interval(spans[-1].interval.start, end),
                 days=spans.pop().days + span.days,
             )
@@ -295,8 +292,7 @@ def _atoms(registry: Registry, unit: Unit) -> list[Span]:
         after = first + timedelta(days=span.days)
         days = [first, *sorted(day for day in begins if first < day < after), after]
         atoms += [
-            replace(
-                span,
+            span._replace(
                 interval=Interval(local_midnight(start, zone), local_midnight(end, zone)),
                 days=(end - start).days,
             )
@@ -348,8 +344,7 @@ def _whole(run: Sequence[Span]) -> Span:
     if len(run) == 1:
         return first
     same = set.intersection(*(set(each.attributes.items()) for each in run))
-    return replace(
-        first,
+    return first._replace(
         interval=Interval(first.interval.start, run[-1].interval.end),
         days=sum(each.days for each in run),
         attributes=dict(sorted(same)),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meters.finding import MissingRegister, Unconfirmed
 from meters.growth import growth
@@ -40,8 +39,7 @@ class Source(StrEnum):
     """By a person, in place of what readings say."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterAt:
+class RegisterAt(NamedTuple):
     """What a meter's register showed at an instant, and the readings that say so."""
 
     meter: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -107,4 +107,4 @@ def _usage(
     if not open_ends:
         return usage
     trusted = told(histories={meter: History(register, readings, trusting=True)})
-    return replace(trusted, findings=(*trusted.findings, *open_ends))
+    return trusted._replace(findings=(*trusted.findings, *open_ends))

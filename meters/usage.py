@@ -8,7 +8,6 @@ zero and is never guessed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -55,8 +54,7 @@ COARSE_PARTS = 20
 """Coarse is a register of which one step, of `COARSE_STEP` or more, is over 1/20 of the use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """What one installation counted: (closing − opening, rollover resolved) × multiplier.
 
     `modulus` is where the counter wraps, None where its type does not say.
@@ -73,8 +71,7 @@ class Segment:
         return self.growth * self.multiplier
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What a point consumed in `interval`, in the register's canonical unit.
 
     `quantity` is None where a finding blocks it.
@@ -199,7 +196,7 @@ class _Seen(NamedTuple):
         if installed.start == at:
             return self._recorded(installed.first, at, installed.first_photo)
         if issued is not None and issued.meter == self.meter and issued.at == at:
-            return replace(issued, source=Source.ISSUED, photo=None)
+            return issued._replace(source=Source.ISSUED, photo=None)
         return self.between(at)
 
     def closing(self, at: datetime) -> RegisterAt | MissingRegister | Unconfirmed:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from billing.evidence import quantity_text
 from meters.quantity import to_scaled
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Participant:
+class Participant(NamedTuple):
     """A unit as a pool sees it in days of a period within which nothing about it changes.
 
     `first_day`: of the period, from 1; `days`: how many. `attributes`: 10⁻⁴ by name ("area" in m²,
@@ -30,8 +29,8 @@ class Participant:
     account: str | None = None
     first_day: int = 1
     days: int = 1
-    attributes: Mapping[str, int] = field(default_factory=dict)
-    use: Mapping[str, int] = field(default_factory=dict)
+    attributes: Mapping[str, int] = MappingProxyType({})
+    use: Mapping[str, int] = MappingProxyType({})
     vacant: bool = False
 
 

@@ -6,7 +6,6 @@ community; only a meter whose readings are in doubt is asked for by itself.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -259,7 +258,7 @@ def _plain(seen: _Seen, found: Sequence[Found]) -> dict[Key, Usage]:
         for usage, divided in zip(usages, steps, strict=True):
             if divided is not None:
                 key = usage.point, usage.register, usage.interval
-                plain[key] = replace(usage, steps=divided)
+                plain[key] = usage._replace(steps=divided)
     return plain
 
 
@@ -275,9 +274,9 @@ def _stepped(seen: _Seen, each: Wanted, part: Part, usage: Usage, overlay: Overl
     if isinstance(found, ContradictingEdges):
         found = told(seen.by_segment(each, usage, at_s, with_hindsight=True))
     if not isinstance(found, Steps):
-        return replace(usage, findings=(*usage.findings, found), quantity=None)
+        return usage._replace(findings=(*usage.findings, found), quantity=None)
     said = () if accepted is None else (Reviewed.of(accepted),)
-    return replace(usage, steps=found, findings=(*usage.findings, *said))
+    return usage._replace(steps=found, findings=(*usage.findings, *said))
 
 
 def _with_peak(
@@ -285,11 +284,11 @@ def _with_peak(
 ) -> Usage:
     found = peak(usage, minutes, shown_by)
     if found is None:
-        return replace(usage, findings=(*usage.findings, NoDemand(minutes)), quantity=None)
+        return usage._replace(findings=(*usage.findings, NoDemand(minutes)), quantity=None)
     said: tuple[Finding, ...] = ()
     if found.windows - found.known > settings.demand * found.windows:
         said = (UnknownDemand(minutes, found.known, found.windows),)
-    return replace(usage, peaks=(*usage.peaks, found), findings=(*usage.findings, *said))
+    return usage._replace(peaks=(*usage.peaks, found), findings=(*usage.findings, *said))
 
 
 def _demands(found: Sequence[Found]) -> dict[tuple[Interval, int], list[tuple[Wanted, Usage]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -136,5 +136,5 @@ def _judged(
             if accepted is None and not isinstance(finding, INFORMATIVE):
                 items.append(Item(usage.point, usage.register, name, blocks, str(finding)))
             blocked |= blocks
-        judged.append(replace(usage, findings=tuple(said)))
-    return [replace(each, quantity=None) for each in judged] if blocked else judged
+        judged.append(usage._replace(findings=tuple(said)))
+    return [each._replace(quantity=None) for each in judged] if blocked else judged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -194,8 +194,7 @@ def _share_of_days(whole: Interval, at: datetime, zone: ZoneInfo) -> Fraction:
 def _with(usage: Usage, said: list[Finding]) -> Usage:
     """Return `usage` with more findings; one that blocks takes its quantity."""
     blocked = any(each.blocks for each in said)
-    return replace(
-        usage,
+    return usage._replace(
         findings=(*usage.findings, *said),
         quantity=None if blocked else usage.quantity,
     )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from billing.calendar import CalendarError
 from billing.problem import Problem
@@ -35,8 +35,7 @@ class Part:
     windows: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A register of a point, and the parts of the period that it is wanted in, which tile it.
 
     `registers`: by meter type; `by_days`: where parts meet that may be divided by days; `vacant`:

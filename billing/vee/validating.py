@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +49,7 @@ def validate(registry: Registry, found: Sequence[Found], asked: Asked) -> list[F
         if use is not None and (before or row in days):
             said = [*said, *_alone(registry, each, use, before, days.get(row, ()))]
         if said:
-            last = replace(usages[-1], findings=(*usages[-1].findings, *said))
+            last = usages[-1]._replace(findings=(*usages[-1].findings, *said))
             validated.append((each, [*usages[:-1], last]))
         else:
             validated.append((each, usages))

@@ -221,10 +221,10 @@ def test_tariffs_of_one_place_are_ordered_alike_in_every_database(stored: tuple[
     early = Interval(OCTOBER.interval.start, middle)
     late = Interval(middle, OCTOBER.interval.end)
     spans = (
-        replace(whole, interval=early, days=10, tariffs=("a", "b")),
-        replace(whole, interval=late, days=21, tariffs=("b", "a")),
+        whole._replace(interval=early, days=10, tariffs=("a", "b")),
+        whole._replace(interval=late, days=21, tariffs=("b", "a")),
     )
-    community = replace(community, units=(replace(unit, spans=spans),))
+    community = replace(community, units=(unit._replace(spans=spans),))
 
     (lines,) = charge_units(community, measured({})).lines.values()
 

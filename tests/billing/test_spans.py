@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -312,7 +311,7 @@ def test_spans_tile_the_period_and_say_what_holds_on_each_day(case: tuple[Period
     assert spans[-1].interval.end == period.interval.end
     for earlier, later in pairwise(spans):
         assert earlier.interval.end == later.interval.start
-        assert replace(earlier, interval=later.interval, days=later.days) != later
+        assert earlier._replace(interval=later.interval, days=later.days) != later
     days = [day for span in spans for day in days_of(span, period.zone)]
     assert days == [period.first + timedelta(days=n) for n in range(period.days)]
     for span in spans:

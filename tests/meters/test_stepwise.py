@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -296,7 +295,7 @@ def test_a_day_whose_midnights_are_not_known_is_not_known() -> None:
     days = by_day(usage, edges.instants_s, [shown(edges, 0, COUNTER)])
 
     assert days == [5 * PER_UNIT, None, None, 0]
-    assert by_day(replace(usage, quantity=None), edges.instants_s, []) == [None] * 4
+    assert by_day(usage._replace(quantity=None), edges.instants_s, []) == [None] * 4
 
 
 @given(

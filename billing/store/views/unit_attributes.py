@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -54,6 +53,6 @@ def with_attribute(
         value = values[-1] if values else None
         attributes = {key: number for key, number in each.attributes.items() if key != name}
         found.append(
-            replace(each, attributes=attributes if value is None else {**attributes, name: value})
+            each._replace(attributes=attributes if value is None else {**attributes, name: value})
         )
     return found

@@ -151,8 +151,7 @@ def test_doubling_every_key_changes_no_share(
 ) -> None:
     pool, supply, units, period = community
     doubled = [
-        replace(
-            unit,
+        unit._replace(
             attributes={"area": 2 * unit.attributes["area"]},
             use={"water/volume": 2 * unit.use["water/volume"]},
         )

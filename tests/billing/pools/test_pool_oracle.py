@@ -275,8 +275,7 @@ def test_the_order_of_units_and_spans_changes_nothing(case: Case, seed: int) -> 
 @given(CASES)
 def test_doubling_what_everybody_counts_by_changes_no_share(case: Case) -> None:
     doubled = tuple(
-        replace(
-            each,
+        each._replace(
             attributes={name: 2 * value for name, value in each.attributes.items()},
             use={name: 2 * value for name, value in each.use.items()},
         )

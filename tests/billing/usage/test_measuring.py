@@ -194,7 +194,7 @@ def test_uses_come_to_the_same_by_band_whether_or_not_they_hold_the_same_edges(
     seen = registry(period, BY_BAND)
     usage = only(measured(seen, empty_archive, every(QUARTER, period.interval, hashed)))
     assert usage.steps is not None
-    own = replace(usage, steps=replace(usage.steps, edges_s=usage.steps.edges_s.copy()))
+    own = usage._replace(steps=replace(usage.steps, edges_s=usage.steps.edges_s.copy()))
     (versions,) = seen.tariffs.values()
     calendar = versions[0].tariff.calendar
     assert calendar is not None
