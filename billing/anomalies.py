@@ -91,15 +91,15 @@ def _unusual_use(computed: Computed, held: Collection[str]) -> Iterator[Anomaly]
             continue
         key = (usage.point, usage.register)
         used[key] += to_scaled(usage.quantity)
-        guessed[key] |= {
-            type(each).__name__ for each in usage.findings if type(each).__name__ in GUESSED
-        }
+        if usage.findings:
+            names = {type(each).__name__ for each in usage.findings}
+            guessed[key] |= names.intersection(GUESSED)
     for (code, register), quantity in used.items():
         point = points[code]
         if point.unit is None or point.unit in held:
             continue
         subject = f"{code} {register}"
-        for name in sorted(guessed[code, register]):
+        for name in sorted(guessed.get((code, register), ())):
             text = f"its use of {quantity_text(quantity)} was not read: {name.lower()}"
             yield Anomaly(point.unit, Kind.ESTIMATED, subject, text, quantity_text(quantity))
         issued = computed.registry.issued.get((point.id, register))

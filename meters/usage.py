@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from meters.meter_type import Register
     from meters.stepwise import Steps
 
+NO_TIME = timedelta(0)
 COARSE_STEP = Decimal("0.1")
 COARSE_PARTS = 20
 """Coarse is a register of which one step, of `COARSE_STEP` or more, is over 1/20 of the use."""
@@ -210,9 +211,10 @@ class _Seen(NamedTuple):
         boundary = self.boundaries.get((self.meter, at))
         if isinstance(boundary, RegisterAt):
             return boundary
-        ratio = self.installation.changed_at(at)
-        if ratio is not None and self.name in ratio.shown:
-            return self._recorded(ratio.shown, at, ratio.photo)
+        if self.installation.ratios:
+            ratio = self.installation.changed_at(at)
+            if ratio is not None and self.name in ratio.shown:
+                return self._recorded(ratio.shown, at, ratio.photo)
         if self.history is not None:
             boundary = self.history.boundary(at)
         if boundary is None:
@@ -346,13 +348,13 @@ def _grown(opening: RegisterAt, closing: RegisterAt, seen: _Seen) -> Decimal | R
     register, history = seen.register, seen.history
     start, end = _shown_at(opening), _shown_at(closing)
     if history is None:
-        return growth(register, opening.value, closing.value, max(end - start, timedelta(0)))
+        return growth(register, opening.value, closing.value, max(end - start, NO_TIME))
     whole, value, time = Decimal(0), opening.value, start
     steps = [(value_of(each), each.time) for each in history.between(start, end)]
     if opening.estimate is not None and steps and steps[0][0] < value:
         whole, (value, time) = steps[0][0] - value, steps[0]  # less than was estimated: no fall
     for next_value, next_time in [*steps, (closing.value, end)]:
-        step = growth(register, value, next_value, max(next_time - time, timedelta(0)))
+        step = growth(register, value, next_value, max(next_time - time, NO_TIME))
         if isinstance(step, Reason):
             return step
         whole, value, time = whole + step, next_value, next_time

@@ -15,7 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -230,7 +230,7 @@ def apportion(
     if obstacles or not isinstance(keys, Keys):
         return Blocked(pool.id, pool.version, period, tuple(obstacles))
     weights = _weights(pool, keys)
-    turn = partial(odd_cent_key, pool=pool.id, period=period)
+    turn = cache(partial(odd_cent_key, pool=pool.id, period=period))  # of units and of money
     return Statement(
         pool=pool.id,
         version=pool.version,

@@ -86,8 +86,11 @@ def by_bands(
 
 def by_windows(found: Sequence[Found], asked: Asked, settings: Validation) -> list[Found]:
     """Return the usages with their highest averages, where a tariff asks for demand."""
+    demands = _demands(found)
+    if not demands:
+        return list(found)
     peaks: dict[Key, Usage] = {}
-    for (interval, minutes), asking in _demands(found).items():
+    for (interval, minutes), asking in demands.items():
         instants = window_edges(interval, minutes)
         for start in range(0, len(asking), AT_ONCE):
             some = asking[start : start + AT_ONCE]
@@ -296,8 +299,9 @@ def _demands(found: Sequence[Found]) -> dict[tuple[Interval, int], list[tuple[Wa
     demands: dict[tuple[Interval, int], list[tuple[Wanted, Usage]]] = {}
     for each, usages in found:
         for part, usage in zip(each.parts if usages else (), usages, strict=True):
-            for minutes in sorted(part.windows) if usage.quantity is not None else ():
-                demands.setdefault((part.interval, minutes), []).append((each, usage))
+            if part.windows and usage.quantity is not None:
+                for minutes in sorted(part.windows):
+                    demands.setdefault((part.interval, minutes), []).append((each, usage))
     return demands
 
 
