@@ -57,13 +57,13 @@ NO_SECOND_FACTORS = ProblemType(
     "second-factor-unavailable",
     503,
     _("Two-step sign-in cannot be used on this server now"),
-    _("Whoever runs the server sets `second_factor_keys` in its settings. A recovery code works."),
+    _("Whoever runs the server sets `secret_keys` in its settings. A recovery code works."),
 )
 NO_SEAL = ProblemType(
     "no-sealing-key",
     503,
     _("Secrets cannot be sealed or opened on this server now"),
-    _("Whoever runs the server sets `second_factor_keys` in its settings, the keys before too."),
+    _("Whoever runs the server sets `secret_keys` in its settings, the keys before too."),
 )
 SECOND_FACTOR_CHANGED = ProblemType(
     "second-factor-changed",

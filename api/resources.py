@@ -86,7 +86,7 @@ def open_resources(
     """
     seals = open_seals(settings.seal_keys, settings.public_address)
     papers = partial(attached_bill, seals)
-    seal = Seal(settings.second_factor_keys)
+    seal = Seal(settings.secret_keys)
     reach = reach_of(settings)
     return Resources(
         settings=settings,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "TALLYGATE_"
-LISTS = ("meter_types", "token_keys", "second_factor_keys", "second_factor_required_for")
+LISTS = ("meter_types", "token_keys", "secret_keys", "second_factor_required_for")
 """What is several, parted by `:` in the environment."""
 
 
@@ -50,7 +50,7 @@ class ApiSettings(Definition):
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
     token_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
     """What signs short tokens, the newest first; without them each server makes up its own."""
-    second_factor_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
+    secret_keys: tuple[Annotated[str, Field(min_length=MIN_KEY_LENGTH)], ...] = ()
     """What seals secrets of second factors and webhooks: the first seals, all open."""
     second_factor_required_for: frozenset[Role] = frozenset()
     """Who does nothing before a second factor is set up."""
@@ -75,9 +75,9 @@ class ApiSettings(Definition):
 
     @model_validator(mode="after")
     def _second_factors_can_be_set_up(self) -> Self:
-        if self.second_factor_required_for and not self.second_factor_keys:
+        if self.second_factor_required_for and not self.secret_keys:
             raise ValueError(
-                "second_factor_required_for needs second_factor_keys: without a key nobody can set "
+                "second_factor_required_for needs secret_keys: without a key nobody can set "
                 "a second factor up"
             )
         return self

@@ -25,7 +25,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 PURPOSE = b"tallygate second factor"
 """What keys are derived for since second factors were all that is sealed."""
-NO_KEY = "set `second_factor_keys` in the settings"
+NO_KEY = "set `secret_keys` in the settings"
 
 
 class SealError(ValueError):
@@ -67,7 +67,7 @@ class Seal:
         name, _, text = sealed.partition(".")
         key = self._keys.get(name)
         if key is None:
-            raise SealError("it was sealed by a key that `second_factor_keys` no longer lists")
+            raise SealError("it was sealed by a key that `secret_keys` no longer lists")
         try:
             content = base64.urlsafe_b64decode(text)
             return key.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], whose.encode())

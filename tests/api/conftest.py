@@ -227,7 +227,7 @@ def copied(template: Path, folder: Path) -> ApiSettings:
         database_url=f"sqlite:///{folder}/billing.sqlite",
         archive_url=f"sqlite:///{folder}/archive.sqlite",
         secure_cookies=False,
-        second_factor_keys=("c" * 40,),
+        secret_keys=("c" * 40,),
     )
 
 

@@ -43,7 +43,7 @@ HouseWith = Callable[..., AbstractContextManager["House"]]
 @pytest.fixture
 def keyed(house_with: HouseWith) -> Iterator[House]:
     """The house where second factors can be set up."""
-    with house_with(second_factor_keys=(KEY,)) as house:
+    with house_with(secret_keys=(KEY,)) as house:
         yield house
 
 
@@ -82,12 +82,12 @@ def test_it_is_set_up_by_a_first_code(keyed: House) -> None:
 
 
 def test_without_a_key_the_page_says_what_to_set(house_with: HouseWith) -> None:
-    with house_with(second_factor_keys=()) as house:
+    with house_with(secret_keys=()) as house:
         reader = house.reader("clerk")
-        assert "second_factor_keys" in reader.get(PAGE).text
+        assert "secret_keys" in reader.get(PAGE).text
         answer = reader.post(PAGE, csrf=reader.csrf(PAGE))
     assert answer.status_code == 503
-    assert "second_factor_keys" in answer.text
+    assert "secret_keys" in answer.text
 
 
 def test_setting_up_ends_what_the_password_alone_had_opened(keyed: House) -> None:
@@ -262,7 +262,7 @@ def test_a_recovery_code_is_nobody_elses(keyed: House) -> None:
 
 
 def test_keys_are_changed_without_a_gap(house_with: HouseWith) -> None:
-    with house_with(second_factor_keys=(KEY,)) as house:
+    with house_with(secret_keys=(KEY,)) as house:
         first, *_ = enrolled(house, "clerk")
         now = house.now
         code = code_of(house, "clerk")
@@ -271,10 +271,10 @@ def test_keys_are_changed_without_a_gap(house_with: HouseWith) -> None:
         ((NEWER, KEY), ""),
         ((NEWER,), "wrong-code"),  # used up, which the newer key alone now tells
     ):
-        with house_with(second_factor_keys=keys) as house:
+        with house_with(secret_keys=keys) as house:
             house.now = now
             assert by_api(house, "clerk", code) == problem
-    with house_with(second_factor_keys=()) as house:
+    with house_with(secret_keys=()) as house:
         house.now = now
         assert by_api(house, "clerk", first) == "", "a recovery code needs no key"
 

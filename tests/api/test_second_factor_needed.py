@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HouseWith = Callable[..., AbstractContextManager["House"]]
 
 STRICT = {
-    "second_factor_keys": (KEY,),
+    "secret_keys": (KEY,),
     "second_factor_required_for": frozenset({Role.CLERK}),
     "address_calls_per_minute": 10**9,
     "session_calls_per_minute": 10**9,

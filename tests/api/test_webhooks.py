@@ -119,12 +119,12 @@ def test_messages_are_listed_with_their_tries_and_sent_again(admin: Admin) -> No
 def test_without_a_key_no_webhook_is_added_and_it_is_said_what_to_set(
     house_with: Callable[..., AbstractContextManager[House]],
 ) -> None:
-    with house_with(second_factor_keys=()) as house:
+    with house_with(secret_keys=()) as house:
         answer = Admin(house).call("POST", "/v1/webhooks", NEW)
         page = house.reader("admin")
         shown = page.post("/webhooks", csrf=page.csrf("/webhooks"), url=NEW["url"])
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/no-sealing-key")
-    assert "second_factor_keys" in answer.json()["detail"]
+    assert "secret_keys" in answer.json()["detail"]
     assert shown.status_code == 503
 
 

@@ -16,7 +16,7 @@ def test_keys_are_changed_without_a_gap() -> None:
     assert both.open(sealed, "login 1") == SECRET
     resealed = both.close(SECRET, "login 1")
     assert Seal([NEW]).open(resealed, "login 1") == SECRET
-    with pytest.raises(SealError, match="second_factor_keys"):
+    with pytest.raises(SealError, match="secret_keys"):
         Seal([NEW]).open(sealed, "login 1")
 
 
@@ -50,5 +50,5 @@ def test_what_was_changed_does_not_open(change: str) -> None:
 
 def test_without_a_key_it_is_said_what_to_set() -> None:
     assert not Seal().is_there
-    with pytest.raises(NoSealKeyError, match="second_factor_keys"):
+    with pytest.raises(NoSealKeyError, match="secret_keys"):
         Seal().close(SECRET, "login 1")

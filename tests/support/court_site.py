@@ -102,7 +102,7 @@ def court_site(folder: Path, port: int) -> Iterator[Site]:
         database_url=f"sqlite:///{folder}/billing.sqlite",
         archive_url=f"sqlite:///{folder}/archive.sqlite",
         secure_cookies=False,
-        second_factor_keys=("k" * 40,),
+        secret_keys=("k" * 40,),
     )
     password_hash = Passwords().hash(PASSWORD)
     archive = open_archive(settings.archive_url)

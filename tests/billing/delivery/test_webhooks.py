@@ -123,8 +123,8 @@ def test_nothing_is_sent_while_the_key_of_its_secret_is_missing_and_all_of_it_la
     said = sqlite_books.rows("SELECT said, detail FROM delivery_attempt ORDER BY id")
     asks = "its secret does not open: "
     assert said == [
-        ("failed", asks + "set `second_factor_keys` in the settings"),
-        ("failed", asks + "it was sealed by a key that `second_factor_keys` no longer lists"),
+        ("failed", asks + "set `secret_keys` in the settings"),
+        ("failed", asks + "it was sealed by a key that `secret_keys` no longer lists"),
         ("sent", ""),
     ]
 
