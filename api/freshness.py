@@ -54,14 +54,11 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class MeterState:
+class MeterState(Condition):
     """A meter where it stands, its newest readings, and what they say about it."""
 
     standing: Standing
     newest: tuple[Newest, ...]
-    age: timedelta | None
-    freshness: Freshness
-    worst: Verdict | None
 
 
 def meter_states(
@@ -79,11 +76,7 @@ def meter_states(
     """
     registers = {each.meter: _units(types, each) for each in standing}
     series = [Series(meter, name) for meter, names in registers.items() for name in names]
-    latest = {
-        each: reading
-        for each, reading in archive.latest(series).items()
-        if own.is_own(each.meter, reading.time)
-    }
+    latest = _latest(archive, series, own)
     return [_state(each, registers[each.meter], latest, now) for each in standing]
 
 
@@ -104,18 +97,8 @@ def conditions(
     wanted = [
         [Series(each.meter, name) for name in registers.get(each.meter_type, ())] for each in placed
     ]
-    latest = archive.latest([one for series in wanted for one in series])
-    return [
-        _condition(
-            [
-                reading
-                for one in series
-                if (reading := latest.get(one)) is not None and own.is_own(one.meter, reading.time)
-            ],
-            now,
-        )
-        for series in wanted
-    ]
+    latest = _latest(archive, [one for series in wanted for one in series], own)
+    return [_condition([latest[one] for one in series if one in latest], now) for series in wanted]
 
 
 def recent_readings(
@@ -149,6 +132,15 @@ def _units(types: Mapping[str, MeterType], standing: Standing) -> dict[str, str]
     return {name: each.canonical_unit for name, each in known.billing_registers.items()}
 
 
+def _latest(archive: Archive, series: Sequence[Series], own: OwnTimes) -> dict[Series, Reading]:
+    """Return the newest reading of each of `series`, without those that are not the caller's."""
+    return {
+        each: reading
+        for each, reading in archive.latest(series).items()
+        if own.is_own(each.meter, reading.time)
+    }
+
+
 def _state(
     standing: Standing,
     units: Mapping[str, str],
@@ -161,7 +153,7 @@ def _state(
         if (reading := latest.get(Series(standing.meter, name))) is not None
     )
     found = _condition([each.reading for each in newest], now)
-    return MeterState(standing, newest, found.age, found.freshness, found.worst)
+    return MeterState(found.age, found.freshness, found.worst, standing, newest)
 
 
 def _condition(newest: Sequence[Reading], now: datetime) -> Condition:

@@ -260,7 +260,7 @@ async def _meter_page(
     if not standing:
         raise ProblemError(problems.NOT_FOUND)
     last = standing[-1]
-    own = own_times_of(resources.database, caller.project)
+    own = own_times_of(resources.database, caller.project, meter)
     look = partial(_look, resources, types, last, part, now=now, own=own)
     looked = await anyio.to_thread.run_sync(look)
     request_state = asked[0].state(now) if asked else None

@@ -26,7 +26,7 @@ from billing.delivery.wording import LANGUAGES, LONGEST, SAMPLES, Texts, check, 
 from billing.store import delivery_texts, projects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Connection
 
@@ -132,24 +132,20 @@ async def store(
     """Keep the form's texts as a new version."""
     now = of(request).now()
 
-    def work() -> None:
-        with of(request).database.transaction() as connection:
-            whose = _project(connection, which.project)
-            delivery_texts.put(
-                connection,
-                whose,
-                which.kind,
-                which.language,
-                typed,
-                actor=caller.name,
-                now=now,
-                seen=seen,
-            )
+    def put(connection: Connection, whose: int) -> None:
+        delivery_texts.put(
+            connection,
+            whose,
+            which.kind,
+            which.language,
+            typed,
+            actor=caller.name,
+            now=now,
+            seen=seen,
+        )
 
-    try:
-        await anyio.to_thread.run_sync(work)
-    except DOMAIN_ERRORS as error:
-        problem = as_problem(error)
+    problem = await _changed(request, which, put)
+    if problem is not None:
         return _texts_page(request, caller, which, typed=typed, seen=seen, problem=problem)
     return RedirectResponse(which.address, 303)
 
@@ -161,24 +157,31 @@ async def reset(
     """Go back to the texts that Tallygate brings."""
     now = of(request).now()
 
+    def drop(connection: Connection, whose: int) -> None:
+        delivery_texts.drop(
+            connection, whose, which.kind, which.language, actor=caller.name, now=now, seen=seen
+        )
+
+    problem = await _changed(request, which, drop)
+    if problem is not None:
+        return _texts_page(request, caller, which, problem=problem)
+    return RedirectResponse(which.address, 303)
+
+
+async def _changed(
+    request: Request, which: Which, change: Callable[[Connection, int], None]
+) -> ProblemError | None:
+    """Make a change to the texts of a project; return why it is refused, None where it is made."""
+
     def work() -> None:
         with of(request).database.transaction() as connection:
-            whose = _project(connection, which.project)
-            delivery_texts.drop(
-                connection,
-                whose,
-                which.kind,
-                which.language,
-                actor=caller.name,
-                now=now,
-                seen=seen,
-            )
+            change(connection, _project(connection, which.project))
 
     try:
         await anyio.to_thread.run_sync(work)
     except DOMAIN_ERRORS as error:
-        return _texts_page(request, caller, which, problem=as_problem(error))
-    return RedirectResponse(which.address, 303)
+        return as_problem(error)
+    return None
 
 
 def _project(connection: Connection, code: str) -> int:

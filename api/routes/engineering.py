@@ -83,7 +83,7 @@ async def list_readings(
         types = resources.catalogue.known(connection)
     if not standing:
         raise ProblemError(problems.NOT_FOUND)
-    own = own_times_of(resources.database, caller.project)
+    own = own_times_of(resources.database, caller.project, meter)
     found = await anyio.to_thread.run_sync(
         partial(
             freshness.recent_readings,

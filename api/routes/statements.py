@@ -35,7 +35,10 @@ from billing.store.views.scope import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlalchemy import Connection
+
     from billing.database import Database
+    from billing.store.views.statements import StatementView
 
 router = APIRouter(prefix="/v1/statements", tags=["staff"])
 
@@ -75,9 +78,7 @@ async def get_statement(
 ) -> Response:
     """Every share of a shared supply. An owner sees it if an own bill rests on it, rooms masked."""
     with of(request).database.snapshot() as connection:
-        found = statements.statement(connection, scope_of(caller), statement)
-        if found is None:
-            raise ProblemError(problems.NOT_FOUND)
+        found = _found(connection, scope_of(caller), statement)
         shown = shown_shares(found, caller)
         whole = Statement.whole(found, shown, masked=not caller.sees_rooms)
         return etag.answer(whole, known)
@@ -99,9 +100,7 @@ async def list_shares(
     """In the order of the statement; for an owner the own ones first and other rooms masked."""
     start = read_number_cursor(cursor) or 0
     with of(request).database.snapshot() as connection:
-        found = statements.statement(connection, scope_of(caller), statement)
-    if found is None:
-        raise ProblemError(problems.NOT_FOUND)
+        found = _found(connection, scope_of(caller), statement)
     return _part(shown_shares(found, caller), start, limit, ShareInStatement.of)
 
 
@@ -118,9 +117,7 @@ async def get_check(
     """Inputs with verdicts, the tree of meters, who takes no part, sums, odd cents, last word."""
     del caller
     with of(request).database.snapshot() as connection:
-        found = statements.statement(connection, Scope(unissued=True), statement)
-        if found is None:
-            raise ProblemError(problems.NOT_FOUND)
+        found = _found(connection, Scope(unissued=True), statement)
         said = pool_checks.of_statement(connection, found.head.run_id, statement)
     return etag.answer(StatementCheck.whole(found, said), known)
 
@@ -142,10 +139,16 @@ async def list_changes(
     del caller
     start = read_number_cursor(cursor) or 0
     with of(request).database.snapshot() as connection:
-        found = statements.statement(connection, Scope(unissued=True), statement)
+        found = _found(connection, Scope(unissued=True), statement)
+    return _part(apportionment.changes(found), start, limit, ShareChange.of)
+
+
+def _found(connection: Connection, scope: Scope, statement: int) -> StatementView:
+    """Return a statement in `scope`; raise `ProblemError` where there is none."""
+    found = statements.statement(connection, scope, statement)
     if found is None:
         raise ProblemError(problems.NOT_FOUND)
-    return _part(apportionment.changes(found), start, limit, ShareChange.of)
+    return found
 
 
 def _part(
@@ -182,9 +185,7 @@ async def try_statement(
     del caller
     asked = pool_trials.asked(basis, None if company_share is None else Decimal(company_share))
     with of(request).database.snapshot() as connection:
-        found = statements.statement(connection, Scope(unissued=True), statement)
-        if found is None:
-            raise ProblemError(problems.NOT_FOUND)
+        found = _found(connection, Scope(unissued=True), statement)
         return StatementTrial.of(pool_trials.trial(connection, found, asked))
 
 

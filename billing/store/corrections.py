@@ -85,9 +85,29 @@ def counting_amounts(
 
     Reversals take theirs back. With `unit_ids` of those alone.
     """
-    line, bill, correction = tables.bill_line, tables.bill, tables.correction
+    bill, correction = tables.bill, tables.correction
     part, run = tables.community_run, tables.bill_run
     counts = case((correction.c.reversal, -1), else_=1)
+    return (
+        amounts_by_charge(unit_ids)
+        .join(part, part.c.id == bill.c.community_run_id)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .where(
+            part.c.community_id.in_(community_ids),
+            part.c.period >= period,
+            run.c.state == "issued",
+            func.coalesce(correction.c.period, bill.c.period) == period,
+        )
+        .having(func.sum(counts) > 0)
+    )
+
+
+def amounts_by_charge(unit_ids: Collection[int] | Select[Any] | None = None) -> Select[Any]:
+    """Return the query for what lines come to, in fen, by unit and charge.
+
+    Each line stands beside its correction, if it is of one. With `unit_ids` of those units alone.
+    """
+    line, bill, correction = tables.bill_line, tables.bill, tables.correction
     query = (
         select(
             bill.c.unit_id,
@@ -95,17 +115,8 @@ def counting_amounts(
             cast(func.sum(line.c.amount), BigInteger).label("amount"),
         )
         .join(bill, bill.c.id == line.c.bill_id)
-        .join(part, part.c.id == bill.c.community_run_id)
-        .join(run, run.c.id == part.c.bill_run_id)
         .outerjoin(correction, of_line())
-        .where(
-            part.c.community_id.in_(community_ids),
-            part.c.period >= period,
-            run.c.state == "issued",
-            func.coalesce(correction.c.period, bill.c.period) == period,
-        )
         .group_by(bill.c.unit_id, line.c.charge)
-        .having(func.sum(counts) > 0)
     )
     return query if unit_ids is None else query.where(bill.c.unit_id.in_(unit_ids))
 

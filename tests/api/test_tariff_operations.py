@@ -5,28 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from osmanthus_court import DEARER
+
 if TYPE_CHECKING:
     from conftest import House
 
 DRAFTS = "/v1/tariff-drafts"
-DEARER = """
-kind = "tariff"
-id = "property"
-version = 2
-title = { zh = "物业服务", en = "Property service" }
-currency = "CNY"
-valid_from = 2027-01-01
-
-[[charge]]
-name = "fee"
-title = { zh = "物业费", en = "Property fee" }
-kind = "per-area"
-price = "2.00"
-
-[[example]]
-area = "100"
-expect = "200.00"
-"""
 
 
 def test_a_draft_is_tried_and_published_by_somebody_else(billed: House) -> None:

@@ -23,22 +23,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 OWN = "/bills/osmanthus-2026-10-0002"
-DEARER = """
-kind = "tariff"
-id = "property"
-version = 2
-title = { zh = "物业服务", en = "Property service" }
-currency = "CNY"
-valid_from = 2027-01-01
-[[charge]]
-name = "fee"
-title = { zh = "物业费", en = "Property fee" }
-kind = "per-area"
-price = "2.00"
-[[example]]
-area = "100"
-expect = "200.00"
-"""
 REVIEW = (
     "/staff/reviews/case?community=osmanthus&period=2026-10&point=1-201-e&register=import_energy"
 )
@@ -81,23 +65,26 @@ def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
         yield opened
 
 
+def order(page: Page) -> None:
+    page.goto(OWN)
+    page.click(f"form[action='{OWN}/pay'] button")
+
+
 def pays(page: Page, site: Site) -> None:
     with site.sells():
-        page.goto(OWN)
-        page.click(f"form[action='{OWN}/pay'] button")
+        order(page)
 
 
 def has_paid(page: Page, site: Site) -> None:
     with site.sells() as wechat:
-        page.goto(OWN)
-        page.click(f"form[action='{OWN}/pay'] button")
+        order(page)
         wechat.pay(page.url.rpartition("/")[2])
         page.click("main a[href^='/receipts/']")  # the page looks again by itself
 
 
 def drafts(page: Page, _: Site) -> None:
     page.goto("/staff/tariffs")
-    page.fill("textarea[name=document]", DEARER)
+    page.fill("textarea[name=document]", court.DEARER)
     page.click("main button.main")
 
 

@@ -193,6 +193,25 @@ participants = [
 ]
 expect = { 1-101 = "50.00", 1-201 = "50.00" }
 """
+DEARER = """
+kind = "tariff"
+id = "property"
+version = 2
+title = { zh = "物业服务", en = "Property service" }
+currency = "CNY"
+valid_from = 2027-01-01
+
+[[charge]]
+name = "fee"
+title = { zh = "物业费", en = "Property fee" }
+kind = "per-area"
+price = "2.00"
+
+[[example]]
+area = "100"
+expect = "200.00"
+"""
+"""The property service from 2027 on, at more and with nothing beside it."""
 
 
 def fill(database: Database, archive: Archive) -> None:

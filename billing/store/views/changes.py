@@ -186,16 +186,6 @@ def _billed(
     part_ids: Collection[int], unit_ids: Collection[int] | Select[Any] | None
 ) -> Select[Any]:
     """Return the query for what a month bills of itself, in fen, by unit and charge."""
-    line, bill, correction = tables.bill_line, tables.bill, tables.correction
-    query = (
-        select(
-            bill.c.unit_id,
-            line.c.charge,
-            cast(func.sum(line.c.amount), BigInteger).label("amount"),
-        )
-        .join(bill, bill.c.id == line.c.bill_id)
-        .outerjoin(correction, corrections.of_line())
-        .where(bill.c.community_run_id.in_(part_ids), correction.c.bill_id.is_(None))
-        .group_by(bill.c.unit_id, line.c.charge)
+    return corrections.amounts_by_charge(unit_ids).where(
+        tables.bill.c.community_run_id.in_(part_ids), tables.correction.c.bill_id.is_(None)
     )
-    return query if unit_ids is None else query.where(bill.c.unit_id.in_(unit_ids))

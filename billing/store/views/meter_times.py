@@ -57,13 +57,18 @@ class OwnTimes:
         return ends[-1] if ends else None
 
 
-def own_times_of(database: Database, project: int | None) -> OwnTimes:
-    """Return when meters belonged to `project`, whatever `database` sees of the others."""
+def own_times_of(database: Database, project: int | None, meter: str | None = None) -> OwnTimes:
+    """Return when meters belonged to `project`, whatever `database` sees of the others.
+
+    With `meter` of that alone.
+    """
+    if project is None:  # who sees all owns all, at any time
+        return OwnTimes()
     with database.whole.snapshot() as connection:
-        return _own_times(connection, project)
+        return OwnTimes(project, _changes(connection, meter))
 
 
-def _own_times(connection: Connection, project: int | None) -> OwnTimes:
+def _changes(connection: Connection, meter: str | None) -> dict[str, tuple[Change, ...]]:
     installation, point, community = tables.installation, tables.point, tables.community
     joined = installation.join(point, point.c.id == installation.c.point_id).join(
         community, community.c.id == point.c.community_id
@@ -74,14 +79,15 @@ def _own_times(connection: Connection, project: int | None) -> OwnTimes:
         .group_by(installation.c.meter)
         .having(func.count(community.c.project_id.distinct()) > 1)
     )
+    if meter is not None:
+        several = several.where(installation.c.meter == meter)
     rows = connection.execute(
         select(installation.c.meter, installation.c.start, community.c.project_id)
         .select_from(joined)
         .where(installation.c.meter.in_(several))
         .order_by(installation.c.meter, installation.c.start)
     ).all()
-    changes = {
-        meter: tuple(Change(row.start, row.project_id) for row in found)
-        for meter, found in groupby(rows, key=lambda row: row.meter)
+    return {
+        name: tuple(Change(row.start, row.project_id) for row in found)
+        for name, found in groupby(rows, key=lambda row: row.meter)
     }
-    return OwnTimes(project, changes)
