@@ -87,7 +87,7 @@ def _unusual_use(computed: Computed, held: Collection[str]) -> Iterator[Anomaly]
     used: dict[tuple[str, str], int] = defaultdict(int)
     guessed: dict[tuple[str, str], set[str]] = defaultdict(set)
     for usage in computed.usages.values():
-        if usage.quantity is None:
+        if usage.quantity is None or usage.joined:
             continue
         key = (usage.point, usage.register)
         used[key] += to_scaled(usage.quantity)

@@ -293,20 +293,20 @@ def _unused(bundle: Bundle) -> Iterator[object]:
     yield from differing("lines that are taken back", _sorted(reversals), _sorted(taken))
 
 
-def _used_first(bundle: Bundle) -> Iterator[BundledUsage]:
-    own = {place for line in bundle.lines if line.corrects is None for place in line.usages}
-    return (usage for place, usage in enumerate(bundle.usages) if place in own)
-
-
 def _overlaps(bundle: Bundle) -> Iterator[str]:
-    """Yield where the usages of a register overlap that the bill counts for the first time."""
-    by_register: dict[tuple[str, str], list[Interval]] = defaultdict(list)
-    for usage in _used_first(bundle):
-        by_register[usage.point, usage.register_name].append(_interval(usage))
-    for (point, register), intervals in by_register.items():
+    """Yield where the usages of a register overlap that a tariff counts for the first time."""
+    counted: dict[tuple[str, str, str], set[Interval]] = defaultdict(set)
+    for line in bundle.lines:
+        if line.corrects is None and line.tariff is not None:
+            for usage in (bundle.usages[place] for place in line.usages):
+                counted[line.tariff[0], usage.point, usage.register_name].add(_interval(usage))
+    for (tariff, point, register), intervals in counted.items():
         for one, other in pairwise(sorted(intervals)):
             if other.start < one.end:
-                yield f"{point}, {register}: counted until {one.end}, then from {other.start}"
+                yield (
+                    f"{tariff} counts {register} of {point} until {one.end}, and then from "
+                    f"{other.start}"
+                )
 
 
 def _reversal(line: BundledLine, earlier: Iterable[EarlierLine]) -> Iterator[object]:

@@ -192,12 +192,12 @@ class _Seen:
         """
         usages = {}
         for name in needs.registers:
-            usage = self._measured.usages.get((point.code, name, span.interval.start))
+            usage = self._measured.usages.get((point.code, name, span.interval))
             if usage is None or usage.quantity is None:
                 if point.code not in self._named:
                     raise VanishedLineError(
-                        f"{point.code}, {name}: its use from {span.interval.start} on is not "
-                        "known, and no problem says why"
+                        f"{point.code}, {name}: its use from {span.interval.start} to "
+                        f"{span.interval.end} is not known, and no problem says why"
                     )
                 return None
             usages[name] = usage
@@ -305,7 +305,7 @@ def _lines(
 ) -> Iterator[Line | None]:
     """Yield the line of every subject under one charge, None where it does not apply."""
     register = _register_of(version, charge.charge)
-    start = subjects[0].rated.span.interval.start
+    interval = subjects[0].rated.span.interval
     rows = zip(
         repeat(charge.charge),
         repeat(charge.revenue),
@@ -313,7 +313,7 @@ def _lines(
         repeat(charge.unit),
         charge.amount.tolist(),
         repeat(version.id),
-        [(each.point.code, register, start) if each.point else None for each in subjects]
+        [(each.point.code, register, interval) if each.point else None for each in subjects]
         if register
         else repeat(None),
         repeat(None),

@@ -93,7 +93,7 @@ def _used(computed: Computed) -> dict[Key, int]:
     points = {point.code: point.id for point in computed.registry.points}
     used: dict[Key, int] = defaultdict(int)
     for usage in computed.usages.values():
-        if usage.quantity is not None:
+        if usage.quantity is not None and not usage.joined:
             used[points[usage.point], usage.register] += to_scaled(usage.quantity)
     return used
 

@@ -3,16 +3,13 @@
 A unit's facts are dated: who holds it, its customer class, the tariffs it is billed by, its area
 and persons, whether it is vacant. Where one of them changes inside a period, the period is cut at
 that local midnight. A tariff is then rated over as few of these parts as it must be: they are
-joined again where nothing that the tariff reads has changed, but all tariffs of a medium keep the
-same cuts, so that the usage that their lines rest on tiles the period.
+joined again where nothing that the tariff itself reads has changed, whatever has of others.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import groupby, pairwise
 from operator import attrgetter
 from types import MappingProxyType
@@ -22,7 +19,7 @@ from billing.registry import Span
 from meters.interval import Interval, local_midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from billing.registry import Account, Registry, TariffVersion, Unit
@@ -170,18 +167,6 @@ class RatedSpan(NamedTuple):
         return self.order, self.version.tariff.id, self.span.interval.start
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """An instant inside the period at which the use of a medium is divided.
-
-    `by_days`: whether it may be divided by days where no register is known then. Between two
-    holders it may not: neither pays for the other by an estimate.
-    """
-
-    at: datetime
-    by_days: bool
-
-
 class InForce(NamedTuple):
     """A tariff version with the part of a period that it is in force in.
 
@@ -221,18 +206,6 @@ def rated_spans(registry: Registry, unit: Unit) -> tuple[RatedSpan, ...]:
     return tuple(found)
 
 
-def cuts(registry: Registry, unit: Unit, medium: str) -> tuple[Cut, ...]:
-    """Return where the use that a unit has of `medium` is divided, in time order."""
-    if len(unit.spans) == 1 and not _changes(registry, unit):
-        return ()
-    atoms = _atoms(registry, unit)
-    joined = _joined(registry, atoms, _by_medium(registry, atoms).get(medium, []))
-    return tuple(
-        Cut(later[0].interval.start, by_days=earlier[-1].account == later[0].account)
-        for earlier, later in pairwise(joined)
-    )
-
-
 def not_in_force(registry: Registry) -> list[str]:
     """Return the tariffs of units that no version of is in force on the period's first day."""
     in_force = {
@@ -255,17 +228,13 @@ def _changes(registry: Registry, unit: Unit) -> bool:
 
 def _rated(registry: Registry, unit: Unit) -> Iterator[RatedSpan]:
     atoms = _atoms(registry, unit)
-    places = _places(unit)
-    billed_days: dict[str, int] = {}
-    for names in _by_medium(registry, atoms).values():
-        for run in _joined(registry, atoms, names):
-            span = _whole(run)
-            for name in names:
-                version = _in_force(registry, name, span)
-                if name in span.tariffs and version is not None:
-                    before = billed_days.get(name, 0)
-                    yield RatedSpan(version, span, places[name], before)
-                    billed_days[name] = before + span.days
+    for name, place in _places(unit).items():
+        billed_days = 0
+        for read, run in groupby(atoms, key=partial(_read, registry, name)):
+            if read is not None:
+                span = _whole(tuple(run))
+                yield RatedSpan(read.version, span, place, billed_days)
+                billed_days += span.days
 
 
 def _places(unit: Unit) -> dict[str, int]:
@@ -301,35 +270,23 @@ def _atoms(registry: Registry, unit: Unit) -> list[Span]:
     return atoms
 
 
-def _by_medium(registry: Registry, atoms: Sequence[Span]) -> dict[str, list[str]]:
-    """Return the tariffs whose cuts are the same: those of a medium, each other one by itself.
+class _Read(NamedTuple):
+    """All that a tariff's lines of an atom depend on, but its use."""
 
-    A tariff is of the medium that its earliest version meters.
-    """
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name in sorted({name for atom in atoms for name in atom.tariffs}):
-        versions = registry.tariffs.get(name, ())
-        media = [each.tariff.medium for each in versions if each.tariff.needs.metered]
-        groups[media[0] if media and media[0] else f"tariff {name}"].append(name)
-    return groups
+    version: TariffVersion
+    account: Account | None
+    customer_class: str | None
+    attributes: tuple[int | None, ...]
 
 
-def _joined(
-    registry: Registry, atoms: Sequence[Span], names: Sequence[str]
-) -> list[tuple[Span, ...]]:
-    """Return `atoms` in runs within which nothing changes that one of the tariffs reads."""
-    runs = groupby(atoms, key=lambda atom: [_read(registry, name, atom) for name in names])
-    return [tuple(run) for _, run in runs]
-
-
-def _read(registry: Registry, name: str, atom: Span) -> Hashable:
-    """Return all that a tariff's lines of an atom depend on, but its use."""
+def _read(registry: Registry, name: str, atom: Span) -> _Read | None:
+    """Return what a tariff reads of an atom; None where the unit is not billed by it."""
     version = _in_force(registry, name, atom)
     if name not in atom.tariffs or version is None:
         return None
     needs = version.tariff.needs
     attributes = tuple(atom.attributes.get(each) for each in sorted(needs.attributes))
-    return version.id, atom.account, atom.customer_class if needs.classes else None, attributes
+    return _Read(version, atom.account, atom.customer_class if needs.classes else None, attributes)
 
 
 def _in_force(registry: Registry, name: str, atom: Span) -> TariffVersion | None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -240,7 +241,9 @@ usage = Table(
     Column("quantity", BigInteger, nullable=False),
     Column("unit", Text, nullable=False),
     Column("evidence", Text, nullable=False),  # JSON: segments, readings, findings
-    UniqueConstraint("community_run_id", "point_id", "register", "start"),
+    # Whether others count the same in parts; those tile the period, and only they are added up.
+    Column("joined", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("community_run_id", "point_id", "register", "start", "end"),
 )
 
 statement = Table(

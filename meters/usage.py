@@ -89,6 +89,8 @@ class Usage(NamedTuple):
     """Its registers at edges inside the interval, where a tariff asks for its use in parts."""
     peaks: tuple[Peak, ...] = ()
     """Its highest averages, where a tariff asks for demand."""
+    joined: bool = False
+    """Whether other usages of its register count the same in parts; those tile the period."""
 
     @property
     def closing(self) -> RegisterAt | None:

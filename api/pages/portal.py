@@ -87,17 +87,12 @@ async def show_bill(request: Request, caller: Reader, number: str) -> Response:
             owed = payments_due.of_bill(connection, number)
         if caller.may(Permission.DISPUTES_READ):
             asked = disputes.of_bill(connection, scope_of(caller), number)
-    counted = {
-        (line.usage.point, line.usage.register, line.usage.start): line.usage
-        for line in bill.lines
-        if line.usage and not (line.correction and line.correction.reversal)
-    }
     return page(
         request,
         "bill.html",
         principal=caller,
         bill=bill,
-        usages=list(counted.values()),
+        usages=bill.usages,
         owed=owed,
         disputes=asked or {},
         online=bool(of(request).providers.by_account),

@@ -109,13 +109,8 @@ def _lines(bill: BillView, language: Language) -> Table:
 
 def _registers(bill: BillView, language: Language) -> Iterator[Table]:
     """Yield the registers that the lines count by, each once."""
-    counted = {
-        (line.usage.point, line.usage.register, line.usage.start): line.usage
-        for line in bill.lines
-        if line.usage and not (line.correction and line.correction.reversal)
-    }
     zone = bill.head.period.zone
-    rows = tuple(row for usage in counted.values() for row in _segments(usage, zone, language))
+    rows = tuple(row for usage in bill.usages for row in _segments(usage, zone, language))
     if rows:
         yield Table(
             title=language("Registers"),

@@ -108,7 +108,11 @@ async def explain_line(  # noqa: PLR0917 - which line, for whom, in which langua
 async def list_usage(
     request: Request, caller: UsageReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 ) -> Page[UsageOfBill]:
-    """What was consumed, with the registers, readings and raw words behind it."""
+    """What was consumed, with the registers, readings and raw words behind it.
+
+    What lines rest on, each once. Usages of a register overlap where its tariffs are cut at
+    different days; the months' use is under `/v1/usage/months`.
+    """
     after = _after(cursor, 3)
     with of(request).database.snapshot() as connection:
         rows = usages.billed(

@@ -161,9 +161,9 @@ class _Using:
         found: dict[str, list[Usage]] = {}
         for register in sorted(span.version.tariff.needs.registers):
             for point in self.pool.source.points:
-                usage = self.measured.usages.get((point, register, span.interval.start))
-                if usage is None or usage.quantity is None or usage.interval != span.interval:
-                    return None  # blocked, or cut for another pool that must let it go
+                usage = self.measured.usages.get((point, register, span.interval))
+                if usage is None or usage.quantity is None:
+                    return None
                 found.setdefault(register, []).append(usage)
         self.found += [usage for usages in found.values() for usage in usages]
         return found

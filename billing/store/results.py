@@ -161,6 +161,7 @@ def _usages(computed: Computed, base: int, community_run_id: int) -> Columns:
         "quantity": [_billed(each) for each in usages],
         "unit": [each.unit for each in usages],
         "evidence": [usage_text(each) for each in usages],
+        "joined": [each.joined for each in usages],
     }
 
 

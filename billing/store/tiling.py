@@ -36,7 +36,7 @@ def failures(
         )
         .join(point, point.c.id == usage.c.point_id)
         .outerjoin(unit, unit.c.id == point.c.unit_id)
-        .where(usage.c.community_run_id.in_(months))
+        .where(usage.c.community_run_id.in_(months), usage.c.joined.is_(False))
         .order_by(usage.c.point_id, usage.c.register, usage.c.start, usage.c.end)
     )
     billed: dict[tuple[int, str], tuple[datetime, str]] = {}

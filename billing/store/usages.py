@@ -67,7 +67,8 @@ def beside(
             one,
             (one.c.community_run_id == usage.c.community_run_id)
             & (one.c.point_id == usage.c.point_id)
-            & (one.c.start == usage.c.start),
+            & (one.c.start == usage.c.start)
+            & (one.c.end == usage.c.end),
         )
         .where(one.c.id == usage_id, usage.c.register.in_(registers))
         .order_by(usage.c.register)
@@ -93,7 +94,9 @@ def _ending(
     usage = tables.usage
     rows = connection.execute(
         select(usage.c.point_id, usage.c.register, what).where(
-            usage.c.community_run_id == before.id, usage.c.end == period.interval.start
+            usage.c.community_run_id == before.id,
+            usage.c.end == period.interval.start,
+            usage.c.joined.is_(False),
         )
     ).all()
     return {(point_id, register): text for point_id, register, text in rows}
@@ -121,7 +124,7 @@ def _by_month(
             usage.c.register,
             func.sum(usage.c.quantity),
         )
-        .where(usage.c.community_run_id.in_(months))
+        .where(usage.c.community_run_id.in_(months), usage.c.joined.is_(False))
         .group_by(usage.c.community_run_id, usage.c.point_id, usage.c.register)
     ).all()
     found: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)

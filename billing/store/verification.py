@@ -29,9 +29,10 @@ from billing.store.referred import Referred, month
 from billing.uncollected import uncollected
 from billing.usage.check import usage_differences
 from meters.interval import Interval
+from meters.quantity import from_scaled, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from billing.pools.pool import Pool
     from billing.store.runs import CommunityRun, Counting, Run
@@ -129,13 +130,15 @@ def _verify_usages(
     )
     by_register = groupby(rows, key=lambda row: (row.code, row.register, row.point_id))
     for (code, register, point_id), spans in by_register:
-        before, until = issued.get((point_id, register)), whole.start
+        closed, until = {whole.start: issued.get((point_id, register))}, whole.start
+        parts: list[Row[Any]] = []
+        joined: list[Row[Any]] = []
         for row in spans:
             verified.usages += 1
-            if row.start != until:
-                verified.say(f"I2: {code}, {register}", [f"billed until {until}, then {row.start}"])
 
-            def check(row: Row[Any] = row, before: str | None = before) -> Iterable[Difference]:
+            def check(
+                row: Row[Any] = row, before: str | None = closed.get(row.start)
+            ) -> Iterable[Difference]:
                 return usage_differences(
                     row.quantity,
                     register=row.register,
@@ -145,9 +148,27 @@ def _verify_usages(
                 )
 
             verified.say(f"I3: usage of {code}, {register}", _found(check))
-            before, until = row.evidence, row.end
+            if row.joined:
+                joined.append(row)
+                continue
+            if row.start != until:
+                verified.say(f"I2: {code}, {register}", [f"billed until {until}, then {row.start}"])
+            parts.append(row)
+            closed[row.end], until = row.evidence, row.end
         if until != whole.end:
             verified.say(f"I2: {code}, {register}", [f"billed until {until} of {part.period}"])
+        verified.say(f"I2: {code}, {register}", _unlike_their_parts(joined, parts))
+
+
+def _unlike_their_parts(joined: Sequence[Row[Any]], parts: Sequence[Row[Any]]) -> Iterator[str]:
+    """Yield the joined usages that are not the sum of those that they join."""
+    for row in joined:
+        whole = sum(
+            each.quantity for each in parts if row.start <= each.start and each.end <= row.end
+        )
+        if whole != row.quantity:
+            counted, summed = (plain(from_scaled(each)) for each in (row.quantity, whole))
+            yield f"from {row.start} to {row.end} {counted} counted, its parts sum to {summed}"
 
 
 def _verify_statements(

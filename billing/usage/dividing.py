@@ -66,8 +66,8 @@ def by_bands(
 
     One that cannot be divided has no quantity; where a clerk accepts that, it is divided by time.
     """
-    edges = frozenset().union(*{part.edges for each, _ in found for part in each.parts})
-    asking = [each for each, _ in found if any(part.edges for part in each.parts)]
+    edges = frozenset().union(*{part.edges for each, _ in found for part in each.every})
+    asking = [each for each, _ in found if any(part.edges for part in each.every)]
     if not edges:
         return list(found)
     seen = _Seen(asked, asked.edges(_series(asking), edges), TOLERANCE)
@@ -78,7 +78,7 @@ def by_bands(
         parts = [
             plain.get((usage.point, usage.register, usage.interval))
             or _stepped(seen, each, part, usage, overlay)
-            for part, usage in zip(each.parts if usages else (), usages, strict=True)
+            for part, usage in zip(each.every if usages else (), usages, strict=True)
         ]
         divided.append((each, parts))
     return divided
@@ -135,7 +135,12 @@ def by_days(found: Sequence[Found], asked: Asked, period: Period) -> Days:
     for row, (each, usages) in enumerate(found):
         if row in plain or not usages:
             continue
-        told = [use for usage in usages for use in _days_of(seen, each, usage, midnights_s)]
+        told = [
+            use
+            for usage in usages
+            if not usage.joined
+            for use in _days_of(seen, each, usage, midnights_s)
+        ]
         days.uses[row] = [use or 0 for use in told]
         days.known[row] = [use is not None for use in told]
     return days
@@ -250,7 +255,7 @@ def _plain(seen: _Seen, found: Sequence[Found]) -> dict[Key, Usage]:
     """Return the usages that can be divided many at once, with their registers at the edges."""
     alike: dict[tuple[Interval, frozenset[datetime]], list[tuple[Wanted, Usage]]] = {}
     for each, usages in found:
-        for part, usage in zip(each.parts if usages else (), usages, strict=True):
+        for part, usage in zip(each.every if usages else (), usages, strict=True):
             if part.edges and usage.quantity is not None and len(usage.segments) == 1:
                 alike.setdefault((part.interval, part.edges), []).append((each, usage))
     plain: dict[Key, Usage] = {}
@@ -298,7 +303,7 @@ def _demands(found: Sequence[Found]) -> dict[tuple[Interval, int], list[tuple[Wa
     """Return the usages of which demand is asked, by their interval and the windows' minutes."""
     demands: dict[tuple[Interval, int], list[tuple[Wanted, Usage]]] = {}
     for each, usages in found:
-        for part, usage in zip(each.parts if usages else (), usages, strict=True):
+        for part, usage in zip(each.every if usages else (), usages, strict=True):
             if part.windows and usage.quantity is not None:
                 for minutes in sorted(part.windows):
                     demands.setdefault((part.interval, minutes), []).append((each, usage))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from operator import itemgetter
@@ -28,18 +27,20 @@ if TYPE_CHECKING:
     from billing.vee.settings import Validation
     from meters.archive.protocol import Archive
     from meters.finding import Finding
+    from meters.interval import Interval
     from meters.meter_type import MeterType
     from meters.usage import Usage
 
-UsageKey: TypeAlias = tuple[str, str, datetime]
-"""A usage by its point's code, its register's name, and its start."""
+UsageKey: TypeAlias = "tuple[str, str, Interval]"
+"""A usage by its point's code, its register's name, and its interval."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The usages of each point's register, which tile the period, and what is missing.
+    """The usages of each point's register, and what is missing.
 
-    `items` are the findings that a clerk should look at.
+    They tile the period; those that are joined stand beside those that they join. `items` are the
+    findings that a clerk should look at.
     """
 
     usages: Mapping[UsageKey, Usage]
@@ -57,14 +58,15 @@ class Measured:
         return whole if usages else None
 
     def of(self, point: str, register: str) -> list[Usage]:
-        """Return the usages of a register, which tile the period, in time order."""
+        """Return the usages of a register that tile the period, in time order."""
         return self._by_register.get((point, register), [])
 
     @cached_property
     def _by_register(self) -> dict[tuple[str, str], list[Usage]]:
         found: dict[tuple[str, str], list[Usage]] = defaultdict(list)
         for (point, register, _), usage in sorted(self.usages.items(), key=itemgetter(0)):
-            found[point, register].append(usage)
+            if not usage.joined:
+                found[point, register].append(usage)
         return found
 
 
@@ -91,7 +93,7 @@ def measure_points(
     for each, usages in measured:
         overlay = decided.get((each.point.code, each.register), NOTHING)
         for usage in _judged(usages, overlay, registry.validation, problems, items):
-            found[usage.point, usage.register, usage.interval.start] = usage
+            found[usage.point, usage.register, usage.interval] = usage
     return Measured(found, tuple(problems), tuple(sorted(set(items))))
 
 

@@ -39,7 +39,7 @@ class UseOfPoint:
     """One wanted register while it is measured.
 
     `_known` are the readings next to each instant, or what stands in their place; `_said` is what
-    is to be said of it.
+    is to be said of it, `_split` of the instants at which it is divided by days.
     """
 
     registry: Registry
@@ -48,9 +48,13 @@ class UseOfPoint:
     overlay: Overlay
     _known: dict[tuple[str, datetime], Boundary | RegisterAt] = field(default_factory=dict)
     _said: list[Finding] = field(default_factory=list)
+    _split: dict[datetime, SplitByDays] = field(default_factory=dict)
 
     def usages(self) -> list[Usage]:
-        """Return the usages of the parts, in time order; what is decided is among the findings."""
+        """Return the usages of the parts, in time order, and then of those that join them.
+
+        What is decided is among the findings of those that end with the period.
+        """
         self._known = dict(self.asked.boundaries(self.wanted))
         for each in self.wanted.point.recorded:
             if self.wanted.register in each.registers:
@@ -68,9 +72,19 @@ class UseOfPoint:
         found = [self._measured(part.interval) for part in self.wanted.parts]
         if len(found) > 1 and self._divided_by_days(found):
             found = [self._measured(part.interval) for part in self.wanted.parts]
-        if self._said:
-            found[-1] = _with(found[-1], self._said)
+        for part in self.wanted.joined:
+            found.append(self._measured(part.interval)._replace(joined=True))
+        if self._said or self._split:
+            found = [self._saying(each) for each in found]
         return found
+
+    def _saying(self, usage: Usage) -> Usage:
+        """Return `usage`, if it ends with the period, with what is to be said of it."""
+        if usage.interval.end != self.wanted.end:
+            return usage
+        inside = {at for at in self._split if usage.interval.start < at < usage.interval.end}
+        split = [said for at, said in self._split.items() if at not in inside]
+        return _with(usage, [*self._said, *split])
 
     def _measured(self, interval: Interval) -> Usage:
         usage = self._told(interval)
@@ -180,7 +194,7 @@ class UseOfPoint:
         self._known[meter, at] = RegisterAt(
             meter, at, estimate.register, Source.ESTIMATED, estimate=estimate
         )
-        self._said.append(SplitByDays(meter, at.astimezone(zone).date()))
+        self._split[at] = SplitByDays(meter, at.astimezone(zone).date())
 
 
 def _share_of_days(whole: Interval, at: datetime, zone: ZoneInfo) -> Fraction:

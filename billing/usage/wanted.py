@@ -6,11 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from billing.calendar import CalendarError
 from billing.problem import Problem
-from billing.spans import cuts, in_force, rated_spans
+from billing.spans import in_force, rated_spans
 from meters.interval import Interval
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.registry import Point, Registry, TariffVersion, Unit
-    from billing.spans import Cut, InForce, RatedSpan
+    from billing.spans import InForce, RatedSpan
     from meters.meter_type import MeterType, Register
 
 
@@ -38,7 +38,8 @@ class Part:
 class Wanted(NamedTuple):
     """A register of a point, and the parts of the period that it is wanted in, which tile it.
 
-    `registers`: by meter type; `by_days`: where parts meet that may be divided by days; `vacant`:
+    `registers`: by meter type; `joined`: those which a tariff asks for that is not cut where others
+    are, each several parts long; `by_days`: where parts meet that may be divided by days; `vacant`:
     whether nobody is expected to use anything.
     """
 
@@ -46,8 +47,14 @@ class Wanted(NamedTuple):
     register: str
     registers: Mapping[str, Register]
     parts: tuple[Part, ...]
+    joined: tuple[Part, ...] = ()
     by_days: frozenset[datetime] = frozenset()
     vacant: bool = False
+
+    @property
+    def every(self) -> tuple[Part, ...]:
+        """The parts, and then those that join them."""
+        return self.parts + self.joined
 
     @property
     def start(self) -> datetime:
@@ -89,19 +96,41 @@ def wanted(
 def _wanted(asking: _Asking, point: Point, name: str, types: Mapping[str, MeterType]) -> Wanted:
     registers = asking.read_as(name, tuple(each.meter_type for each in point.installations), types)
     if point.unit is None:
-        parts = asking.of_supply(point, name)
+        parts, joined = asking.of_supply(point, name)
         begins = frozenset(each.interval.start for each in parts[1:])
-        return Wanted(point, name, registers, parts, by_days=begins)
+        return Wanted(point, name, registers, parts, joined, by_days=begins)
     unit = asking.units[point.unit]
-    found = cuts(asking.registry, unit, point.medium)
+    parts, joined = asking.of_unit(unit, point.medium, name)
     return Wanted(
         point,
         name,
         registers,
-        asking.parts(unit, point.medium, name, found),
-        by_days=frozenset(each.at for each in found if each.by_days),
+        parts,
+        joined,
+        by_days=_by_days(unit, parts),
         vacant=all(span.vacant for span in unit.spans),
     )
+
+
+def _by_days(unit: Unit, parts: Sequence[Part]) -> frozenset[datetime]:
+    """Return where `parts` meet that may be divided by days where no register is known.
+
+    Between two holders they may not: neither pays for the other by an estimate.
+    """
+    return frozenset(each.interval.start for each in parts[1:]) - _moves(unit)
+
+
+def _moves(unit: Unit) -> frozenset[datetime]:
+    """Return when `unit` changes hands inside the period."""
+    return frozenset(
+        later.interval.start
+        for earlier, later in pairwise(unit.spans)
+        if earlier.account != later.account
+    )
+
+
+_Parts: TypeAlias = tuple[tuple[Part, ...], tuple[Part, ...]]
+"""The parts that tile a period, and those that join some of them."""
 
 
 class _Asking:
@@ -113,7 +142,7 @@ class _Asking:
         self._read_by: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
         self._rated: dict[str, Sequence[RatedSpan]] = {}
         self._parts: dict[tuple[Interval, str, tuple[int, ...]], Part] = {}
-        self._uncut: dict[tuple[tuple[str, ...], str, str], tuple[Part, ...]] = {}
+        self._of_tariffs: dict[tuple[tuple[str, ...], str, str], _Parts] = {}
         self._read_as: dict[tuple[str, tuple[str, ...]], Mapping[str, Register]] = {}
 
     @cached_property
@@ -129,18 +158,55 @@ class _Asking:
                     found[code, register].extend(rating)
         return found
 
-    def of_supply(self, point: Point, register: str) -> tuple[Part, ...]:
+    def of_supply(self, point: Point, register: str) -> _Parts:
         """Return the parts of the period of a shared meter: a version of its tariff each."""
         rating = self.supplies.get((point.code, register), ())
-        period = self.registry.period.interval
-        begins = {each.interval.start for each in rating if period.start < each.interval.start}
-        return tuple(
-            self.part(
-                Interval(start, end),
-                register,
-                [each.version for each in rating if start in each.interval],
-            )
-            for start, end in pairwise([period.start, *sorted(begins), period.end])
+        return self._cut(register, [(each.interval, each.version) for each in rating])
+
+    def of_unit(self, unit: Unit, medium: str, register: str) -> _Parts:
+        """Return the parts of the period of a unit's meter.
+
+        Where nothing changes of a unit, they are those of all units with its tariffs.
+        """
+        if len(unit.spans) != 1:
+            moves = _moves(unit) if register in self._keys.get(medium, ()) else frozenset()
+            return self._cut(register, self._rating(unit, medium, register), moves)
+        key = unit.spans[0].tariffs, medium, register
+        if key not in self._of_tariffs:
+            self._of_tariffs[key] = self._cut(register, self._rating(unit, medium, register))
+        return self._of_tariffs[key]
+
+    def _rating(
+        self, unit: Unit, medium: str, register: str
+    ) -> list[tuple[Interval, TariffVersion]]:
+        """Return which versions rate what `register` of a unit counts, and when."""
+        return [
+            (each.span.interval, each.version)
+            for each in self.rated(unit)
+            if each.version.tariff.medium == medium
+            and register in each.version.tariff.needs.registers
+        ]
+
+    def _cut(
+        self,
+        register: str,
+        rating: Sequence[tuple[Interval, TariffVersion]],
+        moves: frozenset[datetime] = frozenset(),
+    ) -> _Parts:
+        """Return the parts of the period, cut where a rating begins or ends, and at `moves`.
+
+        They tile it. What is rated over several of them is a part of its own that joins them.
+        """
+        asking: dict[Interval, list[TariffVersion]] = defaultdict(list)
+        ends = {self.registry.period.interval.start, self.registry.period.interval.end, *moves}
+        for interval, version in rating:
+            asking[interval].append(version)
+            ends |= {interval.start, interval.end}
+        tiles = [Interval(start, end) for start, end in pairwise(sorted(ends))]
+        joined = sorted(asking.keys() - set(tiles))
+        return (
+            tuple(self.part(each, register, asking.get(each, ())) for each in tiles),
+            tuple(self.part(each, register, asking[each]) for each in joined),
         )
 
     def registers(self, point: Point) -> set[str]:
@@ -164,38 +230,6 @@ class _Asking:
             found = {kind: types[kind].registers[register] for kind in kinds}
             self._read_as[register, kinds] = found
         return self._read_as[register, kinds]
-
-    def parts(
-        self, unit: Unit, medium: str, register: str, found: Sequence[Cut]
-    ) -> tuple[Part, ...]:
-        """Return the parts that `found` cut the period of a unit's medium in.
-
-        Where nothing changes of a unit, they are those of all units with its tariffs.
-        """
-        if len(unit.spans) != 1 or found:
-            return self._cut(unit, medium, register, found)
-        key = unit.spans[0].tariffs, medium, register
-        if key not in self._uncut:
-            self._uncut[key] = self._cut(unit, medium, register, found)
-        return self._uncut[key]
-
-    def _cut(
-        self, unit: Unit, medium: str, register: str, found: Sequence[Cut]
-    ) -> tuple[Part, ...]:
-        period = self.registry.period.interval
-        ends = [period.start, *(each.at for each in found), period.end]
-        return tuple(
-            self.part(
-                Interval(start, end),
-                register,
-                [
-                    rated.version
-                    for rated in self.rated(unit)
-                    if rated.version.tariff.medium == medium and rated.span.interval.start == start
-                ],
-            )
-            for start, end in pairwise(ends)
-        )
 
     def part(self, interval: Interval, register: str, versions: Sequence[TariffVersion]) -> Part:
         """Return `interval` with what `versions` ask of the use of `register` in it."""
@@ -225,6 +259,14 @@ class _Asking:
         return Part(interval, frozenset(edges - {interval.start}), frozenset(windows))
 
     @cached_property
+    def _keys(self) -> dict[str, set[str]]:
+        """The registers of units that are keys of pools, by medium."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for use in (use for each in self.registry.pools for use in each.pool.uses):
+            found[use.medium].add(use.register_name)
+        return found
+
+    @cached_property
     def _by_pools(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
         for source in (each.pool.source for each in self.registry.pools):
@@ -241,11 +283,8 @@ class _Asking:
             for name in tariffs:
                 for version in self.registry.tariffs.get(name, ()):
                     if version.tariff.medium == medium:
-                        needs = version.tariff.needs
-                        found |= needs.registers | needs.bands
-                        found |= {each.register for each in needs.demand}
-            uses = (use for each in self.registry.pools for use in each.pool.uses)
-            found |= {use.register_name for use in uses if use.medium == medium}
+                        found |= version.tariff.needs.registers
+            found |= self._keys.get(medium, set())
             self._read_by[tariffs, medium] = frozenset(found)
         return self._read_by[tariffs, medium]
 

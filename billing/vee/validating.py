@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from meters.quantity import to_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from billing.registry import Point, Registry
     from billing.usage.asking import Asked
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
     from meters.usage import Usage
 
 Key = tuple[str, str]
+ZERO = Decimal(0)
 
 
 def validate(registry: Registry, found: Sequence[Found], asked: Asked) -> list[Found]:
-    """Return the usages with what validation finds, at the last part of each register.
+    """Return the usages with what validation finds, at those that end with the period.
 
     The days of all registers are looked at together; rules that say why see only those that may
     stand out.
@@ -49,18 +52,23 @@ def validate(registry: Registry, found: Sequence[Found], asked: Asked) -> list[F
         if use is not None and (before or row in days):
             said = [*said, *_alone(registry, each, use, before, days.get(row, ()))]
         if said:
-            last = usages[-1]._replace(findings=(*usages[-1].findings, *said))
-            validated.append((each, [*usages[:-1], last]))
+            validated.append((each, [_saying(usage, said, each.end) for usage in usages]))
         else:
             validated.append((each, usages))
     return validated
+
+
+def _saying(usage: Usage, said: Sequence[Finding], end: datetime) -> Usage:
+    if usage.interval.end != end:
+        return usage
+    return usage._replace(findings=(*usage.findings, *said))
 
 
 def _whole(usages: Sequence[Usage]) -> int | None:
     """Return the use of the whole period, 10⁻⁴; None where it is not known."""
     if not usages or any(each.quantity is None for each in usages):
         return None
-    return sum(to_scaled(each.quantity) for each in usages if each.quantity is not None)
+    return sum(to_scaled(each.quantity or ZERO) for each in usages if not each.joined)
 
 
 def _days(

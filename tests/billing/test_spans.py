@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from small_community import FEE, POWER
 
 from billing.registry import Account, Registry, TariffVersion, Unit
-from billing.spans import Facts, Held, Since, cuts, not_in_force, rated_spans, spans_of
+from billing.spans import Facts, Held, Since, not_in_force, rated_spans, spans_of
 from billing.tariff import parse_tariff
 from billing.vee.settings import Validation
 from meters.interval import Interval, Period, local_midnight
@@ -169,7 +169,7 @@ def test_a_version_that_begins_inside_the_month_cuts_its_own_tariff_alone() -> N
     ]
 
 
-def test_tariffs_of_one_medium_are_cut_where_one_of_them_is() -> None:
+def test_a_tariff_is_not_cut_where_another_of_its_medium_is() -> None:
     charge = {**POWER["charge"][0], "name": "lease"}
     lease = {**POWER, "id": "lease", "charge": [charge]}
     versions = {
@@ -181,8 +181,7 @@ def test_tariffs_of_one_medium_are_cut_where_one_of_them_is() -> None:
     assert rated(always(tariffs=own), versions) == [
         ("power", 19, 0, OWNER),
         ("power", 12, 19, OWNER),
-        ("lease", 19, 0, OWNER),
-        ("lease", 12, 19, OWNER),
+        ("lease", 31, 0, OWNER),
     ]
 
 
@@ -193,23 +192,6 @@ def test_a_tariff_that_a_unit_has_later_counts_from_then_on() -> None:
         ("fee", 31, 0, OWNER),
         ("power", 10, 0, OWNER),
     ]
-
-
-def test_use_may_be_divided_by_days_but_not_between_holders() -> None:
-    versions = {**TARIFFS, "power": (tariff(POWER), tariff(POWER, 3, "2026-10-20"))}
-    accounts = [
-        Held(date(2020, 1, 1), date(2026, 10, 15), OWNER),
-        Held(date(2026, 10, 15), None, TENANT),
-    ]
-    seen, unit = registry(spans_of(OCTOBER, always(accounts=accounts), CLASSES), versions)
-
-    found = [
-        (each.at.astimezone(OCTOBER.zone).date(), each.by_days)
-        for each in cuts(seen, unit, "electricity")
-    ]
-
-    assert found == [(date(2026, 10, 15), False), (date(2026, 10, 20), True)]
-    assert cuts(seen, unit, "water") == ()
 
 
 def test_a_tariff_that_begins_too_late_is_named() -> None:
@@ -327,7 +309,7 @@ def test_each_tariff_is_rated_on_each_of_its_days_once(
     period, facts = case
     zone = period.zone
     first = TARIFFS["power"][0]
-    later = [
+    versions_later = [
         TariffVersion(
             10 + n,
             first.tariff.model_copy(
@@ -336,7 +318,7 @@ def test_each_tariff_is_rated_on_each_of_its_days_once(
         )
         for n in sorted(begins)
     ]
-    versions = {**TARIFFS, "power": (*TARIFFS["power"], *later)}
+    versions = {**TARIFFS, "power": (*TARIFFS["power"], *versions_later)}
     seen, unit = registry(spans_of(period, facts, CLASSES), versions, period)
 
     found = rated_spans(seen, unit)
@@ -355,9 +337,16 @@ def test_each_tariff_is_rated_on_each_of_its_days_once(
             assert each.days_before == before
             before += each.span.days
             assert_true(each, facts, zone)
-    power = [each.span.interval for each in found if each.version.tariff.id == "power"]
-    starts = {each.at for each in cuts(seen, unit, "electricity")} | {period.interval.start}
-    assert {each.start for each in power} <= starts
+        for earlier, later in pairwise(mine):
+            if earlier.span.interval.end == later.span.interval.start:
+                assert read(earlier) != read(later)
+
+
+def read(each: RatedSpan) -> tuple[Any, ...]:
+    """Return what a tariff of these tests reads of a span: what differs where it is cut."""
+    needs = each.version.tariff.needs
+    attributes = [each.span.attributes.get(name) for name in sorted(needs.attributes)]
+    return each.version.id, each.span.account, attributes
 
 
 def assert_true(each: RatedSpan, facts: Facts, zone: ZoneInfo) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from alembic import op
 
+from billing.migrations.rebuilding import dropped_triggers, rebuild
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 revision = "0008"
 down_revision = "0007"
@@ -57,7 +59,7 @@ ISSUED_BILL = """EXISTS (
 
 
 def upgrade() -> None:
-    triggers = _dropped_triggers()
+    triggers = dropped_triggers()
     _change_runs()
     _change_communities()
     _change_usage()
@@ -71,42 +73,6 @@ def upgrade() -> None:
 
 def _sqlite() -> bool:
     return bool(op.get_bind().dialect.name == "sqlite")
-
-
-def _dropped_triggers() -> list[str]:
-    """Drop every trigger and return how to make them: SQLite renames no table that one names."""
-    if not _sqlite():
-        return []
-    found = op.get_bind().exec_driver_sql(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY rowid"
-    )
-    triggers = [(str(name), str(sql)) for name, sql in found]
-    for name, _ in triggers:
-        op.execute(f'DROP TRIGGER "{name}"')
-    return [sql for _, sql in triggers]
-
-
-def _rebuild(table: str, edits: Mapping[str, str]) -> None:
-    """Make `table` of SQLite, which cannot change a constraint, anew with an edited definition."""
-    bind = op.get_bind()
-    sql, *indexes = bind.exec_driver_sql(
-        "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL"
-        " ORDER BY type = 'index', rowid",
-        (table,),
-    ).scalars()
-    for old, new in {f"CREATE TABLE {table}": f"CREATE TABLE {table}_new", **edits}.items():
-        if old not in sql:
-            raise RuntimeError(f"{table} is not as the migrations before left it: no {old!r}")
-        sql = sql.replace(old, new)
-    columns = ", ".join(
-        f'"{row[1]}"' for row in bind.exec_driver_sql(f"PRAGMA table_info({table})")
-    )
-    op.execute(sql)
-    op.execute(f"INSERT INTO {table}_new ({columns}) SELECT {columns} FROM {table}")  # noqa: S608  names of ours
-    op.execute(f"DROP TABLE {table}")
-    op.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
-    for index in indexes:
-        op.execute(index)
 
 
 def _change_runs() -> None:
@@ -129,7 +95,7 @@ def _change_runs() -> None:
             for name, text in CHECKS.items()
             if name in ("known_kind", "withdrawn_for_a_reason")
         )
-        _rebuild(
+        rebuild(
             "bill_run",
             {
                 "kind TEXT": "kind TEXT NOT NULL",
@@ -164,7 +130,7 @@ def _change_communities() -> None:
         op.add_column("community_run", column)
     unique = "CONSTRAINT uq_community_run_community_id UNIQUE (community_id, period)"
     if _sqlite():
-        _rebuild("community_run", {f", \n\t{unique}": ""})
+        rebuild("community_run", {f", \n\t{unique}": ""})
     else:
         op.drop_constraint(op.f("uq_community_run_community_id"), "community_run", type_="unique")
     open_or_issued = sa.text("state NOT IN ('held', 'withdrawn')")
@@ -182,7 +148,7 @@ def _change_usage() -> None:
     """Let every revision of a month have its own usage of a register."""
     if _sqlite():
         old, new = ("point_id, register, start", "community_run_id, point_id, register, start")
-        _rebuild(
+        rebuild(
             "usage",
             {
                 f"CONSTRAINT uq_usage_point_id UNIQUE ({old})": (

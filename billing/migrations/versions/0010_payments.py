@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from alembic import op
 
+from billing.migrations.rebuilding import dropped_triggers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -125,7 +127,7 @@ def _date_the_journal() -> None:
     """Give each entry the local day on which it was posted, and make that a must."""
     op.add_column("journal_entry", sa.Column("day", sa.Date(), nullable=True))
     if _sqlite():
-        triggers = _dropped_triggers()
+        triggers = dropped_triggers()
         _write_days()
         _rebuild_journal()
         for sql in triggers:
@@ -170,17 +172,6 @@ def _write_days() -> None:
 
 def _aware(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _dropped_triggers() -> list[str]:
-    """Drop every trigger and return how to make them: SQLite renames no table that one names."""
-    found = op.get_bind().exec_driver_sql(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY rowid"
-    )
-    triggers = [(str(name), str(sql)) for name, sql in found]
-    for name, _ in triggers:
-        op.execute(f'DROP TRIGGER "{name}"')
-    return [sql for _, sql in triggers]
 
 
 def _rebuild_journal() -> None:

@@ -126,6 +126,16 @@ class BillView:
     head: BillHead
     lines: tuple[LineView, ...]
 
+    @property
+    def usages(self) -> tuple[UsageView, ...]:
+        """What its lines count, each once; not what they take back."""
+        counted = {
+            (usage.point, usage.register, usage.start, usage.end): usage
+            for line in self.lines
+            if (usage := line.usage) and not (line.correction and line.correction.reversal)
+        }
+        return tuple(counted.values())
+
     def line(self, position: int) -> LineView | None:
         """Return the line at `position`, counted from 1."""
         return next((line for line in self.lines if line.position == position), None)

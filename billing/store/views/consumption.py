@@ -105,6 +105,7 @@ def billed(
         .join(point, point.c.id == usage.c.point_id)
         .where(
             usage.c.community_run_id.in_(parts),
+            usage.c.joined.is_(False),
             point.c.unit_id == held.unit_id,
             point.c.medium == medium,
         )
@@ -145,6 +146,7 @@ def used_by_units(
         .join(point, point.c.id == usage.c.point_id)
         .where(
             usage.c.community_run_id.in_(parts),
+            usage.c.joined.is_(False),
             point.c.unit_id.is_not(None),
             point.c.medium == medium,
         )

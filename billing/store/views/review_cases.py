@@ -109,6 +109,7 @@ def _usages(
             usage.c.community_run_id == part_id,
             usage.c.point_id == point_id,
             usage.c.register == register,
+            usage.c.joined.is_(False),
         )
         .order_by(usage.c.start)
     )
