@@ -82,7 +82,7 @@ def since(tariff: Tariff, version: int, day: date) -> Tariff:
 def measured(uses: Mapping[Interval, int | None], **more: Any) -> Measured:
     """Return what the meter counted in each interval, 10⁻⁴ kWh; None where nobody can tell."""
     usages = {
-        ("E-1", REGISTER, interval.start): Usage(
+        ("E-1", REGISTER, interval): Usage(
             point="E-1",
             register=REGISTER,
             unit="kWh",
