@@ -25,13 +25,15 @@ from api.settings import ApiSettings, load_settings
 from api.store import keys
 from api.store.logins import LoginExistsError, UnknownAccountError
 from api.workers import serve_by_several
-from billing.database import Database, DatabaseError
+from billing.commands.opening import opened
 from billing.store import projects
 from meters.archive.protocol import ArchiveUrlError
 from meters.definition import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from billing.database import Database
 
 PROJECT = click.option("--project", metavar="CODE", help="Whose; needed where there are several.")
 
@@ -52,7 +54,7 @@ def api() -> None:
 def run(settings: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
     chosen = _settings(settings)
-    with _database(chosen):
+    with opened(chosen.database_url):
         pass  # only to say now, and not at the first call, that it cannot be used
     with _listening(chosen.host, chosen.port) as listener:
         host, port = listener.getsockname()[:2]
@@ -99,7 +101,10 @@ def add_user(
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else new_password()
     try:
         password_hash = Passwords().hash(password)
-        with _database(_settings(settings)) as database, database.transaction() as connection:
+        with (
+            opened(_settings(settings).database_url) as database,
+            database.transaction() as connection,
+        ):
             access.add_login(
                 connection,
                 name=name,
@@ -126,7 +131,10 @@ def reset_second_factor(*, name: str, settings: Path | None) -> None:
     Its sessions end, and its password alone signs it in again: be sure whom you do it for.
     """
     try:
-        with _database(_settings(settings)) as database, database.transaction() as connection:
+        with (
+            opened(_settings(settings).database_url) as database,
+            database.transaction() as connection,
+        ):
             access.reset_second_factor(
                 connection, name, actor=access.COMMAND_LINE, now=read_clock()
             )
@@ -165,7 +173,10 @@ def add_key(
 ) -> None:
     """Add an API key called NAME and print it once. Two keys may share a name during a change."""
     try:
-        with _database(_settings(settings)) as database, database.transaction() as connection:
+        with (
+            opened(_settings(settings).database_url) as database,
+            database.transaction() as connection,
+        ):
             token = access.add_key(
                 connection,
                 name=name,
@@ -257,27 +268,14 @@ def _settings(path: Path | None) -> ApiSettings:
 
 
 @contextmanager
-def _database(settings: ApiSettings) -> Iterator[Database]:
-    with Database(settings.database_url) as database:
-        try:
-            database.check_version()
-        except DatabaseError as error:
-            raise click.ClickException(str(error)) from error
-        yield database
-
-
-@contextmanager
 def _keys_of(project: str | None, settings: Path | None) -> Iterator[Database]:
     """Give the database as `project` sees it: keys of several may have one name."""
-    with _database(_settings(settings)) as database:
+    with opened(_settings(settings).database_url) as database:
         if project is None:
             yield database
             return
-        try:
-            with database.snapshot() as connection:
-                whose = projects.chosen(connection, project)
-        except projects.UnknownProjectError as error:
-            raise click.ClickException(str(error)) from error
+        with database.snapshot() as connection:
+            whose = projects.chosen(connection, project)
         yield database.within(whose)
 
 

@@ -93,5 +93,5 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> ApiSetti
         value = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if value is not None:
             document[name] = value.split(":") if name in LISTS else value
-    source = "the environment" if path is None else str(path)
+    source = "no --settings, and of TALLYGATE_… in the environment" if path is None else str(path)
     return validate(ApiSettings, document, source)

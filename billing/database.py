@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 
 from billing import scoping
 from billing.columns import SCOPE
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30
+INSUFFICIENT_PRIVILEGE = "42501"
+"""SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
 
 class DatabaseError(RuntimeError):
@@ -79,12 +82,19 @@ class Database:
     def migrate(self) -> None:
         """Bring the database to the newest version of its tables.
 
-        Raises `DatabaseError` if a newer program made them.
+        Raises `DatabaseError` if a newer program made them, or if the user at PostgreSQL may not
+        make the role that projects are kept apart by.
         """
         with self._unreferenced() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
             if found is not None and found not in _known_versions():
                 raise _newer(found)
+            try:
+                scoping.make_role(connection)
+            except DBAPIError as error:
+                if _fields(error).get("C") != INSUFFICIENT_PRIVILEGE:
+                    raise
+                raise _lacks_role(self.engine.url.username, error) from error
             command.upgrade(_config(connection), "head")
             scoping.guard(connection)
 
@@ -161,6 +171,28 @@ def _newer(found: str) -> DatabaseError:
     return DatabaseError(
         f"the billing database is at version {found}, which this program does not know: a newer "
         "one made it; run that one, or restore a backup from before"
+    )
+
+
+def reason(error: DBAPIError) -> str:
+    """Return what the database says is wrong, in its words."""
+    return str(_fields(error).get("M", error.orig))
+
+
+def _fields(error: DBAPIError) -> dict[str, str]:
+    """Return the fields of what PostgreSQL said, `C` its SQLSTATE and `M` its message, else none.
+
+    pg8000 gives them so: https://www.postgresql.org/docs/current/protocol-error-fields.html.
+    """
+    said = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return said if isinstance(said, dict) else {}
+
+
+def _lacks_role(user: str | None, error: DBAPIError) -> DatabaseError:
+    return DatabaseError(
+        f"the user {user} at PostgreSQL may not make the role that keeps projects apart "
+        f"({reason(error)}); let a superuser run `CREATE ROLE {scoping.ROLE} NOLOGIN` where there "
+        f'is none yet, and `GRANT {scoping.ROLE} TO "{user}"`, then migrate again'
     )
 
 

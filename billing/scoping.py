@@ -266,12 +266,21 @@ def _written(statement: str) -> UnscopedTextError:
 # --- the second wall: policies of PostgreSQL ------------------------------------------------------
 
 
+def make_role(connection: Connection) -> None:
+    """Make the role that scoped connections take, and let this user take it.
+
+    Raises `DBAPIError` where the role is missing and this user may not make it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_ROLE)
+
+
 def guard(connection: Connection) -> None:
     """Make the policies of every table, unless they are as they should be.
 
-    A table that this program does not know is shut, unless one that did has made its policy.
-    Raises `DBAPIError` where the role is missing and this user may not make it: `CREATE ROLE
-    tallygate_caller NOLOGIN; GRANT tallygate_caller TO …`.
+    A table that this program does not know is shut, unless one that did has made its policy. What
+    was made is kept with the table `project`, and comes with it out of a backup; policies do not,
+    where the server that it is restored to has no such role.
     """
     if connection.dialect.name != "postgresql":
         return
@@ -284,38 +293,52 @@ def guard(connection: Connection) -> None:
     known = sorted(name for name in names if name in metadata.tables or name not in guarded)
     statements = [_GRANTS, *(each for name in known for each in _policies(name))]
     made = hashlib.sha256("\n".join(statements).encode()).hexdigest()
-    if connection.scalar(text("SELECT obj_description('project'::regclass)")) == made:
+    open_to_callers = {name for name in known if _whose(name) is not Reach.INSTALLATION}
+    if (
+        open_to_callers <= guarded
+        and connection.scalar(text("SELECT obj_description('project'::regclass)")) == made
+    ):
         return
     for each in (*statements, f"COMMENT ON TABLE project IS '{made}'"):
         connection.exec_driver_sql(each)
 
 
-_GRANTS = f"""DO $$ BEGIN
+_ROLE = f"""DO $$ BEGIN
         IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{ROLE}') THEN
             BEGIN
                 CREATE ROLE {ROLE} NOLOGIN;
             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
             END;
         END IF;
-        IF NOT pg_has_role(current_user, '{ROLE}', 'MEMBER') THEN
+        IF NOT pg_has_role(current_user, '{ROLE}', CASE
+            WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+        THEN
             GRANT {ROLE} TO CURRENT_USER;
         END IF;
+    END $$"""  # noqa: S608  the name is ours
+"""From version 16 on a role that one made is one's own to give, and not yet to take."""
+
+_GRANTS = f"""DO $$ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO {ROLE}', current_schema());
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO {ROLE}', current_schema());
-    END $$"""  # noqa: S608  the name is ours
+    END $$"""
 
 
 def _policies(name: str) -> Iterator[str]:
     yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
     yield f"DROP POLICY IF EXISTS of_the_project ON {name}"
-    try:
-        whose = reach(metadata.tables[name])
-    except (KeyError, UnknownReachError):
-        whose = Reach.INSTALLATION
+    whose = _whose(name)
     yield f"REVOKE ALL ON {name} FROM {ROLE}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {ROLE}"
     if whose is not Reach.INSTALLATION:
         yield f"CREATE POLICY of_the_project ON {name} TO {ROLE} USING ({_policy(name, whose)})"
+
+
+def _whose(name: str) -> Own | Through | Reach:
+    try:
+        return reach(metadata.tables[name])
+    except (KeyError, UnknownReachError):
+        return Reach.INSTALLATION
 
 
 def _policy(name: str, whose: Own | Through | Reach) -> str:

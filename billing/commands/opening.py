@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from billing.database import Database, DatabaseError
+from billing.database import Database, DatabaseError, reason
 from billing.store import changes, definitions, opening_balance, projects, registry, reviews, runs
 from meters.definition import DefinitionError
 
@@ -54,7 +54,7 @@ def opened(url: str, *, at_version: bool = True) -> Iterator[Database]:
     except MENDABLE as error:
         raise click.ClickException(str(error)) from error
     except DBAPIError as error:
-        raise click.ClickException(f"the database cannot be used: {error.orig}") from error
+        raise click.ClickException(f"the database cannot be used: {reason(error)}") from error
     except OSError as error:
         raise click.ClickException(f"the database cannot be made: {error}") from error
     except (ArgumentError, ModuleNotFoundError) as error:

@@ -1,7 +1,8 @@
 """The sheets that a community is written in: which columns each has, and what a column holds.
 
 Everything else follows from this: what is read and refused, the template, the export and the help.
-A sheet or column is found by its key, its Chinese or its English name, or both with a slash.
+A sheet or column is found by its key, its Chinese or its English name, or both with a slash; a unit
+in brackets may be left out.
 """
 
 from __future__ import annotations
@@ -94,9 +95,14 @@ def spelling(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("*", " ").split())
 
 
+def _unitless(column: Column) -> set[str]:
+    """Return how the column is spelt without its unit: `area` for `Area (m2)`."""
+    return {spelling(name).partition("(")[0].strip() for name in column.names()}
+
+
 def _column(columns: tuple[Column, ...], spelt: str) -> tuple[Column, str] | None:
     for column in columns:
-        if not column.family and spelt in {spelling(name) for name in column.names()}:
+        if not column.family and spelt in {*map(spelling, column.names()), *_unitless(column)}:
             return column, ""
     for column in columns:
         for name in map(spelling, column.names() if column.family else ()):

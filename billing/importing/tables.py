@@ -186,7 +186,7 @@ def _with_columns(layout: Layout, sheet: Sheet, report: Report) -> Table:
         place = Place.of(sheet, number, position)
         found = layout.column_called(text)
         if found is None:
-            wanted = ", ".join(column.heading() for column in layout.columns)
+            wanted = ", ".join(column.heading(member) for column, member in layout.headings())
             report.problem(
                 place, f"is no column of this sheet; columns are {wanted}", text[:MOST_SHOWN]
             )
@@ -200,9 +200,8 @@ def _with_columns(layout: Layout, sheet: Sheet, report: Report) -> Table:
         table.headings[position] = text
     for column in layout.columns:
         if column.required and not any(_is_of(column, key) for key in table.positions):
-            report.problem(
-                Place.of(sheet, number), f"the column {column.heading()} is missing; add it"
-            )
+            wanted = " or ".join(column.heading(member) for member in column.family or ("",))
+            report.problem(Place.of(sheet, number), f"the column {wanted} is missing; add it")
     return table
 
 

@@ -248,3 +248,18 @@ def test_textual_sql_without_a_condition_sees_the_project_only(copied_postgresql
                 " AND relnamespace = 'public'::regnamespace"
             )
             assert connection.scalars(unguarded).all() == ["alembic_version"]
+
+
+def test_what_a_backup_does_not_bring_to_a_new_server_is_made_again(
+    copied_postgresql_url: str,
+) -> None:
+    with Database(copied_postgresql_url) as database:
+        with database.transaction() as connection:  # as restored where the role was not there yet
+            connection.exec_driver_sql("DROP OWNED BY tallygate_caller")
+        with database.within(1).snapshot() as connection, pytest.raises(DBAPIError):
+            connection.execute(select(tables.project.c.id))
+
+        database.migrate()
+
+        with database.within(1).snapshot() as connection:
+            assert connection.scalars(select(tables.project.c.id)).all() == [1]

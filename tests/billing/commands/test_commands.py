@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
+import uuid
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli_w
 from click.testing import CliRunner, Result
 from small_community import FEE, LIFT, POOLS, TARIFFS, Books, changed, community_document
+from sqlalchemy import NullPool, create_engine, make_url, select, text
+from sqlalchemy.exc import DBAPIError
 
 from billing.commands.main import billing
 from billing.database import Database
+from billing.tables import project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
     from meters.archive.sql import SqlArchive
 
@@ -142,6 +150,59 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     line = says(run(f"sqlite:///{tmp_path / 'poem.sqlite'}", "migrate"))
 
     assert "the database cannot be used: file is not a database" in line
+
+
+@pytest.fixture
+def plain_owner(fresh_postgresql_url: str, postgresql_url: str) -> Iterator[tuple[str, str]]:
+    """The URL of a database at PostgreSQL as its owner has it, who is nothing else; and whose."""
+    name = f"owner_{uuid.uuid4().hex[:8]}"
+    at = make_url(fresh_postgresql_url)
+    with superuser(postgresql_url) as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN"))
+        connection.execute(text(f"ALTER DATABASE {at.database} OWNER TO {name}"))
+    yield at.set(username=name).render_as_string(hide_password=False), name
+    with superuser(postgresql_url) as connection:
+        connection.execute(text(f"ALTER DATABASE {at.database} OWNER TO CURRENT_USER"))
+    with superuser(fresh_postgresql_url) as connection:
+        connection.execute(text(f"DROP OWNED BY {name}"))
+        connection.execute(text(f"DROP ROLE {name}"))
+
+
+@contextmanager
+def superuser(url: str) -> Iterator[Connection]:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+def test_an_owner_without_the_role_is_told_what_a_superuser_does_and_then_it_works(
+    plain_owner: tuple[str, str], postgresql_url: str
+) -> None:
+    url, name = plain_owner
+
+    line = says(run(url, "migrate"))
+
+    assert f"the user {name} at PostgreSQL may not make the role" in line
+    commands = re.findall(r"`(.*?)`", line)
+    assert commands == [
+        "CREATE ROLE tallygate_caller NOLOGIN",
+        f'GRANT tallygate_caller TO "{name}"',
+    ]
+    with superuser(postgresql_url) as connection:
+        for command in commands:
+            with suppress(DBAPIError):  # the first, where another test's server has the role
+                connection.execute(text(command))
+    assert run(url, "migrate").exit_code == 0
+    with Database(url) as database, database.within(1).snapshot() as connection:
+        assert connection.scalars(select(project.c.code)).all() == ["default"]
+
+
+def test_what_postgresql_says_is_told_without_its_fields(postgresql_url: str) -> None:
+    url = make_url(postgresql_url).set(database="nowhere").render_as_string(hide_password=False)
+
+    line = says(run(url, "migrate"))
+
+    assert line == 'Error: the database cannot be used: database "nowhere" does not exist'
 
 
 def test_without_a_database_the_option_is_named() -> None:

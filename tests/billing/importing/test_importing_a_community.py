@@ -291,6 +291,11 @@ WRONG: dict[str, tuple[Spoiling, str, str]] = {
         "房屋 Units: C1: 'Staircase'",
         "is no column of this sheet",
     ),
+    "a title in no language": (
+        lambda book: put(book, "buildings", 1, "Title zh", "名称"),
+        "楼栋 Buildings: B1: '名称'",
+        "columns are 编号 / Code, 名称 zh / Title zh, 名称 en / Title en",
+    ),
     "a heading that stands twice": (
         lambda book: put(book, "units", 1, "Entrance", "area (m2)"),
         "房屋 Units: E1: '面积（m2） / Area (m2)'",
@@ -400,6 +405,14 @@ def put_at(book: Workbook, key: str, address: str, value: Any) -> None:
 
 def put_at_new(book: Workbook, name: str) -> None:
     book.create_sheet(name).append(["Code"])
+
+
+def test_a_heading_may_leave_its_unit_out() -> None:
+    book = yard()
+    put(book, "units", 1, "Area (m2)", "面积")
+    put(book, "accounts", 1, "Opening balance", "期初欠费")
+
+    assert imported(book).community == imported(yard()).community
 
 
 @pytest.mark.parametrize("wrong", WRONG)
