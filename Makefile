@@ -12,7 +12,7 @@ DEV := .venv/dev-installed
 WORKERS = $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types contracts bench chaos docs docs-check lock clean
+.PHONY: help demo test lint format types contracts bench chaos docs docs-check wheel lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -52,6 +52,10 @@ docs: $(RUNTIME) ## write the generated documents
 
 docs-check: $(RUNTIME) ## fail where a generated document is stale
 	$(BIN)/tallygate docs --check
+
+wheel: $(RUNTIME) ## build the wheel that servers and gateways install, in dist/
+	@rm -f dist/tallygate-*.whl
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 # One resolution for every Python that is supported; the smaller locks take their versions from it.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,8 +1,7 @@
 """The sheets that a community is written in: which columns each has, and what a column holds.
 
 Everything else follows from this: what is read and refused, the template, the export and the help.
-A sheet or column is found by its key, its Chinese or its English name, or both with a slash; a unit
-in brackets may be left out.
+A sheet or column is found by its key, Chinese or English name, or both; its unit may be left out.
 """
 
 from __future__ import annotations
