@@ -236,7 +236,7 @@ def _of_statements(connection: Connection, wish: Wish) -> Iterator[File]:
     while True:
         heads = statements.heads(connection, wish.scope, limit=AT_ONCE, before_id=before)
         for head in heads:
-            view = statements.statement(connection, wish.scope, head.id)
+            view = statements.whole(connection, wish.scope, head.id)
             if view is not None:
                 shown = publication(view, hide_rooms=True)
                 yield _json(f"pool-statements/{head.period.key}-{head.pool.id}.json", shown)

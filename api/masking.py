@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from billing.pools.rooms import by_size, masked
+from billing.pools.rooms import masked
+from billing.store.views import shares
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from api.principal import Principal
-    from billing.store.views.statements import ShareView, StatementView
+    from billing.store.views.shares import ShareView
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +26,33 @@ class ShownShare:
     bill: str | None
 
 
-def shown_shares(statement: StatementView, principal: Principal) -> list[ShownShare]:
-    """Return every share; for owners and their committee with other rooms masked and mixed up."""
-    accounts = principal.accounts or frozenset()
-    if principal.sees_rooms:
+def shown_shares(
+    connection: Connection,
+    statement_id: int,
+    principal: Principal,
+    *,
+    skipped: int = 0,
+    limit: int | None = None,
+) -> list[ShownShare]:
+    """Return at most `limit` shares of a statement behind the first `skipped`.
+
+    For owners and their committee other rooms are masked and mixed up, the own ones first.
+    """
+    own = None if principal.sees_rooms else principal.accounts or frozenset()
+    found = shares.of_statement(connection, statement_id, own=own, skipped=skipped, limit=limit)
+    if own is None:
         return [
             ShownShare(share, share.unit, mine=False, vacant=share.vacant, bill=share.bill)
-            for share in statement.shares
+            for share in found
         ]
-    shown = [
+    return [
         ShownShare(
             share,
-            share.unit if share.account_id in accounts else masked(share.unit),
-            mine=share.account_id in accounts,
+            share.unit if share.account_id in own else masked(share.unit),
+            mine=share.account_id in own,
             # Whether a neighbour's flat stands empty is nobody's business.
             vacant=False,
-            bill=share.bill if share.account_id in accounts else None,
+            bill=share.bill if share.account_id in own else None,
         )
-        for share in by_size(statement.shares)
+        for share in found
     ]
-    return sorted(shown, key=lambda each: (each.unit is None, not each.mine))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from billing.pools.basis import Basis
 from billing.pools.obstacle import Blocked
 from billing.pools.participant import read_participants
 from billing.pools.supply import Supply
+from billing.store.views import shares
 from billing.store.views.unit_attributes import with_attribute
 from billing.what_if.otherwise import BASES, Otherwise, moved, shared_otherwise
 
@@ -78,7 +78,4 @@ def trial(connection: Connection, view: StatementView, asked: Otherwise) -> Tria
     )
     if isinstance(found, Blocked):
         return Trial((), found.obstacles)
-    before: dict[str | None, int] = defaultdict(int)
-    for share in view.shares:
-        before[share.unit] += share.amount
-    return Trial(moved(before, found), ())
+    return Trial(moved(shares.amounts(connection, head.id), found), ())

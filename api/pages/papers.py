@@ -36,8 +36,9 @@ from billing.store.views import statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
+    from api.masking import ShownShare
     from billing.store.pool_checks import PoolCheck
-    from billing.store.views.statements import StatementView
+    from billing.store.views.statements import WholeStatement
 
 router = APIRouter(include_in_schema=False)
 
@@ -94,9 +95,9 @@ async def show_account_pdf(
 @router.get("/staff/statements/{statement}/pdf")
 async def show_check_pdf(request: Request, caller: RunReader, statement: StatementId) -> Response:
     """The check of an apportionment as PDF, every room by its name."""
-    view, said = _checked(request, statement)
+    view, shown, said = _checked(request, caller, statement)
     return await answer(
-        check_paper(view, shown_shares(view, caller), said, language.of_request(request)),
+        check_paper(view, shown, said, language.of_request(request)),
         request.headers.get("if-none-match"),
     )
 
@@ -106,9 +107,9 @@ async def show_check_workbook(
     request: Request, caller: RunReader, statement: StatementId
 ) -> Response:
     """The check of an apportionment as a workbook: what the PDF says, its numbers as numbers."""
-    view, said = _checked(request, statement)
+    view, shown, said = _checked(request, caller, statement)
     reader = language.of_request(request)
-    tables = check_tables(view, shown_shares(view, caller), said, reader)
+    tables = check_tables(view, shown, said, reader)
     return await anyio.to_thread.run_sync(
         partial(
             etag.answer_with_file,
@@ -153,10 +154,16 @@ def _verified(request: Request, number: str, code: str) -> Response:
     return page(request, "verify.html", asked=asked, found=found, number=number, code=code)
 
 
-def _checked(request: Request, statement: int) -> tuple[StatementView, PoolCheck | None]:
-    """Return a statement and the last word about it; raise `ProblemError` where there is none."""
+def _checked(
+    request: Request, caller: Principal, statement: int
+) -> tuple[WholeStatement, list[ShownShare], PoolCheck | None]:
+    """Return a statement, its shares and the last word about it.
+
+    Raises `ProblemError` where there is none.
+    """
     with of(request).database.snapshot() as connection:
-        view = statements.statement(connection, Scope(unissued=True), statement)
+        view = statements.whole(connection, Scope(unissued=True), statement)
         if view is None:
             raise ProblemError(problems.NOT_FOUND)
-        return view, pool_checks.of_statement(connection, view.head.run_id, statement)
+        shown = shown_shares(connection, statement, caller)
+        return view, shown, pool_checks.of_statement(connection, view.head.run_id, statement)

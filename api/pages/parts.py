@@ -38,7 +38,6 @@ class SkippedRows:
     changes: int = 0
 
 
-def part_of(rows: Sequence[Row], skipped: int) -> Part[Row]:
-    """Return what a page shows of `rows`."""
-    shown = rows[skipped : skipped + ROWS_SHOWN]
-    return Part(shown, skipped, max(0, len(rows) - skipped - len(shown)))
+def part_of(rows: Sequence[Row], skipped: int, total: int) -> Part[Row]:
+    """Return `rows`, which stand behind the first `skipped` of `total`."""
+    return Part(rows, skipped, max(0, total - skipped - len(rows)))

@@ -10,13 +10,14 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import pool_trials
+from api import pool_trials, problems
 from api.errors import DOMAIN_ERRORS, as_problem
-from api.pages.parts import Skipped, SkippedRows, part_of
+from api.pages.parts import ROWS_SHOWN, Skipped, SkippedRows, part_of
 from api.pages.portal import statement_page
 from api.permission import Permission
 from api.pool_trials import WhatIfError
 from api.principal import Principal
+from api.problems import ProblemError
 from api.resources import of
 from api.security import FormRequires, PageRequires
 from billing.pool_checking import check_pool
@@ -29,7 +30,6 @@ from meters.quantity import number_in
 
 if TYPE_CHECKING:
     from api.pool_trials import Trial
-    from api.problems import ProblemError
 
 StatementId = Annotated[int, Path(ge=1, lt=2**63)]
 
@@ -97,27 +97,27 @@ def _page(
     trial: Trial | None = None
     with of(request).database.snapshot() as connection:
         found = statements.statement(connection, Scope(unissued=True), statement)
-        said = None
-        if found is not None:
-            said = pool_checks.of_statement(connection, found.head.run_id, statement)
-        if found is not None and (basis or company.strip()):
+        if found is None:
+            raise ProblemError(problems.NOT_FOUND)
+        said = pool_checks.of_statement(connection, found.head.run_id, statement)
+        if basis or company.strip():
             try:
                 asked = pool_trials.asked(basis, _share(company))
                 trial = pool_trials.trial(connection, found, asked)
             except WhatIfError as error:
                 problem = as_problem(error)
-    staff = {
-        "check": said,
-        "checkable": found is not None and found.head.run_state in CHECKABLE,
-        "trial": trial,
-        "moved": None if trial is None else part_of(trial.moved, 0),
-        "basis": basis,
-        "company": company,
-        "bases": BASES,
-    }
-    return statement_page(
-        request, caller, statement, skipped, staff=staff, found=found, problem=problem
-    )
+        staff = {
+            "check": said,
+            "checkable": found.head.run_state in CHECKABLE,
+            "trial": trial,
+            "moved": trial and part_of(trial.moved[:ROWS_SHOWN], 0, len(trial.moved)),
+            "basis": basis,
+            "company": company,
+            "bases": BASES,
+        }
+        return statement_page(
+            request, connection, caller, found, skipped, staff=staff, problem=problem
+        )
 
 
 def _share(percent: str) -> Decimal | None:

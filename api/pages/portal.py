@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from api import apportionment, explanation, language, problems, wording
 from api.masking import shown_shares
-from api.pages import picture
-from api.pages.parts import Skipped, SkippedRows, part_of
+from api.pages import parts, picture
+from api.pages.parts import Part, Skipped, SkippedRows, part_of
 from api.pages.rendering import page
 from api.pages.sign_in import HOME
 from api.permission import BOUND, Permission
@@ -21,14 +21,16 @@ from api.resources import of
 from api.routes.answers import scope_of
 from api.security import PageRequires
 from billing.money import from_price
-from billing.pools.policy import Payer
 from billing.store import disputes, payments_due
 from billing.store.verification import verify_line
-from billing.store.views import bills, statements
+from billing.store.views import bills, shares, statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Connection
+
+    from billing.store.views.shares import Change
     from billing.store.views.statements import StatementView
 
 router = APIRouter(include_in_schema=False)
@@ -39,6 +41,8 @@ SignedIn = Annotated[Principal, Depends(PageRequires())]
 
 SHOWN = 60
 """Five years of months."""
+MOST_WITH_ODD_CENTS = 50
+"""Of how many units the odd cents are listed."""
 
 
 @router.get("/")
@@ -160,30 +164,37 @@ async def show_statement(
     changed: Skipped = 0,
 ) -> Response:
     """A pool's apportionment; an owner sees other rooms masked."""
-    skipped = SkippedRows(shared, changed)
-    return statement_page(request, caller, statement, skipped)
+    with of(request).database.snapshot() as connection:
+        found = statements.statement(connection, scope_of(caller), statement)
+        if found is None:
+            raise ProblemError(problems.NOT_FOUND)
+        return statement_page(request, connection, caller, found, SkippedRows(shared, changed))
 
 
 def statement_page(
     request: Request,
+    connection: Connection,
     caller: Principal,
-    statement: int,
+    found: StatementView,
     skipped: SkippedRows,
     *,
-    found: StatementView | None = None,
     staff: Mapping[str, object] | None = None,
     problem: ProblemError | None = None,
 ) -> Response:
-    """Return the page of a statement as `caller` may see it.
+    """Return the page of the statement `found` as `caller` may see it.
 
-    `skipped`: rows that pages before have shown; `found`: what was read of it already; `staff`:
-    what billing staff try of it, and say.
+    `skipped`: rows that pages before have shown; `staff`: what billing staff try of it, and say.
     """
-    if found is None:
-        with of(request).database.snapshot() as connection:
-            found = statements.statement(connection, scope_of(caller), statement)
-    if found is None:
-        raise ProblemError(problems.NOT_FOUND)
+    head, shown = found.head, parts.ROWS_SHOWN
+    rows = shown_shares(connection, head.id, caller, skipped=skipped.shares, limit=shown)
+    changed: Part[Change] = part_of((), 0, 0)
+    odd_cents = None
+    if caller.sees_rooms:
+        odd_cents = statements.odd_cents(connection, head, MOST_WITH_ODD_CENTS)
+        if found.earlier is not None:
+            both, before = (head.id, found.earlier.id), skipped.changes
+            moved, units = shares.changes(connection, *both, skipped=before, limit=shown)
+            changed = part_of(moved, before, units)
     return page(
         request,
         "statement.html",
@@ -191,11 +202,10 @@ def statement_page(
         status=200 if problem is None else problem.kind.status,
         problem=problem,
         statement=found,
-        shares=part_of(shown_shares(found, caller), skipped.shares),
-        changes=part_of(apportionment.changes(found), skipped.changes),
+        shares=part_of(rows, skipped.shares, found.sums.count),
+        changes=changed,
+        odd_cents=odd_cents,
         masked=not caller.sees_rooms,
-        by_owners=found.amount_of(Payer.OWNER),
-        by_company=found.amount_of(Payer.COMPANY),
         bases=wording.BASES,
         apportionment=apportionment,
         staff=staff,

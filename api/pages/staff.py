@@ -24,7 +24,7 @@ from billing.anomalies import Kind
 from billing.computing import COMPUTABLE
 from billing.store import holds, jobs, pool_checks
 from billing.store import runs as run_store
-from billing.store.views import bills, charge_titles, runs, statements
+from billing.store.views import bills, charge_titles, runs, shares, statements
 from billing.store.views.scope import Scope
 from meters.interval import Period
 
@@ -254,6 +254,7 @@ def _run_page(
             connection, Scope(unissued=True), limit=BILLS_SHOWN + 1, after=past, run_id=run
         )
         pools = statements.heads_of_run(connection, run)
+        borne = shares.borne(connection, [each.id for each in pools])
         communities = {each.code: each for each in runs.communities(connection)}
         reviewed = _to_review(connection, found, kind, moved)
         buildings = runs.buildings(connection, {part.community_id for part in found.communities})
@@ -272,7 +273,7 @@ def _run_page(
         bills=listed[:BILLS_SHOWN],
         next_after=listed[BILLS_SHOWN - 1].id if len(listed) > BILLS_SHOWN else None,
         after=after,
-        statements=pools,
+        statements=[(each, borne[each.id]) for each in pools],
         **reviewed,
         anomaly_text=partial(anomalies.sentence, language=language.of_request(request)),
         billed={

@@ -11,7 +11,6 @@ from api.papers.figures import Figures, Heading, Measure, money, quantity
 from api.papers.statement import bearer, cost, local, meters, paper_of, shares
 from billing.pools.basis import KEY_UNITS, Basis
 from billing.pools.participant import read_participants
-from billing.pools.policy import Payer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
     from api.papers.paper import Paper
     from billing.pools.participant import Participant
     from billing.store.pool_checks import PoolCheck
-    from billing.store.views.statements import StatementView
+    from billing.store.views.statements import StatementView, WholeStatement
 
 AREA, AREA_UNIT = Basis.AREA.value, KEY_UNITS[Basis.AREA]
 
 
 def check_paper(
-    view: StatementView, shown: Sequence[ShownShare], said: PoolCheck | None, language: Language
+    view: WholeStatement, shown: Sequence[ShownShare], said: PoolCheck | None, language: Language
 ) -> Paper:
     """Return what stands on the paper of the check of `view`; `said`: the last word about it."""
     called, pool = language("Apportionment check"), language.titled(view.head.pool.title)
@@ -39,7 +38,7 @@ def check_paper(
 
 
 def check_tables(
-    view: StatementView, shown: Sequence[ShownShare], said: PoolCheck | None, language: Language
+    view: WholeStatement, shown: Sequence[ShownShare], said: PoolCheck | None, language: Language
 ) -> list[Figures]:
     """Return the tables of the check, in the order in which they are looked at; none is empty."""
     tables = (
@@ -92,8 +91,8 @@ def _told(
     for cut in view.cuts:
         yield language("Another price from"), None, words.day(cut.first)
     currency, margin = head.currency, view.margin
-    yield language("Owners bear"), money(view.amount_of(Payer.OWNER), currency), ""
-    company = money(view.amount_of(Payer.COMPANY), currency)
+    yield language("Owners bear"), money(view.sums.owners, currency), ""
+    company = money(view.sums.company, currency)
     yield language("The property company bears"), company, ""
     paid = language("by documents") if margin.documented else language("at its tariff")
     yield language("Paid for it"), money(margin.paid, currency), paid
@@ -144,9 +143,9 @@ def _sum(
     return name, *told, holds
 
 
-def _changes(view: StatementView, language: Language) -> Figures:
+def _changes(view: WholeStatement, language: Language) -> Figures:
     currency, words = view.head.currency, Formats(language)
-    before = None if view.earlier is None else view.earlier.head
+    before = view.earlier
     rows = tuple(
         (
             bearer(each.unit, language),
@@ -154,7 +153,7 @@ def _changes(view: StatementView, language: Language) -> Figures:
             money(each.now, currency),
             money(each.amount, currency),
         )
-        for each in apportionment.changes(view)
+        for each in view.changes
     )
     month = "" if before is None else words.month(before.period)
     paid = 0 if before is None else before.amount
@@ -359,7 +358,7 @@ def _member(
     )
 
 
-def _odd_cents(view: StatementView, language: Language) -> Figures:
+def _odd_cents(view: WholeStatement, language: Language) -> Figures:
     return Figures(
         title=language("Where the odd cents went"),
         headings=(
@@ -368,6 +367,6 @@ def _odd_cents(view: StatementView, language: Language) -> Figures:
         ),
         rows=tuple(
             (bearer(unit, language), Measure(Decimal(count), ""))
-            for unit, count in apportionment.odd_cents(view, most=None)
+            for unit, count in view.odd_cents.received.items()
         ),
     )

@@ -33,15 +33,18 @@ if TYPE_CHECKING:
 
     from api.language import Language
     from billing.store.journal_views import AccountStatement
+    from billing.store.payments_due import Payer
     from billing.store.payments_receipts import Receipt
     from billing.store.views.bills import BillView
-    from billing.store.views.statements import StatementView
+    from billing.store.views.statements import WholeStatement
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that reads like a digit."""
 READ_AS = str.maketrans("OIL", "011")
 CODE_BITS, LETTER_BITS = 80, 5
 GROUP = 4
+NAMED_LETTERS = 10
+"""Letters of a digest that the number of a statement of account names."""
 KEY_BYTES = 32
 MOST_KEYS = 100
 PAGE = "/verify"
@@ -111,23 +114,30 @@ def of_receipt(receipt: Receipt, total: int, currency: str, day: date) -> Sealed
 
 
 def of_account(found: AccountStatement) -> Sealed:
-    """Return what the code of a statement of account holds for: its days and its entries.
+    """Return what the code of a statement of account holds for: its days and every line.
 
-    `total`: what was owed after the last day. Its number says of how many entries it was made.
+    `total`: what was owed after the last day. The journal goes on, and which of its entries a paper
+    was made of cannot be asked later. So its number names `total` and what it says by a digest.
     """
-    who = found.payer
     lines = [[line.day.isoformat(), line.reference, line.amount] for line in found.lines]
+    content = _digest([found.opening, sorted(lines)])[:NAMED_LETTERS].upper()
+    return of_account_days(found.payer, found.first, found.last, found.closing, content)
+
+
+def of_account_days(who: Payer, first: date, last: date, closing: int, content: str) -> Sealed:
+    """Return what the code holds for of a statement that comes to `closing` fen by `content`."""
+    owed = f"{'C' if closing < 0 else 'D'}{abs(closing)}"
     return Sealed(
         kind="account-statement",
-        number=f"{who.payment_code}-{found.first:%Y%m%d}-{found.last:%Y%m%d}-E{found.entries}",
-        total=found.closing,
+        number=f"{who.payment_code}-{first:%Y%m%d}-{last:%Y%m%d}-{owed}-{content}",
+        total=closing,
         currency=who.currency,
-        day=found.last,
-        content=_digest([found.opening, lines]),
+        day=last,
+        content=content,
     )
 
 
-def of_pool(view: StatementView) -> Sealed | None:
+def of_pool(view: WholeStatement) -> Sealed | None:
     """Return what the code of a pool's statement holds for; None for one that is not issued.
 
     It holds for every share, whoever's paper masks which of them.

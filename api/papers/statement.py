@@ -17,7 +17,6 @@ from api.papers.figures import Figures, Heading, Measure, money, on_paper, quant
 from api.papers.paper import Paper
 from api.papers.sealing import of_pool
 from billing.money import from_price
-from billing.pools.policy import Payer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
     from api.masking import ShownShare
     from api.papers.figures import Value
     from api.papers.sealing import Seals
-    from billing.store.views.statements import StatementView
+    from billing.store.views.statements import StatementView, WholeStatement
 
 ISSUED = "issued"
 
 
 def statement_paper(
-    view: StatementView,
+    view: WholeStatement,
     shown: Sequence[ShownShare],
     language: Language,
     seals: Seals | None,
@@ -184,7 +183,6 @@ def shares(view: StatementView, shown: Sequence[ShownShare], language: Language)
         basis = language(wording.BASES[keys[place].basis])
         return f"{language('Key')} · {basis}" if several else language("Key")
 
-    odd = sum(each.odd_amount for each in view.shares)
     return Figures(
         title=language("Who bears what"),
         headings=(
@@ -203,9 +201,9 @@ def shares(view: StatementView, shown: Sequence[ShownShare], language: Language)
             "",
             "",
             *(quantity(key.total, key.unit) for key in keys),
-            money(view.amount_sum, head.currency),
-            quantity(view.quantity_sum, head.unit),
-            money(odd, head.currency),
+            money(view.sums.amount, head.currency),
+            quantity(view.sums.quantity, head.unit),
+            money(view.sums.odd_amount, head.currency),
             "",
         ),
     )
@@ -238,9 +236,9 @@ def balance(view: StatementView, language: Language) -> Figures:
     """Return what owners and the company bear, against what the supply cost."""
     currency, head = view.head.currency, view.head
     rows = (
-        (language("Owners bear"), view.amount_of(Payer.OWNER)),
-        (language("The property company bears"), view.amount_of(Payer.COMPANY)),
-        (language("Sum of the shares"), view.amount_sum),
+        (language("Owners bear"), view.sums.owners),
+        (language("The property company bears"), view.sums.company),
+        (language("Sum of the shares"), view.sums.amount),
         (language("Cost of the supply"), head.amount),
     )
     return Figures(
@@ -250,5 +248,5 @@ def balance(view: StatementView, language: Language) -> Figures:
             Heading(title=language("Amount"), number=True),
         ),
         rows=tuple((name, money(amount, currency)) for name, amount in rows),
-        foot=(language("Difference"), money(view.amount_sum - head.amount, currency)),
+        foot=(language("Difference"), money(view.sums.amount - head.amount, currency)),
     )

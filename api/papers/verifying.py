@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from api.papers.sealing import of_account, of_bill, of_pool, of_receipt
+from api.papers.sealing import of_account, of_account_days, of_bill, of_pool, of_receipt
 from billing import tables
 from billing.canonical import read_json
 from billing.payment_tables import receipt
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 
 ACCOUNT = re.compile(
-    r"(?P<code>[0-9]{12})-(?P<first>[0-9]{8})-(?P<last>[0-9]{8})-E(?P<entries>[0-9]{1,9})"
+    r"(?P<code>[0-9]{12})-(?P<first>[0-9]{8})-(?P<last>[0-9]{8})"
+    r"-(?P<side>[CD])(?P<owed>[0-9]{1,18})-(?P<content>[0-9A-F]{10})"
 )
-"""The number of a statement of account."""
+"""The number of a statement of account, which owes (D) or is owed (C) an amount in fen."""
 POOL = re.compile(r".+-S(?P<id>[0-9]{1,18})")
 """The number of a pool's statement."""
 
@@ -99,19 +100,17 @@ def _account(connection: Connection, number: str) -> Verified | None:
         who = payments_due.payer(connection, account_of(asked["code"]))
     except (PaymentCodeError, UnknownAccountError):
         return None
-    entries = int(asked["entries"])
-    found = journal_views.statement_of(connection, who.account_id, first, last, entries=entries)
-    if found.entries != entries:
-        return None
-    now = journal_views.statement_of(connection, who.account_id, first, last)
-    return Verified(of_account(found), who.community_title, now.entries > entries)
+    closing = int(asked["owed"]) * (-1 if asked["side"] == "C" else 1)
+    sealed = of_account_days(who, first, last, closing, asked["content"])
+    now = of_account(journal_views.statement_of(connection, who.account_id, first, last))
+    return Verified(sealed, who.community_title, sealed != now)
 
 
 def _pool(connection: Connection, number: str) -> Verified | None:
     asked = POOL.fullmatch(number)
     if asked is None:
         return None
-    found = statements.statement(connection, Scope(), int(asked["id"]))
+    found = statements.whole(connection, Scope(), int(asked["id"]))
     sealed = None if found is None else of_pool(found)
     if found is None or sealed is None or sealed.number != number:
         return None

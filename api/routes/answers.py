@@ -11,7 +11,7 @@ from api.language import Language
 from api.schemas.runs import Run
 from api.schemas.values import ProblemBody
 from billing.store import holds, runs
-from billing.store.views import statements
+from billing.store.views import shares, statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
@@ -68,11 +68,10 @@ Reader = Annotated[Language, Depends(_language)]
 
 def run_of(connection: Connection, run: int) -> Run:
     """Return a run as it is answered; raise `UnknownRunError`."""
-    return Run.whole(
-        runs.read(connection, run),
-        statements.heads_of_run(connection, run),
-        holds.of_run(connection, run),
-    )
+    found = runs.read(connection, run)
+    pools = statements.heads_of_run(connection, run)
+    borne = shares.borne(connection, [each.id for each in pools])
+    return Run.whole(found, pools, borne, holds.of_run(connection, run))
 
 
 def scope_of(principal: Principal) -> Scope:

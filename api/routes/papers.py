@@ -155,10 +155,10 @@ def paper_of_statement(
     """Return a pool's statement on paper; raise `ProblemError` as `paper_of_bill`."""
     resources = of(request)
     with resources.database.snapshot() as connection:
-        found = statements.statement(connection, scope_of(caller), statement)
-    if found is None:
-        raise ProblemError(problems.NOT_FOUND)
-    shown = shown_shares(found, caller)
+        found = statements.whole(connection, scope_of(caller), statement)
+        if found is None:
+            raise ProblemError(problems.NOT_FOUND)
+        shown = shown_shares(connection, statement, caller)
     return statement_paper(found, shown, reader, resources.seals, masked=not caller.sees_rooms)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
-from api import apportionment, etag, idempotency, pool_trials, problems
+from api import etag, idempotency, pool_trials, problems
 from api.masking import shown_shares
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
 from api.permission import Permission
@@ -29,7 +29,7 @@ from api.schemas.values import Fraction
 from api.security import Requires
 from billing.pool_checking import check_pool
 from billing.store import pool_checks
-from billing.store.views import statements
+from billing.store.views import shares, statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from billing.database import Database
+    from billing.store.views.shares import Change
     from billing.store.views.statements import StatementView
 
 router = APIRouter(prefix="/v1/statements", tags=["staff"])
@@ -63,7 +64,13 @@ async def list_statements(
     before_id = read_number_cursor(cursor)
     with of(request).database.snapshot() as connection:
         rows = statements.heads(connection, scope_of(caller), limit=limit + 1, before_id=before_id)
-    return paged(rows, limit, key=lambda row: (str(row.id),), shown=StatementSummary.of)
+        borne = shares.borne(connection, [each.id for each in rows[:limit]])
+    return paged(
+        rows,
+        limit,
+        key=lambda row: (str(row.id),),
+        shown=lambda row: StatementSummary.of(row, borne[row.id]),
+    )
 
 
 @router.get(
@@ -76,12 +83,13 @@ async def list_statements(
 async def get_statement(
     request: Request, caller: StatementReader, statement: StatementId, known: etag.Known
 ) -> Response:
-    """Every share of a shared supply. An owner sees it if an own bill rests on it, rooms masked."""
+    """A shared supply, what it cost and who bears it; an owner sees it if an own bill rests on it.
+
+    The shares are a list of their own (`listShares`).
+    """
     with of(request).database.snapshot() as connection:
         found = _found(connection, scope_of(caller), statement)
-        shown = shown_shares(found, caller)
-        whole = Statement.whole(found, shown, masked=not caller.sees_rooms)
-        return etag.answer(whole, known)
+    return etag.answer(Statement.whole(found, masked=not caller.sees_rooms), known)
 
 
 @router.get(
@@ -100,8 +108,10 @@ async def list_shares(
     """In the order of the statement; for an owner the own ones first and other rooms masked."""
     start = read_number_cursor(cursor) or 0
     with of(request).database.snapshot() as connection:
-        found = _found(connection, scope_of(caller), statement)
-    return _part(shown_shares(found, caller), start, limit, ShareInStatement.of)
+        if statements.head(connection, scope_of(caller), statement) is None:
+            raise ProblemError(problems.NOT_FOUND)
+        rows = shown_shares(connection, statement, caller, skipped=start, limit=limit + 1)
+    return _part(rows, start, limit, ShareInStatement.of)
 
 
 @router.get(
@@ -119,7 +129,8 @@ async def get_check(
     with of(request).database.snapshot() as connection:
         found = _found(connection, Scope(unissued=True), statement)
         said = pool_checks.of_statement(connection, found.head.run_id, statement)
-    return etag.answer(StatementCheck.whole(found, said), known)
+        odd_cents = statements.odd_cents(connection, found.head, most=1)
+    return etag.answer(StatementCheck.whole(found, odd_cents, said), known)
 
 
 @router.get(
@@ -139,8 +150,15 @@ async def list_changes(
     del caller
     start = read_number_cursor(cursor) or 0
     with of(request).database.snapshot() as connection:
-        found = _found(connection, Scope(unissued=True), statement)
-    return _part(apportionment.changes(found), start, limit, ShareChange.of)
+        head = statements.head(connection, Scope(unissued=True), statement)
+        if head is None:
+            raise ProblemError(problems.NOT_FOUND)
+        earlier = statements.earlier(connection, head)
+        rows: tuple[Change, ...] = ()
+        if earlier is not None:
+            both, most = (statement, earlier.id), limit + 1
+            rows, _ = shares.changes(connection, *both, skipped=start, limit=most)
+    return _part(rows, start, limit, ShareChange.of)
 
 
 def _found(connection: Connection, scope: Scope, statement: int) -> StatementView:
@@ -154,8 +172,8 @@ def _found(connection: Connection, scope: Scope, statement: int) -> StatementVie
 def _part(
     rows: Sequence[Row], start: int, limit: int, shown: Callable[[Row], Shown]
 ) -> Page[Shown]:
-    """Return the page of `rows` behind the first `start`."""
-    numbered = list(enumerate(rows[start : start + limit + 1], start=start + 1))
+    """Return a page of `rows`, which stand behind the first `start`; of `limit + 1`."""
+    numbered = list(enumerate(rows, start=start + 1))
     return paged(
         numbered, limit, key=lambda each: (str(each[0]),), shown=lambda each: shown(each[1])
     )

@@ -18,14 +18,14 @@ from api.schemas.statements import (
 )
 from api.schemas.values import Answer, Instant, Money, Month, Quantity, money, quantity
 from billing.money import to_fen
-from billing.pools.policy import Payer
 from meters.quantity import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from api.apportionment import Change, Check
+    from api.apportionment import Check
     from billing.store.pool_checks import PoolCheck
+    from billing.store.views.shares import Change, OddCents
     from billing.store.views.statements import StatementView
 
 
@@ -125,10 +125,12 @@ class StatementCheck(StatementSummary):
     last_word: LastWord | None
 
     @classmethod
-    def whole(cls, view: StatementView, said: PoolCheck | None) -> StatementCheck:
+    def whole(
+        cls, view: StatementView, odd_cents: OddCents, said: PoolCheck | None
+    ) -> StatementCheck:
         pool, evidence = view.head.pool, view.evidence
         return cls(
-            **StatementSummary.of(view.head).model_dump(),
+            **StatementSummary.of(view.head, view.sums.borne).model_dump(),
             basis=pool.basis.value,
             keys=[KeyOfStatement.of(each) for each in view.keys],
             company_share=plain(pool.borne_by_company),
@@ -157,15 +159,15 @@ class StatementCheck(StatementSummary):
             excluded=[
                 ExcludedUnit(unit=each.unit, reason=each.reason.value) for each in view.excluded
             ],
-            borne_by_owners=money(view.amount_of(Payer.OWNER)),
+            borne_by_owners=money(view.sums.owners),
             paid=money(view.margin.paid),
             paid_by_documents=view.margin.documented,
             sums=list(_sums(view)),
             remainder=Remainder(
-                months=view.odd_cents.months,
-                fewest=view.odd_cents.fewest,
-                most=view.odd_cents.most,
-                most_carried=plain(Decimal(view.odd_cents.most_carried).scaleb(-8)),
+                months=odd_cents.months,
+                fewest=odd_cents.fewest,
+                most=odd_cents.most,
+                most_carried=plain(Decimal(view.sums.most_carried).scaleb(-8)),
             ),
             before=_before(view),
             last_word=None if said is None else _last_word(said),
@@ -234,7 +236,7 @@ def _sum(what: str, unit: str, check: Check) -> SumCheck:
 def _before(view: StatementView) -> StatementBefore | None:
     if view.earlier is None:
         return None
-    head = view.earlier.head
+    head = view.earlier
     return StatementBefore(
         statement=head.id,
         period=head.period.key,

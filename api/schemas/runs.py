@@ -11,13 +11,14 @@ from api.schemas.statements import StatementSummary
 from api.schemas.values import Answer, Money, Month, money
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from billing.anomalies import Anomaly
     from billing.store.holds import Hold
     from billing.store.runs import CommunityRun
     from billing.store.runs import Run as RunRow
     from billing.store.views.runs import RunHead
+    from billing.store.views.shares import Borne
     from billing.store.views.statements import StatementHead
 
 
@@ -219,7 +220,13 @@ class Run(Answer):
     statements: list[StatementSummary]
 
     @classmethod
-    def whole(cls, run: RunRow, statements: Sequence[StatementHead], holds: Sequence[Hold]) -> Run:
+    def whole(
+        cls,
+        run: RunRow,
+        statements: Sequence[StatementHead],
+        borne: Mapping[int, Borne],
+        holds: Sequence[Hold],
+    ) -> Run:
         return cls(
             id=run.id,
             period=run.period,
@@ -240,5 +247,5 @@ class Run(Answer):
             withdrawn_because=run.reason,
             communities=[CommunityOfRun.of(part) for part in run.communities],
             holds=[HoldOfRun.of(each) for each in holds],
-            statements=[StatementSummary.of(head) for head in statements],
+            statements=[StatementSummary.of(head, borne[head.id]) for head in statements],
         )

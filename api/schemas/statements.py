@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.values import Answer, Money, Month, Quantity, Title, money, quantity, titles
-from billing.pools.policy import Payer
 from billing.store.pool_checks import Word
 from meters.quantity import plain
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from api.masking import ShownShare
     from api.pool_trials import Trial
     from billing.pools.apportionment import KeySum
+    from billing.store.views.shares import Borne
     from billing.store.views.statements import StatementHead, StatementView
 
 
@@ -34,7 +34,7 @@ class StatementSummary(Answer):
     shares: int
 
     @classmethod
-    def of(cls, head: StatementHead) -> StatementSummary:
+    def of(cls, head: StatementHead, borne: Borne) -> StatementSummary:
         return cls(
             id=head.id,
             run=head.run_id,
@@ -45,8 +45,8 @@ class StatementSummary(Answer):
             quantity=quantity(head.quantity),
             unit=head.unit,
             amount=money(head.amount),
-            borne_by_company=money(head.company),
-            shares=head.shares,
+            borne_by_company=money(borne.company),
+            shares=borne.shares,
         )
 
 
@@ -109,7 +109,7 @@ class ExcludedUnit(Answer):
 
 
 class Statement(StatementSummary):
-    """A pool's result with everything that leads to it."""
+    """A pool's result with everything that leads to it; its shares are a list of their own."""
 
     basis: str
     keys: list[KeyOfStatement]
@@ -117,16 +117,15 @@ class Statement(StatementSummary):
     contract: str | None = Field(description="What allows charging; null where nobody is charged.")
     tariff: str | None = Field(description="Null for a cost by document.")
     sources: list[SourceOfPool]
-    share_list: list[ShareInStatement]
     excluded: list[ExcludedUnit] = Field(description="Not shown to owners.")
     borne_by_owners: Money
     conserved: bool = Field(description="Whether the shares sum to the supply, units and money.")
 
     @classmethod
-    def whole(cls, statement: StatementView, shown: list[ShownShare], *, masked: bool) -> Statement:
+    def whole(cls, statement: StatementView, *, masked: bool) -> Statement:
         pool = statement.head.pool
         return cls(
-            **StatementSummary.of(statement.head).model_dump(),
+            **StatementSummary.of(statement.head, statement.sums.borne).model_dump(),
             basis=pool.basis.value,
             keys=[KeyOfStatement.of(each) for each in statement.keys],
             company_share=plain(pool.borne_by_company),
@@ -141,12 +140,11 @@ class Statement(StatementSummary):
                 )
                 for each in statement.evidence.get("sources", ())
             ],
-            share_list=[ShareInStatement.of(each) for each in shown],
             excluded=[
                 ExcludedUnit(unit=each.unit, reason=each.reason.value)
                 for each in (() if masked else statement.excluded)
             ],
-            borne_by_owners=money(statement.amount_of(Payer.OWNER)),
+            borne_by_owners=money(statement.sums.owners),
             conserved=statement.conserved,
         )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from billing.commands.defining import define_pool, define_tariff
 from billing.commands.opening import database_option, opened
 from billing.commands.pools import cost, loss, retire, statement
 from billing.commands.reviews import review
@@ -16,7 +20,7 @@ from billing.commands.trials import try_
 from billing.commands.units import enter_opening_balance, unit
 from billing.importing.commands import export, import_, import_template
 from billing.pools.pool import load_pool
-from billing.store import definitions, registry
+from billing.store import registry
 from billing.store.verification import verify_run
 from billing.tariff import load_tariff
 from meters.definition import read_document
@@ -38,17 +42,19 @@ def migrate(url: str) -> None:
 
 @billing.command()
 @database_option
+@click.option("--by", "actor", metavar="NAME", help="Who does it; else the system's user.")
 @click.option("--community", metavar="CODE", help="Whose pools they are; needed for pools.")
 @click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
-def define(url: str, community: str | None, paths: tuple[Path, ...]) -> None:
+def define(url: str, actor: str | None, community: str | None, paths: tuple[Path, ...]) -> None:
     """Store the tariffs and pools in the files PATHS as new versions."""
+    by, now = actor or system_user(), datetime.now(UTC)
     with opened(url) as database, database.transaction() as connection:
         for path in paths:
             if read_document(path).get("kind") != "pool":
                 tariff = load_tariff(path)
-                definitions.add_tariff(connection, tariff)
+                define_tariff(connection, tariff, actor=by, now=now)
                 click.echo(f"tariff {tariff.id}, version {tariff.version}")
                 continue
             known = registry.community_ids(connection)
@@ -58,7 +64,7 @@ def define(url: str, community: str | None, paths: tuple[Path, ...]) -> None:
                     f"{', '.join(known) or 'none'}"
                 )
             pool = load_pool(path)
-            definitions.add_pool(connection, known[community], pool)
+            define_pool(connection, known[community], pool, actor=by, now=now)
             click.echo(f"pool {pool.id}, version {pool.version}")
 
 
@@ -81,6 +87,14 @@ def verify(url: str, as_json: bool, run_id: int) -> None:
             click.echo(failure, err=True)
     if verified.failures:
         raise SystemExit(1)
+
+
+def system_user() -> str:
+    """Return who the operating system says that runs this: a name, else a number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 for command in (

@@ -51,7 +51,7 @@ period_argument = click.argument("period", type=click.DateTime(["%Y-%m"]))
 def statement(url: str, statement_id: int, *, masked: bool, as_json: bool) -> None:
     """Print the statement STATEMENT_ID of a pool: what it cost, and who bears what by which key."""
     with opened(url) as database, database.snapshot() as connection:
-        view = statements.statement(connection, EVERYTHING, statement_id)
+        view = statements.whole(connection, EVERYTHING, statement_id)
     if view is None:
         raise click.ClickException(f"there is no statement {statement_id}")
     document = publication(view, hide_rooms=masked)

@@ -36,12 +36,27 @@ class UnknownPointError(LookupError):
     """A pool names a metering point that its community does not have, or has for a unit alone."""
 
 
+def tariff_stored(connection: Connection, tariff: Tariff) -> Row[Any] | None:
+    """Return the row of this version of `tariff`, None where it is not stored."""
+    table = tables.tariff_version
+    query = select(table).where(table.c.code == tariff.id, table.c.version == tariff.version)
+    return connection.execute(query).one_or_none()
+
+
+def pool_stored(connection: Connection, community_id: int, pool: Pool) -> Row[Any] | None:
+    """Return the row of this version of a community's `pool`, None where it is not stored."""
+    table = tables.pool_version
+    query = select(table).where(
+        table.c.community_id == community_id,
+        table.c.code == pool.id,
+        table.c.version == pool.version,
+    )
+    return connection.execute(query).one_or_none()
+
+
 def add_tariff(connection: Connection, tariff: Tariff) -> int:
     """Store this version of `tariff` and return its id; the same one again changes nothing."""
-    table = tables.tariff_version
-    found = connection.execute(
-        select(table).where(table.c.code == tariff.id, table.c.version == tariff.version)
-    ).one_or_none()
+    table, found = tables.tariff_version, tariff_stored(connection, tariff)
     if found is not None:
         return _same(found.id, found.digest, tariff.digest, f"tariff {tariff.id}", tariff.version)
     return insert(
@@ -57,11 +72,7 @@ def add_tariff(connection: Connection, tariff: Tariff) -> int:
 
 def assert_new(connection: Connection, tariff: Tariff) -> None:
     """Raise `VersionExistsError` where this version of `tariff` is stored already."""
-    table = tables.tariff_version
-    found = connection.scalar(
-        select(table.c.id).where(table.c.code == tariff.id, table.c.version == tariff.version)
-    )
-    if found is not None:
+    if tariff_stored(connection, tariff) is not None:
         raise VersionExistsError(
             f"version {tariff.version} of tariff {tariff.id} is in the books already; raise its "
             "version"
@@ -88,14 +99,7 @@ def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
                 f"pool {pool.id} measures at {code}, which is a unit's own and billed to it; "
                 "name a shared or a master point"
             )
-    table = tables.pool_version
-    found = connection.execute(
-        select(table).where(
-            table.c.community_id == community_id,
-            table.c.code == pool.id,
-            table.c.version == pool.version,
-        )
-    ).one_or_none()
+    table, found = tables.pool_version, pool_stored(connection, community_id, pool)
     if found is not None:
         return _same(found.id, found.digest, pool.digest, f"pool {pool.id}", pool.version)
     return insert(

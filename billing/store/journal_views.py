@@ -19,10 +19,7 @@ from billing.payments.entries import OF_ACCOUNTS
 from billing.store.payments_due import payer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date
-
-    from sqlalchemy import ColumnElement
 
     from billing.store.payments_due import Payer
 
@@ -51,8 +48,7 @@ class StatementLine:
 class AccountStatement:
     """What an account owed before the day `first`, what changed until the day `last`, what it owes.
 
-    All in fen; below zero, what it is owed. Both days are included. `entries`: of how many entries
-    until `last` it is made; entries are only added, so that it can be made of those again.
+    All in fen; below zero, what it is owed. Both days are included.
     """
 
     payer: Payer
@@ -60,7 +56,6 @@ class AccountStatement:
     last: date
     opening: int
     lines: tuple[StatementLine, ...]
-    entries: int
 
     @property
     def closing(self) -> int:
@@ -108,25 +103,15 @@ def currency_of(connection: Connection, community_id: int) -> str:
 
 
 def statement_of(
-    connection: Connection,
-    account_id: int,
-    first: date,
-    last: date,
-    *,
-    entries: int | None = None,
+    connection: Connection, account_id: int, first: date, last: date
 ) -> AccountStatement:
-    """Return the statement of an account for the days `first` to `last`, both included.
-
-    `entries`: as it was when so many entries until `last` were posted; all of them by default.
-    """
+    """Return the statement of an account for the days `first` to `last`, both included."""
     posting, entry = tables.posting, tables.journal_entry
     mine = and_(posting.c.account_id == account_id, posting.c.ledger_account.in_(OF_ACCOUNTS))
-    made_of = _entries(connection, mine, last, entries)
-    of_account = mine if entries is None else and_(mine, posting.c.reference.in_(made_of))
     opening = connection.scalar(
         select(func.coalesce(func.sum(posting.c.amount), 0))
         .join(entry, entry.c.reference == posting.c.reference)
-        .where(of_account, entry.c.day < first)
+        .where(mine, entry.c.day < first)
     )
     bill, part, run = tables.bill, tables.community_run, tables.bill_run
     rows = connection.execute(
@@ -144,7 +129,7 @@ def statement_of(
         )
         .outerjoin(part, part.c.id == bill.c.community_run_id)
         .outerjoin(run, run.c.id == part.c.bill_run_id)
-        .where(of_account, entry.c.day.between(first, last))
+        .where(mine, entry.c.day.between(first, last))
         .group_by(entry.c.reference, entry.c.day, entry.c.posted_at, run.c.kind)
         .having(func.sum(posting.c.amount) != 0)  # what only moves inside the account is no line
         .order_by(entry.c.day, entry.c.posted_at, entry.c.reference)
@@ -155,24 +140,7 @@ def statement_of(
         last=last,
         opening=int(opening or 0),
         lines=tuple(_line(row) for row in rows),
-        entries=len(made_of),
     )
-
-
-def _entries(
-    connection: Connection, mine: ColumnElement[bool], last: date, first_ones: int | None
-) -> Sequence[str]:
-    """Return the references of the entries until `last` with postings that are `mine`, in order."""
-    entry = tables.journal_entry
-    query = (
-        select(entry.c.reference)
-        .where(
-            entry.c.day <= last,
-            entry.c.reference.in_(select(tables.posting.c.reference).where(mine)),
-        )
-        .order_by(entry.c.posted_at, entry.c.reference)
-    )
-    return connection.scalars(query.limit(first_ones)).all()
 
 
 def _line(row: Any) -> StatementLine:

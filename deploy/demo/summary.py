@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from billing.money import from_fen
-from billing.pools.policy import Payer
 from billing.store.verification import verify_run
 from billing.store.views import statements
 from billing.store.views.scope import Scope
@@ -106,7 +105,7 @@ def _balances(connection: Connection, run_id: int) -> list[PoolBalance]:
         view = statements.statement(connection, everything, head.id)
         if view is None:
             raise LookupError(f"statement {head.id} of run {run_id} has gone")
-        owners, company = view.amount_of(Payer.OWNER), view.amount_of(Payer.COMPANY)
+        owners, company = view.sums.owners, view.sums.company
         found.append(
             PoolBalance(
                 pool=head.pool.id,

@@ -9,40 +9,48 @@ from typing import TYPE_CHECKING, Any
 
 from api import apportionment
 from api.pages import parts
-from billing.store.views import statements
+from billing.pools.policy import Payer
+from billing.store.views import shares, statements
 from billing.store.views.scope import Scope
 
 if TYPE_CHECKING:
     import pytest
     from conftest import House
 
-    from billing.store.views.statements import StatementView
+    from billing.store.views.statements import WholeStatement
 
 LIFT_BEFORE, LIFT, LIGHTS = 1_000_001, 2_000_001, 2_000_002
 
 
 def test_the_largest_differences_come_first_and_explain_the_pools(billed: House) -> None:
     view = _view(billed, LIFT)
-    found = apportionment.changes(view)
+    found = view.changes
     assert view.earlier is not None
     sizes = [abs(each.amount) for each in found]
     assert sizes == sorted(sizes, reverse=True)
-    assert sum(each.amount for each in found) == view.head.amount - view.earlier.head.amount
+    assert sum(each.amount for each in found) == view.head.amount - view.earlier.amount
     assert {each.unit for each in found} == {"1-201", "1-202", None}
 
 
 def test_the_first_statement_of_a_pool_has_nothing_to_differ_from(billed: House) -> None:
-    assert apportionment.changes(_view(billed, LIFT_BEFORE)) == ()
+    assert _view(billed, LIFT_BEFORE).changes == ()
     page = billed.reader("clerk").get(f"/staff/statements/{LIFT_BEFORE}").text
     assert "Nothing of this pool is issued for the month before." in page
 
 
 def test_who_joins_or_leaves_a_pool_has_no_amount_on_the_other_side(billed: House) -> None:
-    view = _view(billed, LIFT)
-    assert view.earlier is not None
-    earlier = replace(view.earlier, amounts={**view.earlier.amounts, "1-909": 99_999_99})
-    first, *_ = apportionment.changes(replace(view, earlier=earlier))
-    assert (first.unit, first.before, first.now, first.amount) == ("1-909", 9999999, None, -9999999)
+    with billed.database.snapshot() as connection:
+        found, units = shares.changes(connection, LIFT, LIGHTS)
+        by_unit = {each.unit: each for each in found}
+        before = shares.amounts(connection, LIGHTS)
+        ((first,), more), (rest, _), beyond = (
+            shares.changes(connection, LIFT, LIGHTS, skipped=skipped, limit=limit)
+            for skipped, limit in ((0, 1), (1, None), (9, 1))
+        )
+    joined = by_unit["1-101"]
+    assert (joined.before, joined.now, joined.amount) == (before["1-101"], None, -before["1-101"])
+    assert (first, *rest) == found
+    assert (units, more, beyond) == (len(found), len(found), ((), 0))
 
 
 def test_sums_hold_and_a_share_that_was_tampered_with_is_seen(billed: House) -> None:
@@ -54,18 +62,20 @@ def test_sums_hold_and_a_share_that_was_tampered_with_is_seen(billed: House) -> 
             *apportionment.key_checks(view),
         ]
         assert [each.holds for each in checks] == [True] * 3
-    first, *rest = view.shares
-    changed = replace(view, shares=(replace(first, amount=first.amount + 1), *rest))
+    changed = replace(view, sums=replace(view.sums, amount=view.sums.amount + 1))
     check = apportionment.amount_check(changed)
     assert (check.holds, check.found - check.told) == (False, 1)
 
 
 def test_odd_cents_of_the_year_are_told_by_unit(billed: House) -> None:
     view = _view(billed, LIFT)
-    found = apportionment.odd_cents(view)
-    assert dict(found) == view.odd_cents.received
-    counts = [count for _unit, count in found]
+    counts = list(view.odd_cents.received.values())
     assert counts == sorted(counts, reverse=True)
+    assert (view.odd_cents.most, view.odd_cents.fewest) == (counts[0], counts[-1])
+    with billed.database.snapshot() as connection:
+        first = statements.odd_cents(connection, view.head, most=1)
+    assert list(first.received.values()) == counts[:1]
+    assert (first.months, first.fewest, first.most) == (2, counts[-1], counts[0])
     assert "Over 2 months each share got between" in _page(billed, "clerk")
 
 
@@ -84,9 +94,9 @@ def _page(house: House, name: str) -> str:
     return answer.text
 
 
-def _view(house: House, statement: int) -> StatementView:
+def _view(house: House, statement: int) -> WholeStatement:
     with house.database.snapshot() as connection:
-        view = statements.statement(connection, Scope(unissued=True), statement)
+        view = statements.whole(connection, Scope(unissued=True), statement)
     assert view is not None
     return view
 
@@ -165,8 +175,8 @@ def test_shares_and_their_differences_are_listed_by_pages(billed: House) -> None
         found: list[dict[str, Any]] = first["items"] + last["items"]
         return found
 
-    whole = clerk.get(f"/v1/statements/{LIFT}").json()
-    assert listed("shares") == whole["share_list"]
+    whole = clerk.get(f"/v1/statements/{LIFT}/shares").json()
+    assert listed("shares") == whole["items"]
     changes = listed("changes")
     sizes = [abs(Decimal(each["change"])) for each in changes]
     assert sizes == sorted(sizes, reverse=True)
@@ -180,3 +190,23 @@ def test_shares_and_their_differences_are_listed_by_pages(billed: House) -> None
         ("1-•••", False),
         (None, False),
     ]
+
+
+def test_what_the_database_sums_and_orders_is_what_the_shares_come_to(billed: House) -> None:
+    view = _view(billed, LIGHTS)
+    with billed.database.snapshot() as connection:
+        pages = [
+            share
+            for skipped in range(0, len(view.shares), 2)
+            for share in shares.of_statement(
+                connection, LIGHTS, own=frozenset(), skipped=skipped, limit=2
+            )
+        ]
+        borne = shares.borne(connection, [LIGHTS])[LIGHTS]
+    by_key = sorted(view.shares, key=lambda each: (each.unit is None, -(each.key or 0)))
+    assert pages == by_key
+    assert len(pages) == borne.shares == view.sums.count
+    company = sum(each.amount for each in view.shares if each.payer is Payer.COMPANY)
+    assert (borne.company, view.sums.company) == (company, company)
+    assert view.sums.odd_amount == sum(each.odd_amount for each in view.shares)
+    assert view.sums.key == sum(each.key or 0 for each in view.shares)

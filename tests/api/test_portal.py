@@ -120,22 +120,26 @@ def test_a_shared_line_leads_to_its_statement(billed: House) -> None:
         {"basis": "area", "part": "1", "key": "88.36", "total": "209.11", "unit": "m2"}
     ]
     assert share["company_share"] == "0.1"
-    statement = caller.get(f"/v1/statements/{share['statement']}").json()
+    address = f"/v1/statements/{share['statement']}"
+    statement = caller.get(address).json()
+    shares = caller.get(f"{address}/shares").json()["items"]
     assert statement["conserved"] is True
     assert statement["amount"] == "199.03"
-    assert sum(Decimal(each["amount"]) for each in statement["share_list"]) == Decimal("199.03")
+    assert sum(Decimal(each["amount"]) for each in shares) == Decimal("199.03")
 
 
 def test_an_owner_sees_other_rooms_masked_and_out_of_order(billed: House) -> None:
     lift = billed.caller("li").get("/v1/statements/2000001").json()
-    assert [(each["unit"], each["mine"]) for each in lift["share_list"]] == [
+    shares = billed.caller("li").get("/v1/statements/2000001/shares").json()["items"]
+    assert [(each["unit"], each["mine"]) for each in shares] == [
         ("1-201", True),
         ("1-•••", False),
         (None, False),
     ]
     assert lift["excluded"] == []
     clerk = billed.caller("clerk").get("/v1/statements/2000001").json()
-    assert [each["unit"] for each in clerk["share_list"]] == ["1-201", "1-202", None]
+    named = billed.caller("clerk").get("/v1/statements/2000001/shares").json()["items"]
+    assert [each["unit"] for each in named] == ["1-201", "1-202", None]
     assert clerk["excluded"] == [{"unit": "1-101", "reason": "floor"}]
 
 

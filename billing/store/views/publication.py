@@ -9,7 +9,6 @@ from billing.evidence import quantity_text
 from billing.money import from_fen
 from billing.pools.apportionment import Statement, key_documents
 from billing.pools.odd_cents import CARRIED_PER_UNIT
-from billing.pools.policy import Payer
 from billing.pools.rooms import by_size, masked
 from billing.pools.supply import part_document
 from meters.quantity import plain
@@ -17,13 +16,13 @@ from meters.quantity import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from billing.store.views.statements import ShareView, StatementView
+    from billing.store.views.statements import StatementView, WholeStatement
 
 PRIVATE = ("participants", "carried", "subs")
 """What the evidence says of single rooms; masked statements go without."""
 
 
-def publication(view: StatementView, *, hide_rooms: bool) -> dict[str, Any]:
+def publication(view: WholeStatement, *, hide_rooms: bool) -> dict[str, Any]:
     """Return a statement as a document: texts, whole numbers, lists and tables only.
 
     Quantities and money are decimal texts. With `hide_rooms` nobody's room can be told.
@@ -43,11 +42,11 @@ def publication(view: StatementView, *, hide_rooms: bool) -> dict[str, Any]:
         "excluded": _excluded(view, hide_rooms=hide_rooms),
         "shares": list(_shares(view, again, hide_rooms=hide_rooms)),
         "sums": {
-            "quantity": quantity_text(view.quantity_sum),
-            "amount": _money(view.amount_sum),
-            "owners": _money(view.amount_of(Payer.OWNER)),
-            "company": _money(view.amount_of(Payer.COMPANY)),
-            "remainder": _money(view.amount_sum - head.amount),
+            "quantity": quantity_text(view.sums.quantity),
+            "amount": _money(view.sums.amount),
+            "owners": _money(view.sums.owners),
+            "company": _money(view.sums.company),
+            "remainder": _money(view.sums.amount - head.amount),
         },
         "margin": {
             "charged": _money(view.margin.charged),
@@ -58,7 +57,7 @@ def publication(view: StatementView, *, hide_rooms: bool) -> dict[str, Any]:
             "months": view.odd_cents.months,
             "fewest": view.odd_cents.fewest,
             "most": view.odd_cents.most,
-            "most_carried_cents": plain(Decimal(view.odd_cents.most_carried) / CARRIED_PER_UNIT),
+            "most_carried_cents": plain(Decimal(view.sums.most_carried) / CARRIED_PER_UNIT),
         },
         "earlier": _earlier(view),
         "evidence": {
@@ -105,7 +104,8 @@ def _excluded(view: StatementView, *, hide_rooms: bool) -> list[dict[str, Any]]:
     return [{"units": reasons.count(name), "reason": name} for name in sorted(set(reasons))]
 
 
-def _shares(view: StatementView, again: object, *, hide_rooms: bool) -> Iterator[dict[str, Any]]:
+def _shares(view: WholeStatement, again: object, *, hide_rooms: bool) -> Iterator[dict[str, Any]]:
+    before = {each.unit: each.before for each in view.changes}
     amounts: Sequence[Sequence[int]] = [()] * len(view.shares)
     quantities = amounts
     if isinstance(again, Statement):
@@ -122,22 +122,15 @@ def _shares(view: StatementView, again: object, *, hide_rooms: bool) -> Iterator
             "steps": list(map(_money, amounts[share.position])),
             "step_quantities": list(map(quantity_text, quantities[share.position])),
             "odd_cent": share.odd_amount,
-            **({} if hide_rooms else _change(view, share)),
+            **({} if hide_rooms else {"earlier": _money_or_none(before.get(share.unit))}),
         }
-
-
-def _change(view: StatementView, share: ShareView) -> dict[str, str | None]:
-    if view.earlier is None:
-        return {"earlier": None}
-    before = view.earlier.amounts.get(share.unit)
-    return {"earlier": None if before is None else _money(before)}
 
 
 def _earlier(view: StatementView) -> dict[str, str] | None:
     """Return what the pool came to the month before, None where it has no statement then."""
     if view.earlier is None:
         return None
-    head = view.earlier.head
+    head = view.earlier
     return {
         "period": head.period.key,
         "quantity": quantity_text(head.quantity),
@@ -145,6 +138,10 @@ def _earlier(view: StatementView) -> dict[str, str] | None:
         "more_quantity": quantity_text(view.head.quantity - head.quantity),
         "more_amount": _money(view.head.amount - head.amount),
     }
+
+
+def _money_or_none(fen: int | None) -> str | None:
+    return None if fen is None else _money(fen)
 
 
 def _money(fen: int) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, select
 
 from billing import tables
 from billing.canonical import read_json
@@ -18,11 +18,10 @@ from billing.money import to_fen
 from billing.pools.apportionment import KeySum, Statement, read_keys
 from billing.pools.margin import Margin, paid_of
 from billing.pools.participant import read_participants
-from billing.pools.policy import Payer
 from billing.pools.scope import Excluded, excluded
 from billing.pools.supply import Supply, SupplyPart, read_part
 from billing.recompute import share_again
-from billing.store.views import versions
+from billing.store.views import shares, versions
 from meters.estimate import Method
 from meters.interval import Period
 
@@ -35,73 +34,25 @@ if TYPE_CHECKING:
     from billing.difference import Difference
     from billing.pools.pool import Pool
     from billing.store.views.scope import Scope
+    from billing.store.views.shares import Change, OddCents, ShareSums, ShareView
     from billing.tariff import Tariff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementHead:
-    """What a list shows of a statement. `quantity`: 10⁻⁴ of `unit`; `amount`, `company`: fen."""
+    """What a list shows of a statement. `quantity`: 10⁻⁴ of `unit`; `amount`: fen."""
 
     id: int
     run_id: int
     run_state: str
     period: Period
+    community_id: int
     community: Mapping[str, str]
     currency: str
     pool: Pool
     quantity: int
     unit: str
     amount: int
-    company: int
-    shares: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareView:
-    """One stored share: as `billing.pools.apportionment.Share`, with the bill that it stands on."""
-
-    position: int
-    unit: str | None
-    building: Mapping[str, str] | None
-    payer: Payer
-    vacant: bool
-    key: int | None
-    rest_key: int | None
-    quantity: int
-    amount: int
-    odd_quantity: int
-    odd_amount: int
-    carried: int
-    bill: str | None
-    account_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class OddCents:
-    """Who got the odd cents of a pool over its last `months`: how many of them, by unit.
-
-    `most_carried`: what rounding owes or has given anybody at most after them, 10⁻⁶ fen.
-    """
-
-    months: int
-    received: Mapping[str | None, int]
-    most_carried: int
-
-    @property
-    def fewest(self) -> int:
-        return min(self.received.values(), default=0)
-
-    @property
-    def most(self) -> int:
-        return max(self.received.values(), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """The pool's statement of the period before, and what each unit bore then, in fen."""
-
-    head: StatementHead
-    amounts: Mapping[str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,31 +68,23 @@ class Cut:
 
 @dataclass(frozen=True, kw_only=True)
 class StatementView:
-    """A statement with all that its publication needs.
+    """A statement with what leads to it, and what its shares sum to.
 
-    `tariff` is the first that the supply was rated by, None for a cost by document.
+    `tariff` is the first that the supply was rated by, None for a cost by document; `earlier` the
+    pool's statement of the period before.
     """
 
     head: StatementHead
     tariff: Tariff | None
     keys: tuple[KeySum, ...]
     evidence: Mapping[str, Any]
-    shares: tuple[ShareView, ...]
-    odd_cents: OddCents
-    earlier: Earlier | None
-
-    @property
-    def quantity_sum(self) -> int:
-        return sum(share.quantity for share in self.shares)
-
-    @property
-    def amount_sum(self) -> int:
-        return sum(share.amount for share in self.shares)
+    sums: ShareSums
+    earlier: StatementHead | None
 
     @property
     def conserved(self) -> bool:
         """Whether the stored shares sum to the supply, in units and in money (I4)."""
-        return (self.quantity_sum, self.amount_sum) == (self.head.quantity, self.head.amount)
+        return (self.sums.quantity, self.sums.amount) == (self.head.quantity, self.head.amount)
 
     @cached_property
     def parts(self) -> tuple[SupplyPart, ...]:
@@ -183,7 +126,7 @@ class StatementView:
     @property
     def margin(self) -> Margin:
         """What owners are charged against what was paid."""
-        charged, pool = self.amount_of(Payer.OWNER), self.head.pool
+        charged, pool = self.sums.owners, self.head.pool
         documents = self.evidence.get("costs", ())
         if not documents:
             return Margin(charged, self.head.amount, documented=False)
@@ -193,9 +136,14 @@ class StatementView:
         billed = sum(to_fen(Decimal(each["amount"])) for each in documents)
         return Margin(charged, paid_of(billed, part), documented=True)
 
-    def amount_of(self, payer: Payer) -> int:
-        """Return what `payer` bears in all, in fen."""
-        return sum(share.amount for share in self.shares if share.payer is payer)
+
+@dataclass(frozen=True, kw_only=True)
+class WholeStatement(StatementView):
+    """A statement with all that its publication needs: every share, and how each changed."""
+
+    shares: tuple[ShareView, ...]
+    changes: tuple[Change, ...]
+    odd_cents: OddCents
 
 
 def heads_of_run(connection: Connection, run_id: int) -> list[StatementHead]:
@@ -232,94 +180,108 @@ def heads(
     return [_head(row) for row in connection.execute(query)]
 
 
-def statement(connection: Connection, scope: Scope, statement_id: int) -> StatementView | None:
-    """Return a statement; None if there is none, or no bill in `scope` rests on it."""
+def head(connection: Connection, scope: Scope, statement_id: int) -> StatementHead | None:
+    """Return the head of a statement; None if there is none, or no bill in `scope` rests on it."""
     query = _heads().where(tables.statement.c.id == statement_id)
     if not scope.unissued:
         query = query.where(tables.bill_run.c.state == "issued")
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    shares = _shares(connection, statement_id)
-    if scope.accounts is not None and not any(
-        share.account_id in scope.accounts for share in shares
-    ):
+    if scope.accounts is not None and not shares.concerns(connection, statement_id, scope.accounts):
         return None
+    return _head(row)
+
+
+def statement(connection: Connection, scope: Scope, statement_id: int) -> StatementView | None:
+    """Return a statement without its shares; None as `head`."""
+    found = head(connection, scope, statement_id)
+    if found is None:
+        return None
+    table, tariff = tables.statement, tables.tariff_version
+    row = connection.execute(
+        select(table.c["keys"].label("key_sums"), table.c.evidence, tariff.c.document)
+        .outerjoin(tariff, tariff.c.id == table.c.tariff_version_id)
+        .where(table.c.id == statement_id)
+    ).one()
     return StatementView(
-        head=(head := _head(row)),
-        tariff=None if row.tariff is None else versions.tariff(row.tariff),
+        head=found,
+        tariff=None if row.document is None else versions.tariff(row.document),
         keys=read_keys(read_json(row.key_sums)),
         evidence=read_json(row.evidence),
-        shares=shares,
-        odd_cents=_odd_cents(connection, row, head.period),
-        earlier=_earlier(connection, row, head.period),
+        sums=shares.sums(connection, statement_id),
+        earlier=earlier(connection, found),
     )
 
 
-def _odd_cents(connection: Connection, row: Row[*tuple[Any, ...]], period: Period) -> OddCents:
-    """Return how the odd cents went round in the year up to the statement."""
-    share, unit, part = tables.share, tables.unit, tables.community_run
-    heads = (
-        _heads()
+def whole(connection: Connection, scope: Scope, statement_id: int) -> WholeStatement | None:
+    """Return a statement with every share; None as `head`."""
+    view = statement(connection, scope, statement_id)
+    if view is None:
+        return None
+    moved: tuple[Change, ...] = ()
+    if view.earlier is not None:
+        moved, _ = shares.changes(connection, statement_id, view.earlier.id)
+    return WholeStatement(
+        head=view.head,
+        tariff=view.tariff,
+        keys=view.keys,
+        evidence=view.evidence,
+        sums=view.sums,
+        earlier=view.earlier,
+        shares=shares.of_statement(connection, statement_id),
+        changes=moved,
+        odd_cents=odd_cents(connection, view.head),
+    )
+
+
+def odd_cents(connection: Connection, head: StatementHead, most: int | None = None) -> OddCents:
+    """Return how the odd cents went round in the year up to a statement, as `shares.odd_cents`."""
+    run, part, pool = tables.bill_run, tables.community_run, tables.pool_version
+    first, period = head.period.first, head.period.key
+    issued = connection.execute(
+        select(part.c.period, tables.statement.c.id)
+        .join(part, part.c.id == tables.statement.c.community_run_id)
+        .join(run, run.c.id == part.c.bill_run_id)
+        .join(pool, pool.c.id == tables.statement.c.pool_version_id)
         .where(
-            part.c.community_id == row.community_id,
-            tables.pool_version.c.code == row.pool_code,
-            part.c.period > f"{period.first.year - 1}-{period.first.month:02}",
-            part.c.period <= period.key,
-            tables.bill_run.c.state == "issued",
+            part.c.community_id == head.community_id,
+            pool.c.code == head.pool.id,
+            part.c.period > f"{first.year - 1}-{first.month:02}",
+            part.c.period <= period,
+            run.c.state == "issued",
         )
         .order_by(part.c.revision)
     )
-    newest = {each.period: each.id for each in connection.execute(heads)}
-    ids = list({**newest, period.key: row.id}.values())
-    received = connection.execute(
-        select(unit.c.code, func.sum(func.abs(share.c.odd_amount)))
-        .outerjoin(unit, unit.c.id == share.c.unit_id)
-        .where(share.c.statement_id.in_(ids))
-        .group_by(unit.c.code)
-    )
-    most = connection.scalar(
-        select(func.max(func.abs(share.c.carried))).where(share.c.statement_id == row.id)
-    )
-    return OddCents(len(ids), {code: int(count) for code, count in received}, int(most or 0))
+    newest = {row.period: row.id for row in issued}
+    return shares.odd_cents(connection, list({**newest, period: head.id}.values()), most)
 
 
-def _earlier(connection: Connection, row: Row[*tuple[Any, ...]], period: Period) -> Earlier | None:
+def earlier(connection: Connection, head: StatementHead) -> StatementHead | None:
     """Return the pool's issued statement of the month before, None where there is none."""
     found = connection.execute(
         _heads()
         .where(
-            tables.community_run.c.community_id == row.community_id,
-            tables.pool_version.c.code == row.pool_code,
-            tables.community_run.c.period == period.previous.key,
+            tables.community_run.c.community_id == head.community_id,
+            tables.pool_version.c.code == head.pool.id,
+            tables.community_run.c.period == head.period.previous.key,
             tables.bill_run.c.state == "issued",
         )
         .order_by(tables.community_run.c.revision.desc())
         .limit(1)
     ).one_or_none()
-    if found is None:
-        return None
-    share, unit = tables.share, tables.unit
-    amounts = connection.execute(
-        select(unit.c.code, func.sum(share.c.amount))
-        .outerjoin(unit, unit.c.id == share.c.unit_id)
-        .where(share.c.statement_id == found.id)
-        .group_by(unit.c.code)
-    )
-    return Earlier(_head(found), {code: int(amount) for code, amount in amounts})
+    return None if found is None else _head(found)
 
 
 def _heads() -> Select[Any]:
-    statement, share, tariff = tables.statement, tables.share, tables.tariff_version
+    statement = tables.statement
     part, run, community = tables.community_run, tables.bill_run, tables.community
-    mine = share.c.statement_id == statement.c.id
-    company = select(func.coalesce(func.sum(share.c.amount), 0)).where(
-        mine, share.c.payer == Payer.COMPANY.value
-    )
     return (
         select(
-            statement,
-            statement.c["keys"].label("key_sums"),
+            statement.c.id,
+            statement.c.quantity,
+            statement.c.unit,
+            statement.c.amount,
             run.c.id.label("run_id"),
             run.c.state.label("run_state"),
             part.c.period,
@@ -327,17 +289,12 @@ def _heads() -> Select[Any]:
             community.c.title.label("community"),
             community.c.zone,
             community.c.currency,
-            tables.pool_version.c.code.label("pool_code"),
             tables.pool_version.c.document.label("pool"),
-            tariff.c.document.label("tariff"),
-            company.scalar_subquery().label("company"),
-            select(func.count()).where(mine).scalar_subquery().label("shares"),
         )
         .join(part, part.c.id == statement.c.community_run_id)
         .join(run, run.c.id == part.c.bill_run_id)
         .join(community, community.c.id == part.c.community_id)
         .join(tables.pool_version, tables.pool_version.c.id == statement.c.pool_version_id)
-        .outerjoin(tariff, tariff.c.id == statement.c.tariff_version_id)
     )
 
 
@@ -347,54 +304,11 @@ def _head(row: Row[*tuple[Any, ...]]) -> StatementHead:
         run_id=row.run_id,
         run_state=row.run_state,
         period=Period.month(row.period, ZoneInfo(row.zone)),
+        community_id=row.community_id,
         community=read_json(row.community),
         currency=row.currency,
         pool=versions.pool(row.pool),
         quantity=row.quantity,
         unit=row.unit,
         amount=row.amount,
-        company=int(row.company),
-        shares=row.shares,
-    )
-
-
-def _shares(connection: Connection, statement_id: int) -> tuple[ShareView, ...]:
-    share, unit, building = tables.share, tables.unit, tables.building
-    line, bill = tables.bill_line, tables.bill
-    rows = connection.execute(
-        select(
-            share,
-            unit.c.code.label("unit"),
-            building.c.title.label("building"),
-            bill.c.number,
-            bill.c.account_id,
-        )
-        .outerjoin(unit, unit.c.id == share.c.unit_id)
-        .outerjoin(building, building.c.id == unit.c.building_id)
-        .outerjoin(
-            line,
-            (line.c.statement_id == share.c.statement_id) & (line.c.share == share.c.position),
-        )
-        .outerjoin(bill, bill.c.id == line.c.bill_id)
-        .where(share.c.statement_id == statement_id)
-        .order_by(share.c.position)
-    )
-    return tuple(
-        ShareView(
-            position=row.position,
-            unit=row.unit,
-            building=None if row.building is None else versions.title(row.building),
-            payer=Payer(row.payer),
-            vacant=row.vacant,
-            key=row.key,
-            rest_key=row.rest_key,
-            quantity=row.quantity,
-            amount=row.amount,
-            odd_quantity=row.odd_quantity,
-            odd_amount=row.odd_amount,
-            carried=row.carried,
-            bill=row.number,
-            account_id=row.account_id,
-        )
-        for row in rows
     )

@@ -23,16 +23,16 @@ from billing.store.views.scope import Scope
 if TYPE_CHECKING:
     from conftest import House
 
-    from billing.store.views.statements import StatementView
+    from billing.store.views.statements import WholeStatement
 
 LIFT = 2_000_001
 CHECK = f"/staff/statements/{LIFT}"
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
-def read(house: House) -> StatementView:
+def read(house: House) -> WholeStatement:
     with house.database.snapshot() as connection:
-        found = statements.statement(connection, Scope(unissued=True), LIFT)
+        found = statements.whole(connection, Scope(unissued=True), LIFT)
     assert found is not None
     return found
 
@@ -209,6 +209,6 @@ def test_an_owners_paper_masks_other_rooms_and_is_the_one_of_the_api(billed: Hou
 
 def _shares(house: House, name: str) -> list[dict[str, object]]:
     found: list[dict[str, object]] = (
-        house.caller(name).get(f"/v1/statements/{LIFT}").json()["share_list"]
+        house.caller(name).get(f"/v1/statements/{LIFT}/shares").json()["items"]
     )
     return found

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import select, text
 
 from api.papers.sealing import Seals
+from billing import tables
 
 if TYPE_CHECKING:
     import httpx
@@ -54,7 +57,7 @@ def test_a_statement_of_account_verifies_and_is_superseded_by_what_is_posted(
     paper = li.get(PAPER)
     owed = li.get(f"/v1/account-statement?{DAYS}").json()["closing"]
     number, code = number_of(paper), code_on(paper)
-    assert re.fullmatch(r"100000000287-20261101-20261130-E\d+", number)
+    assert re.fullmatch(r"100000000287-20261101-20261130-D\d+-[0-9A-F]{10}", number)
     page = told(sealing, number, code)
     assert "<strong>Genuine</strong>" in page
     for said in (number, f"¥{owed}", "30 Nov 2026", "Osmanthus Court"):
@@ -75,6 +78,32 @@ def test_a_statement_of_account_verifies_and_is_superseded_by_what_is_posted(
     assert "<strong>Genuine</strong>" in told(sealing, number_of(again), code_on(again))
 
 
+def test_a_good_statement_stays_so_whatever_entries_were_committed_in_another_order(
+    sealing: House,
+) -> None:
+    paper = sealing.caller("li").get(PAPER)
+    number, code = number_of(paper), code_on(paper)
+    body = {"payment_code": "100000000287", "channel": "cash", "amount": "10.00"}
+    made = sealing.caller("clerk").post(
+        "/v1/payments", key="cash-0001", json={**body, "document": "slip 1"}
+    )
+    assert made.status_code == 201, made.text
+    with sealing.database.transaction() as connection:
+        triggers = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for name in connection.scalars(triggers).all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        entry = tables.journal_entry
+        late = connection.execute(
+            select(entry.c.reference).order_by(entry.c.posted_at.desc()).limit(1)
+        ).scalar_one()
+        long_ago = entry.update().values(posted_at=sealing.now - timedelta(days=300))
+        connection.execute(long_ago.where(entry.c.reference == late))
+    assert "Genuine, but superseded" in told(sealing, number, code)
+    assert "<strong>Genuine</strong>" in told(
+        sealing, number_of(again := sealing.caller("li").get(PAPER)), code_on(again)
+    )
+
+
 def test_other_days_entries_and_codes_are_not_known(sealing: House) -> None:
     paper = sealing.caller("li").get(PAPER)
     number, code = number_of(paper), code_on(paper)
@@ -83,7 +112,8 @@ def test_other_days_entries_and_codes_are_not_known(sealing: House) -> None:
         number + "9",
         number.replace("100000000287", "100000000384"),
         number.replace("20261101", "20261301"),
-        "100000000287-20261130-20261101-E1",
+        number.replace("-D", "-C"),
+        "100000000287-20261130-20261101-D1-0123456789",
     ):
         assert "<strong>Not known here</strong>" in told(sealing, other, code)
     assert "<strong>Not known here</strong>" in told(sealing, number, code[::-1])

@@ -91,13 +91,13 @@ def test_from_an_empty_database_to_a_verified_run(
     verified = run(empty_url, "verify", "1")
     assert verified.exit_code == 0
     assert verified.output == (
-        "34 lines recomputed, 3 statements and 11 usages checked, 5 audit entries unbroken\n"
+        "34 lines recomputed, 3 statements and 11 usages checked, 12 audit entries unbroken\n"
     )
     assert json.loads(run(empty_url, "verify", "1", "--json").output) == {
         "lines": 34,
         "statements": 3,
         "usages": 11,
-        "audit_entries": 5,
+        "audit_entries": 12,
         "failures": [],
     }
 
@@ -277,6 +277,29 @@ def test_a_version_with_other_content_stores_nothing_of_the_whole_call(
     with Database(migrated) as database, database.snapshot() as connection:
         stored = connection.exec_driver_sql("SELECT code FROM tariff_version").scalars().all()
     assert stored == ["fee"]
+
+
+def test_who_defined_what_stands_in_the_audit_log_once(
+    migrated: str, write: Callable[[str, dict[str, Any]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "wang")
+    run(migrated, "import", write("yard", community_document()))
+    fee, lift = write("fee", FEE), write("lift", LIFT)
+    assert run(migrated, "define", fee).exit_code == 0
+    for _ in range(2):
+        again = run(migrated, "define", "--by", "mei", "--community", "yard", fee, lift)
+        assert again.exit_code == 0, again.output
+    refused = write("other", {**FEE, "title": {"en": "Another title"}})
+    assert run(migrated, "define", refused).exit_code == 1
+
+    with Database(migrated) as database, database.snapshot() as connection:
+        told = connection.exec_driver_sql(
+            "SELECT actor, action, subject FROM audit WHERE action LIKE '%.publish' ORDER BY 1 DESC"
+        ).all()
+    assert told == [
+        ("wang", "tariff.publish", "tariff:fee"),
+        ("mei", "pool.publish", "pool:lift"),
+    ]
 
 
 def test_a_wrong_example_is_said_with_what_was_expected(
