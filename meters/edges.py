@@ -18,7 +18,7 @@ from meters.reading import Reason
 from meters.register_at import value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,8 +39,9 @@ class Edges:
 
     `instants_s`: int64[e], seconds since 1970, ascending. `before_s`, `after_s`: int64[n, e], when
     they were read, `NEVER_S` and `NEVER_AGAIN_S` where the window holds none. `before`, `after`:
-    int64[n, e], what they showed, 10⁻⁴ of the canonical unit. `unconfirmed`: bool[n], whether one
-    of them is good but unconfirmed: only the whole history of such a series tells what it is worth.
+    int64[n, e], what they showed, 10⁻⁴ of the canonical unit. `unconfirmed`: bool[n, e], whether
+    one of them is good but unconfirmed: only the whole history of such a series tells what it is
+    worth.
     """
 
     series: tuple[Series, ...]
@@ -55,6 +56,39 @@ class Edges:
         """Return the row of each series."""
         return {one: row for row, one in enumerate(self.series)}
 
+    def at(self, instants_s: Int64s) -> Edges:
+        """Return the same at some of the instants alone, which ascend.
+
+        Raises `ValueError` for one that was not asked.
+        """
+        if not np.isin(instants_s, self.instants_s).all():
+            raise ValueError("an instant was not asked of the archive")
+        places = np.searchsorted(self.instants_s, instants_s)
+        return Edges(
+            self.series,
+            self.instants_s[places],
+            self.before_s[:, places],
+            self.before[:, places],
+            self.after_s[:, places],
+            self.after[:, places],
+            self.unconfirmed[:, places],
+        )
+
+
+def of_all(some: Sequence[Edges]) -> Edges:
+    """Return the rows of all of `some`, which have the same instants."""
+    if len(some) == 1:
+        return some[0]
+    return Edges(
+        tuple(one for each in some for one in each.series),
+        some[0].instants_s,
+        np.concatenate([each.before_s for each in some]),
+        np.concatenate([each.before for each in some]),
+        np.concatenate([each.after_s for each in some]),
+        np.concatenate([each.after for each in some]),
+        np.concatenate([each.unconfirmed for each in some]),
+    )
+
 
 class Gathered:
     """What an archive has offered so far for the edges of `series` at `instants_s`."""
@@ -68,7 +102,7 @@ class Gathered:
         shape = (len(self.series), len(self.instants_s))
         self._before_s, self._after_s = np.full(shape, NEVER_S), np.full(shape, NEVER_AGAIN_S)
         self._before, self._after = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        self._unconfirmed = np.zeros(shape[0], np.bool_)
+        self._unconfirmed = np.zeros(shape, np.bool_)
 
     def offer(
         self,
@@ -142,7 +176,7 @@ class Gathered:
         self._before_s[where] = np.where(better, found, rival)
         self._before[where] = np.where(better, values[position], self._before[where])
         if unconfirmed is not None:
-            self._unconfirmed[owners] |= (better & unconfirmed[position]).any(axis=1)
+            self._unconfirmed[where] |= better & unconfirmed[position]
 
         position = np.minimum(place, starts[-1] - 1)
         found, rival = times[position], self._after_s[where]
@@ -151,7 +185,7 @@ class Gathered:
         self._after_s[where] = np.where(better, found, rival)
         self._after[where] = np.where(better, values[position], self._after[where])
         if unconfirmed is not None:
-            self._unconfirmed[owners] |= (better & unconfirmed[position]).any(axis=1)
+            self._unconfirmed[where] |= better & unconfirmed[position]
 
 
 def _following(

@@ -94,7 +94,8 @@ def _differences(
 ) -> _Differences:
     asked = np.searchsorted(edges.instants_s, edges_s)
     values, sources = nearest(edges, rows, asked, registers, TOLERANCE)
-    plain = np.array([_is_plain(usage) for usage in usages], np.bool_) & ~edges.unconfirmed[rows]
+    unconfirmed = np.any(edges.unconfirmed, axis=1, keepdims=True)[rows, 0]
+    plain = np.array([_is_plain(usage) for usage in usages], np.bool_) & ~unconfirmed
     opening, closing, growth, modulus, multiplier = _ends_of(usages, plain)
     shows = np.column_stack([opening, values, closing])
     grown = np.diff(shows, axis=1)

@@ -1,16 +1,16 @@
 """Write and read many rows at once, in columns, past what SQLAlchemy does for each of them.
 
-SQLite takes them by one `executemany`, PostgreSQL by COPY, whose text is made a column at a time:
-what a value looks like is asked of its column, what needs escaping is looked for once. What is read
-comes as the driver of SQLite gives it, and from PostgreSQL as one JSON list a column, because its
-driver, which is Python, would take each value by itself.
+SQLite takes them by `executemany` of some rows each, PostgreSQL by COPY, whose text is made a
+column at a time: what a value looks like is asked of its column, what needs escaping is looked for
+once. What is read comes as the driver of SQLite gives it, and from PostgreSQL as one JSON list a
+column, because its driver, which is Python, would take each value by itself.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Date, Text, cast, func, insert, select
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BLOCK = 2048
 """Rows that are sent to PostgreSQL in one piece."""
+AT_ONCE = 50
+"""Rows of one INSERT on SQLite: what it costs to run a statement is shared by them."""
 NULL = r"\N"
 STATEMENTS_KEPT = 256
 
@@ -115,7 +117,16 @@ def _execute_many(
         columns[name] if process is None else _each(columns[name], process)
         for name, process in processes
     ]
-    connection.exec_driver_sql(statement, list(zip(*bound, strict=True)))
+    rows = list(zip(*bound, strict=True))
+    whole = len(rows) // AT_ONCE * AT_ONCE
+    if whole:
+        into, values, row = statement.partition(" VALUES ")
+        of_some = into + values + ", ".join([row] * AT_ONCE)
+        starts = range(0, whole, AT_ONCE)
+        some = [tuple(chain.from_iterable(rows[start : start + AT_ONCE])) for start in starts]
+        connection.exec_driver_sql(of_some, some)
+    if whole < len(rows):
+        connection.exec_driver_sql(statement, rows[whole:])
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)

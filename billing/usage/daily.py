@@ -133,7 +133,7 @@ def _known(
     midnights = [each.interval.start for each in wanted.parts] + [wanted.end]
     for one in _standing(wanted):
         row, register = rows[Series(one.meter, wanted.register)], wanted.registers[one.meter_type]
-        if edges.unconfirmed[row]:
+        if edges.unconfirmed[row].any():
             history = asked.history(wanted, one, wanted.whole)
             seen = shown_in_history(history, seconds(midnights), meter=one.meter, register=register)
         else:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from billing.calendar import BandRun
     from billing.usage.asking import Asked
+    from billing.usage.edges_ahead import EdgesAhead
     from billing.usage.wanted import Part, Wanted
     from billing.vee.settings import Validation
     from meters.edges import Edges, Flags, Int64s
@@ -60,17 +61,19 @@ AT_ONCE = 256
 
 
 def by_bands(
-    found: Sequence[Found], asked: Asked, decided: Mapping[tuple[str, str], Overlay]
+    found: Sequence[Found],
+    asked: Asked,
+    ahead: EdgesAhead,
+    decided: Mapping[tuple[str, str], Overlay],
 ) -> list[Found]:
     """Return the usages with their registers at the edges of bands, where a tariff asks for them.
 
     One that cannot be divided has no quantity; where a clerk accepts that, it is divided by time.
     """
     edges = frozenset().union(*{part.edges for each, _ in found for part in each.every})
-    asking = [each for each, _ in found if any(part.edges for part in each.every)]
     if not edges:
         return list(found)
-    seen = _Seen(asked, asked.edges(_series(asking), edges), TOLERANCE)
+    seen = _Seen(asked, ahead.at(edges), TOLERANCE)
     plain = _plain(seen, found)
     divided = []
     for each, usages in found:
@@ -95,7 +98,7 @@ def by_windows(found: Sequence[Found], asked: Asked, settings: Validation) -> li
         for start in range(0, len(asking), AT_ONCE):
             some = asking[start : start + AT_ONCE]
             window = timedelta(minutes=minutes)
-            edges = asked.edges(_series([each for each, _ in some]), instants, window)
+            edges = asked.edges(series_of([each for each, _ in some]), instants, window)
             seen = _Seen(asked, edges, BESIDE)
             for each, usage in some:
                 key = usage.point, usage.register, usage.interval
@@ -122,12 +125,16 @@ class Days(NamedTuple):
         return [use if sure else None for use, sure in days]
 
 
-def by_days(found: Sequence[Found], asked: Asked, period: Period) -> Days:
-    """Return what was used on each day of `period`; nothing is known where there is no use."""
+def midnights_in(period: Period) -> list[datetime]:
+    """Return the midnights inside of `period`."""
     zone, first = period.zone, period.first
-    midnights = [local_midnight(first + timedelta(days=n), zone) for n in range(1, period.days)]
-    edges = asked.edges(_series([each for each, _ in found]), midnights)
-    seen, midnights_s = _Seen(asked, edges, TOLERANCE), seconds(midnights)
+    return [local_midnight(first + timedelta(days=n), zone) for n in range(1, period.days)]
+
+
+def by_days(found: Sequence[Found], asked: Asked, ahead: EdgesAhead, period: Period) -> Days:
+    """Return what was used on each day of `period`; nothing is known where there is no use."""
+    midnights = midnights_in(period)
+    seen, midnights_s = _Seen(asked, ahead.at(midnights), TOLERANCE), seconds(midnights)
     days = Days(
         np.zeros((len(found), period.days), np.int64), np.zeros((len(found), period.days), np.bool_)
     )
@@ -240,7 +247,7 @@ class _Seen:
         meter = segment.opening.meter
         row = self._rows[Series(meter, each.register)]
         register = each.registers[installation.meter_type]
-        if not with_hindsight and not self.edges.unconfirmed[row]:
+        if not with_hindsight and not self.edges.unconfirmed[row].any():
             return shown(self.edges, row, register, tolerance=self._tolerance)
         return shown_in_history(
             self._asked.history(each, installation, usage.interval),
@@ -336,7 +343,8 @@ def _meters(each: Wanted, usage: Usage) -> Iterator[tuple[Segment, Installation]
                 break
 
 
-def _series(asking: Iterable[Wanted]) -> set[Series]:
+def series_of(asking: Iterable[Wanted]) -> set[Series]:
+    """Return the registers of the meters that stand where they are asked for."""
     return {
         Series(installation.meter, each.register)
         for each in asking

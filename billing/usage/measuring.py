@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from billing.problem import Problem
 from billing.usage.asking import Asked
-from billing.usage.dividing import by_bands, by_windows
+from billing.usage.dividing import by_bands, by_windows, midnights_in
+from billing.usage.edges_ahead import EdgesAhead
 from billing.usage.use_of_point import UseOfPoint
 from billing.usage.wanted import wanted
 from billing.vee.reviews import INFORMATIVE, NOTHING, Item, Reviewed, overlays
@@ -78,16 +80,19 @@ def measure_points(
     What clerks have decided counts in place of what the archive says; the archive is never changed.
     """
     every, problems = wanted(registry, types)
-    asked = Asked(archive, every)
     decided = overlays(registry.reviews)
+    midnights = midnights_in(registry.period) if registry.validation.daily else ()
     measured: list[tuple[Wanted, list[Usage]]] = []
-    for each in every:
-        overlay = decided.get((each.point.code, each.register), NOTHING)
-        usages = UseOfPoint(registry, asked, each, overlay).usages()
-        measured.append((each, _exact(usages, problems)))
-    measured = by_bands(measured, asked, decided)
-    measured = by_windows(measured, asked, registry.validation)
-    measured = validate(registry, measured, asked)
+    with ThreadPoolExecutor(1, thread_name_prefix="edges") as aside:
+        ahead = EdgesAhead(archive, every, midnights, aside)
+        asked = Asked(archive, every)
+        for each in every:
+            overlay = decided.get((each.point.code, each.register), NOTHING)
+            usages = UseOfPoint(registry, asked, each, overlay).usages()
+            measured.append((each, _exact(usages, problems)))
+        measured = by_bands(measured, asked, ahead, decided)
+        measured = by_windows(measured, asked, registry.validation)
+        measured = validate(registry, measured, asked, ahead)
     items: list[Item] = []
     found: dict[UsageKey, Usage] = {}
     for each, usages in measured:

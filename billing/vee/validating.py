@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from billing.registry import Point, Registry
     from billing.usage.asking import Asked
     from billing.usage.dividing import Found
+    from billing.usage.edges_ahead import EdgesAhead
     from billing.usage.wanted import Wanted
     from billing.vee.findings import MasterMismatch
     from meters.finding import Finding
@@ -35,14 +36,16 @@ Key = tuple[str, str]
 ZERO = Decimal(0)
 
 
-def validate(registry: Registry, found: Sequence[Found], asked: Asked) -> list[Found]:
+def validate(
+    registry: Registry, found: Sequence[Found], asked: Asked, ahead: EdgesAhead
+) -> list[Found]:
     """Return the usages with what validation finds, at those that end with the period.
 
     The days of all registers are looked at together; rules that say why see only those that may
     stand out.
     """
     uses = [_whole(usages) for _, usages in found]
-    days = _days(registry, found, asked, uses)
+    days = _days(registry, found, asked, ahead, uses)
     together = _together(registry, found, uses)
     months: dict[str, int] = {}
     validated = []
@@ -72,12 +75,16 @@ def _whole(usages: Sequence[Usage]) -> int | None:
 
 
 def _days(
-    registry: Registry, found: Sequence[Found], asked: Asked, uses: Sequence[int | None]
+    registry: Registry,
+    found: Sequence[Found],
+    asked: Asked,
+    ahead: EdgesAhead,
+    uses: Sequence[int | None],
 ) -> dict[int, list[int | None]]:
     """Return the use of each day of those whose days may stand out, by their place in `found`."""
     if not registry.validation.daily or not found:
         return {}
-    days = by_days(found, asked, registry.period)
+    days = by_days(found, asked, ahead, registry.period)
     whole = np.array([use or 0 for use in uses], np.int64)
     rows = np.flatnonzero(may_stand_out(whole, days.uses, days.known, registry.validation))
     return {row: days.of(row) for row in rows.tolist()}

@@ -48,9 +48,10 @@ def _gather_rows(connection: Connection, gathered: Gathered, owners: Mapping[int
     near = near[(near >= first_s - gathered.window_s) & (near <= last_s + gathered.window_s)]
     rows = _Rows(connection, gathered, owners, first_s, last_s)
     narrow_s = min(_FIRST_LOOK_S, gathered.window_s)
-    rows.offer(list(owners), _spans(near, -narrow_s, narrow_s))
+    looked = list(_spans(near, -narrow_s, narrow_s))
+    rows.offer(list(owners), looked)
     if narrow_s < gathered.window_s:
-        rows.look_wider(near, narrow_s)
+        rows.look_wider(near, narrow_s, looked)
 
 
 class _Rows:
@@ -69,8 +70,7 @@ class _Rows:
         self._first_s, self._last_s = first_s, last_s
         self._ids = np.array(list(owners), np.int64)
         self._owners = np.array(list(owners.values()), np.int64)
-        self._known = queries.greatest_series_id(connection)
-        self._owner_of = np.full(self._known + 1, _NOBODY)
+        self._owner_of = np.full(queries.greatest_series_id(connection) + 1, _NOBODY)
         self._owner_of[self._ids] = self._owners
 
     def offer(self, ids: Sequence[int], spans: Iterable[tuple[int, int]]) -> None:
@@ -80,7 +80,7 @@ class _Rows:
             for begin_s, end_s in spans
             if begin_s <= self._last_s and end_s >= self._first_s
         ]
-        for found in good_rows(self._connection, within, ids, known=self._known):
+        for found in good_rows(self._connection, within, ids):
             own = self._owner_of[found.series]
             order = np.lexsort((found.times, own))
             order = order[np.searchsorted(own[order], 0) :]  # of nobody are those before
@@ -96,21 +96,20 @@ class _Rows:
                 found.unconfirmed[order] if found.unconfirmed.any() else None,
             )
 
-    def look_wider(self, near: Int64s, narrow_s: int) -> None:
-        """Offer what lies further than `narrow_s` from an instant, where nothing lies nearer."""
+    def look_wider(self, near: Int64s, narrow_s: int, looked: Sequence[tuple[int, int]]) -> None:
+        """Offer what lies further than `narrow_s` from an instant, where nothing lies nearer.
+
+        In the spans that were `looked` at, everything has been offered.
+        """
         edges, window_s = self._gathered.edges(), self._gathered.window_s
         places = np.searchsorted(edges.instants_s, near)
-        early = edges.before_s[np.ix_(self._owners, places)] < near - narrow_s
-        late = edges.after_s[np.ix_(self._owners, places)] > near + narrow_s
-        for missing, first_s, last_s in (
-            (early, -window_s, -narrow_s - 1),
-            (late, narrow_s + 1, window_s),
-        ):
-            for begin in range(0, len(near), _WIDE_LOOKS_AT_ONCE):
-                some = missing[:, begin : begin + _WIDE_LOOKS_AT_ONCE]
-                at = near[begin : begin + _WIDE_LOOKS_AT_ONCE][some.any(axis=0)]
-                ids = self._ids[some.any(axis=1)].tolist()
-                self.offer(ids, _spans(at, first_s, last_s))
+        missing = edges.before_s[np.ix_(self._owners, places)] < near - narrow_s
+        missing |= edges.after_s[np.ix_(self._owners, places)] > near + narrow_s
+        for begin in range(0, len(near), _WIDE_LOOKS_AT_ONCE):
+            some = missing[:, begin : begin + _WIDE_LOOKS_AT_ONCE]
+            at = near[begin : begin + _WIDE_LOOKS_AT_ONCE][some.any(axis=0)]
+            ids = self._ids[some.any(axis=1)].tolist()
+            self.offer(ids, _outside(_spans(at, -window_s, window_s), looked))
 
 
 def _gather_chunks(connection: Connection, gathered: Gathered, owners: Mapping[int, int]) -> None:
@@ -149,3 +148,21 @@ def _spans(instants_s: Int64s, first_s: int, last_s: int) -> Iterator[tuple[int,
         if n == len(seconds) or seconds[n] - seconds[n - 1] > last_s - first_s + 1:
             yield seconds[begin] + first_s, seconds[n - 1] + last_s
             begin = n
+
+
+def _outside(
+    spans: Iterable[tuple[int, int]], others: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield what of `spans` is in none of `others`; both ascend, and none meets its neighbour."""
+    for first_s, last_s in spans:
+        rest_s = first_s
+        for begin_s, end_s in others:
+            if end_s < rest_s:
+                continue
+            if begin_s > last_s:
+                break
+            if rest_s < begin_s:
+                yield rest_s, begin_s - 1
+            rest_s = end_s + 1
+        if rest_s <= last_s:
+            yield rest_s, last_s

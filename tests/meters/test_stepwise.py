@@ -252,7 +252,7 @@ def test_a_glitch_that_later_readings_disprove_is_passed_over_with_hindsight() -
     ]
     usage = used(readings, 3 * HOUR)
     edges = edges_of(readings, [HOUR, 2 * HOUR])
-    assert edges.unconfirmed.tolist() == [True]
+    assert edges.unconfirmed.tolist() == [[True, True]]
     history = History(COUNTER, readings)
 
     seen = shown_in_history(history, edges.instants_s, meter="m", register=COUNTER)
@@ -407,4 +407,4 @@ def test_nothing_near_an_edge_is_nothing_known() -> None:
     edges = edges_of([reading(1, 10 * DAY)], [0 * DAY])
 
     assert shown(edges, 0, COUNTER).sources.tolist() == [MISSING]
-    assert np.array_equal(edges.unconfirmed, [False])
+    assert np.array_equal(edges.unconfirmed, [[False]])

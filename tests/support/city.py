@@ -222,7 +222,7 @@ class MadeUpArchive:
             before=nothing,
             after_s=at_s + chance % LATE_S,
             after=counted * scale[:, :1],
-            unconfirmed=np.zeros(len(every), dtype=np.bool_),
+            unconfirmed=np.zeros(counted.shape, dtype=np.bool_),
         )
 
     def readings(self, series: Series, interval: Interval) -> list[Reading]:
