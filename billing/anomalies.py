@@ -26,7 +26,7 @@ GUESSED = ("Interpolated", "Estimated", "Substituted")
 """The findings that say of a use that it was not read."""
 
 
-class Kind(StrEnum):
+class AnomalyKind(StrEnum):
     """Why something should be looked at."""
 
     ZERO = "zero"
@@ -46,7 +46,7 @@ class Anomaly:
     """
 
     unit: str
-    kind: Kind
+    kind: AnomalyKind
     subject: str
     text: str
     found: str = ""
@@ -101,7 +101,7 @@ def _unusual_use(computed: Computed, held: Collection[str]) -> Iterator[Anomaly]
         subject = f"{code} {register}"
         for name in sorted(guessed.get((code, register), ())):
             text = f"its use of {quantity_text(quantity)} was not read: {name.lower()}"
-            yield Anomaly(point.unit, Kind.ESTIMATED, subject, text, quantity_text(quantity))
+            yield Anomaly(point.unit, AnomalyKind.ESTIMATED, subject, text, quantity_text(quantity))
         issued = computed.registry.issued.get((point.id, register))
         months = {} if issued is None else {**issued.last_year, **issued.by_month}
         yield from _against(point.unit, subject, quantity, sorted(months.values()))
@@ -111,38 +111,38 @@ def _against(unit: str, subject: str, quantity: int, usual: Sequence[int]) -> It
     """Hold a use against those of earlier months, in order of size."""
     if quantity < 0:
         text = f"its use is {quantity_text(quantity)}"
-        yield Anomaly(unit, Kind.NEGATIVE, subject, text, quantity_text(quantity))
+        yield Anomaly(unit, AnomalyKind.NEGATIVE, subject, text, quantity_text(quantity))
     if not usual:
         return
     twice = usual[(len(usual) - 1) // 2] + usual[len(usual) // 2]  # the median, times two
     median = quantity_text(twice // 2)
     if quantity == 0 and twice > 0:
         text = f"it used nothing; the median is {median}"
-        yield Anomaly(unit, Kind.ZERO, subject, text, quantity_text(quantity), median)
+        yield Anomaly(unit, AnomalyKind.ZERO, subject, text, quantity_text(quantity), median)
     elif 2 * quantity > HIGH_FACTOR * twice > 0:
         text = f"it used {quantity_text(quantity)}; the median is {median}"
-        yield Anomaly(unit, Kind.HIGH, subject, text, quantity_text(quantity), median)
+        yield Anomaly(unit, AnomalyKind.HIGH, subject, text, quantity_text(quantity), median)
 
 
 def _unusual_bills(computed: Computed) -> Iterator[Anomaly]:
     for bill in computed.bills:
         unit = bill.unit.code
         if bill.total == 0:
-            yield Anomaly(unit, Kind.ZERO, bill.number, "the bill is of 0.00", "0.00")
+            yield Anomaly(unit, AnomalyKind.ZERO, bill.number, "the bill is of 0.00", "0.00")
         if bill.total < 0:
             text = f"the bill is of {from_fen(bill.total)}"
-            yield Anomaly(unit, Kind.NEGATIVE, bill.number, text, str(from_fen(bill.total)))
+            yield Anomaly(unit, AnomalyKind.NEGATIVE, bill.number, text, str(from_fen(bill.total)))
         for line in bill.lines:
             if line.amount < 0:
                 text = f"the line is of {from_fen(line.amount)}"
                 amount = str(from_fen(line.amount))
-                yield Anomaly(unit, Kind.NEGATIVE, line.charge, text, amount)
+                yield Anomaly(unit, AnomalyKind.NEGATIVE, line.charge, text, amount)
 
 
 def _waiting(computed: Computed) -> Iterator[Anomaly]:
     for each in computed.waiting:
         text = f"{each.what}; the pool waits, and is shared by the correction that bills the unit"
-        yield Anomaly(each.unit, Kind.MISSING, each.pool, text)
+        yield Anomaly(each.unit, AnomalyKind.MISSING, each.pool, text)
 
 
 def _come_and_gone(before: Amounts, now: Amounts, held: Collection[str]) -> Iterator[Anomaly]:
@@ -153,8 +153,8 @@ def _come_and_gone(before: Amounts, now: Amounts, held: Collection[str]) -> Iter
             continue
         amount = str(from_fen(before[unit, charge]))
         text = f"was billed {amount} in the month before, and is not now"
-        yield Anomaly(unit, Kind.MISSING, charge, text, usual=amount)
+        yield Anomaly(unit, AnomalyKind.MISSING, charge, text, usual=amount)
     for unit, charge in now.keys() - before.keys():
         amount = str(from_fen(now[unit, charge]))
         text = f"is billed {amount}, and was not in the month before"
-        yield Anomaly(unit, Kind.NEW, charge, text, amount)
+        yield Anomaly(unit, AnomalyKind.NEW, charge, text, amount)

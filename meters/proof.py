@@ -17,8 +17,9 @@ from meters.meter_type import MeterType, Proof
 from meters.payload import PayloadError
 from meters.quantity import plain
 from meters.reading import Reason
+from meters.register_decoder import WireDecoder
 from meters.variant import merged, proven_variant, variants_of, without_variants
-from meters.words import from_hex, wire_from_hex
+from meters.words import WordOrder, from_hex, wire_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meters.access import ModbusAccess
+    from meters.meter_type import Register
     from meters.register_decoder import Decoded
+
+NUMBERED_FROM = (30001, 40001)
+"""Where manuals begin to number input and holding registers, by the old convention of Modicon."""
+NUMBERED = 9999
 
 
 def load_meter_types(path: Path) -> tuple[MeterType, ...]:
@@ -102,7 +108,7 @@ def prove(meter_type: MeterType, source: str, inherited: Iterable[Proof] = ()) -
         except (FrameError, PayloadError, ValueError) as error:
             yield Problem(source, where, f"cannot be decoded: {error}")
             continue
-        yield from _compare(proof, answer.registers, source, where)
+        yield from _compare(meter_type, proof, answer.registers, source, where)
         for key in ("identity", "time"):
             expected, actual = getattr(proof, key), getattr(answer, key)
             if expected not in (None, actual):
@@ -170,18 +176,21 @@ def _first(meter_type: MeterType, proof: Proof) -> int:
 
 
 def _compare(
-    proof: Proof, decoded: Mapping[str, Decoded], source: str, where: str
+    meter_type: MeterType, proof: Proof, decoded: Mapping[str, Decoded], source: str, where: str
 ) -> Iterator[Problem]:
     for name, expected in proof.expect.items():
+        register = meter_type.registers[name]
         found = decoded.get(name)
         if found is None:
-            actual = "nothing: it is not in the proof"
+            actual = f"nothing: it is not in the proof{_elsewhere(meter_type, proof, register)}"
         elif expected in (found.value, found.fault):
+            yield from _beyond_display(register, found, source, f"{where}.expect.{name}")
             continue
-        elif found.value is None:
-            actual = f"{found.fault} (raw {found.raw})"
         else:
-            actual = f"{plain(found.value)} (raw {found.raw})"
+            value = found.fault if found.value is None else plain(found.value)
+            actual = (
+                f"{value} (raw {found.raw}){_other_order(meter_type, register, found, expected)}"
+            )
         yield Problem(
             source,
             f"{where}.expect.{name}",
@@ -189,6 +198,51 @@ def _compare(
             expected=str(expected) if isinstance(expected, Reason) else plain(expected),
             actual=actual,
         )
+
+
+def _elsewhere(meter_type: MeterType, proof: Proof, register: Register) -> str:
+    """Return where a proof's words stand, for a register that is not among them."""
+    if proof.words is None or register.address is None:
+        return ""
+    first, address = _first(meter_type, proof), register.address
+    last = first + len(from_hex(proof.words)) - 1
+    said = f", whose words stand from {first:#06x} to {last:#06x}, and it at {address:#06x}"
+    for base in NUMBERED_FROM:
+        if base <= address < base + NUMBERED:
+            said += f"; what a manual numbers {address} is {address - base:#06x} on the wire"
+    return said
+
+
+def _other_order(
+    meter_type: MeterType, register: Register, found: Decoded, expected: Decimal | Reason
+) -> str:
+    """Return the order of bytes that would give what is expected, as words of a message."""
+    if register.type is None:
+        return ""
+    for order in WordOrder:
+        if order is meter_type.order_of(register):
+            continue
+        value = WireDecoder(register, register.type, order).decode(wire_from_hex(found.raw)).value
+        if value and value == expected:  # a 0 is what any order may come to
+            return f'; order = "{order}" would be right'
+    return ""
+
+
+def _beyond_display(
+    register: Register, found: Decoded, source: str, where: str
+) -> Iterator[Problem]:
+    """Yield a problem where the display is said to have fewer digits than it shows.
+
+    A counter that wraps too early makes a fall look like a rollover, and bills what nobody used.
+    """
+    modulus, value = register.modulus, found.value
+    if modulus is None or value is None or value < modulus:
+        return
+    what = (
+        f"it shows {plain(value)}, but by its digits, {register.digits}, it wraps to 0 at "
+        f"{plain(modulus)} {register.canonical_unit}; count those of the display, decimals included"
+    )
+    yield Problem(source, where, what)
 
 
 def _add_up(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from api import staff_terms
 from api.formats import Formats
-from billing.anomalies import Kind
+from billing.anomalies import AnomalyKind
 from billing.money import to_fen
 from billing.store.views import billed_lines
 
@@ -54,8 +54,8 @@ class Shown:
 class AnomalyList:
     """The first `SHOWN` anomalies of a run, of one kind or of all, and how many each kind has."""
 
-    kind: Kind | None
-    counts: Mapping[Kind, int]
+    kind: AnomalyKind | None
+    counts: Mapping[AnomalyKind, int]
     shown: Sequence[Shown]
 
     @property
@@ -65,7 +65,7 @@ class AnomalyList:
         return chosen - len(self.shown)
 
 
-def of_run(connection: Connection, run: Run, kind: Kind | None) -> AnomalyList:
+def of_run(connection: Connection, run: Run, kind: AnomalyKind | None) -> AnomalyList:
     """Return the anomalies of `run`, with the lines and bills that they lead to."""
     found = [(part, each) for part in run.communities for each in part.anomalies]
     counts = Counter(each.kind for _part, each in found)
@@ -87,7 +87,7 @@ def of_run(connection: Connection, run: Run, kind: Kind | None) -> AnomalyList:
         )
         for part, each in chosen
     ]
-    return AnomalyList(kind, {each: counts[each] for each in Kind}, shown)
+    return AnomalyList(kind, {each: counts[each] for each in AnomalyKind}, shown)
 
 
 def sentence(anomaly: Anomaly, language: Language, *, unit: str = "", currency: str = "CNY") -> str:

@@ -20,7 +20,7 @@ from api.problems import ProblemError
 from api.resources import of
 from api.security import FormRequires, PageRequires
 from billing import holding, lifecycle, working
-from billing.anomalies import Kind
+from billing.anomalies import AnomalyKind
 from billing.computing import COMPUTABLE
 from billing.store import holds, jobs, pool_checks
 from billing.store import runs as run_store
@@ -92,7 +92,7 @@ async def show_run(  # noqa: PLR0917 - what part of the lists is shown
     caller: RunReader,
     run: int,
     after: int = 0,
-    kind: Kind | None = None,
+    kind: AnomalyKind | None = None,
     moved: Skipped = 0,
 ) -> Response:
     """A run with everything that it made, and what can be done with it now."""
@@ -242,7 +242,7 @@ def _run_page(
     run: int,
     *,
     after: int = 0,
-    kind: Kind | None = None,
+    kind: AnomalyKind | None = None,
     moved: int = 0,
     problem: ProblemError | None = None,
 ) -> Response:
@@ -289,7 +289,7 @@ def _run_page(
 
 
 def _to_review(
-    connection: Connection, run: run_store.Run, kind: Kind | None, skipped: int
+    connection: Connection, run: run_store.Run, kind: AnomalyKind | None, skipped: int
 ) -> dict[str, object]:
     """Return what a reviewer looks at, by the names that the page has for it.
 

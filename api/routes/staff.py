@@ -28,7 +28,7 @@ from api.schemas.runs import (
 )
 from api.security import Requires
 from billing import holding, lifecycle, working
-from billing.anomalies import Kind
+from billing.anomalies import AnomalyKind
 from billing.store import runs as run_store
 from billing.store.views import runs
 
@@ -277,7 +277,7 @@ async def list_anomalies(
     request: Request,
     caller: RunReader,
     run: RunId,
-    kind: Kind | None = None,
+    kind: AnomalyKind | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[AnomalyOfRun]:

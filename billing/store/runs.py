@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, and_, func, or_, select
 
 from billing import tables
-from billing.anomalies import Anomaly, Kind
+from billing.anomalies import Anomaly, AnomalyKind
 from billing.canonical import canonical_json, read_json
 from billing.problem import Problem
 from billing.store import projects
@@ -236,7 +236,7 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
             state=each.state,
             problems=tuple(Problem(**problem) for problem in read_json(each.problems)),
             anomalies=tuple(
-                Anomaly(**{**anomaly, "kind": Kind(anomaly["kind"])})
+                Anomaly(**{**anomaly, "kind": AnomalyKind(anomaly["kind"])})
                 for anomaly in read_json(each.anomalies)
             ),
             bills=each.bills,

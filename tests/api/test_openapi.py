@@ -43,6 +43,16 @@ def test_every_operation_says_what_it_is(operations: dict[str, dict[str, Any]]) 
     assert len(ids) == len(set(ids))
 
 
+def test_every_schema_has_a_name_of_its_own_so_that_clients_can_be_generated(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+
+    assert [name for name in schemas if "__" in name] == []
+    titles = [schema["title"] for schema in schemas.values() if "title" in schema]
+    assert sorted(titles) == sorted(set(titles))
+
+
 def test_every_body_has_an_example(
     document: dict[str, Any], operations: dict[str, dict[str, Any]]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from small_community import SHOWN, STARTS, Books, boundary_readings, reading
 
 from billing import comparison
-from billing.anomalies import Kind
+from billing.anomalies import AnomalyKind
 from billing.comparison import Difference
 from billing.store.views import changes
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MINUTE = timedelta(minutes=1)
 
 
-def found(run: Run, kind: Kind) -> set[tuple[str, str]]:
+def found(run: Run, kind: AnomalyKind) -> set[tuple[str, str]]:
     return {
         (each.unit, each.subject)
         for part in run.communities
@@ -45,7 +45,7 @@ def test_a_first_month_has_nothing_to_be_compared_with(sqlite_books: Books) -> N
     run = sqlite_books.compute(sqlite_books.create())
 
     kinds = {each.kind for each in run.communities[0].anomalies}
-    assert not kinds & {Kind.NEW, Kind.MISSING, Kind.HIGH}
+    assert not kinds & {AnomalyKind.NEW, AnomalyKind.MISSING, AnomalyKind.HIGH}
 
 
 def test_a_use_of_more_than_three_times_the_median_is_high(
@@ -53,12 +53,12 @@ def test_a_use_of_more_than_three_times_the_median_is_high(
 ) -> None:
     """E-101 used 250.5 kWh in October: 751.5 is three times that, and not more."""
     run = with_november(blank_books, empty_archive, **{"E-101": "2002.01"})
-    assert ("101", "E-101 import_energy") in found(run, Kind.HIGH)
+    assert ("101", "E-101 import_energy") in found(run, AnomalyKind.HIGH)
 
 
 def test_three_times_the_median_is_not_high(blank_books: Books, empty_archive: SqlArchive) -> None:
     run = with_november(blank_books, empty_archive, **{"E-101": "2002.00"})
-    assert ("101", "E-101 import_energy") not in found(run, Kind.HIGH)
+    assert ("101", "E-101 import_energy") not in found(run, AnomalyKind.HIGH)
 
 
 def test_a_unit_that_used_something_and_now_nothing_is_shown(
@@ -66,13 +66,13 @@ def test_a_unit_that_used_something_and_now_nothing_is_shown(
 ) -> None:
     run = with_november(blank_books, empty_archive, **{"E-101": SHOWN["E-101"][1]})
 
-    assert found(run, Kind.ZERO) == {("101", "E-101 import_energy")}
+    assert found(run, AnomalyKind.ZERO) == {("101", "E-101 import_energy")}
 
 
 def test_what_is_always_empty_is_not_shown(blank_books: Books, empty_archive: SqlArchive) -> None:
     run = with_november(blank_books, empty_archive)
 
-    assert "202" not in {unit for unit, _ in found(run, Kind.ZERO)}
+    assert "202" not in {unit for unit, _ in found(run, AnomalyKind.ZERO)}
 
 
 def test_what_was_not_read_is_shown(blank_books: Books, empty_archive: SqlArchive) -> None:
@@ -85,7 +85,7 @@ def test_what_was_not_read_is_shown(blank_books: Books, empty_archive: SqlArchiv
 
     run = books.compute(books.create())
 
-    assert found(run, Kind.ESTIMATED) == {("101", "W-101 volume")}
+    assert found(run, AnomalyKind.ESTIMATED) == {("101", "W-101 volume")}
 
 
 def test_what_comes_and_goes_is_shown(sqlite_books: Books) -> None:
@@ -94,8 +94,8 @@ def test_what_comes_and_goes_is_shown(sqlite_books: Books) -> None:
 
     run = sqlite_books.compute(sqlite_books.create("2026-11"))
 
-    assert {charge for _, charge in found(run, Kind.MISSING)} == {"property-fee", "refuse"}
-    assert found(run, Kind.NEW) == set()
+    assert {charge for _, charge in found(run, AnomalyKind.MISSING)} == {"property-fee", "refuse"}
+    assert found(run, AnomalyKind.NEW) == set()
 
 
 def test_a_run_shows_how_it_differs_from_the_month_before(books: Books) -> None:

@@ -98,7 +98,8 @@ def test_a_type_whose_proof_holds_loads(tmp_path: Path, proof: str) -> None:
             'words = "7521 462a"\nexpect = { energy = "10909.28" }',
             (
                 "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
-                "(expected 10909.28, got out-of-range (raw 7521 462a))"
+                "(expected 10909.28, got out-of-range (raw 7521 462a); "
+                'order = "CDAB" would be right)'
             ),
         ),
         (
@@ -112,7 +113,8 @@ def test_a_type_whose_proof_holds_loads(tmp_path: Path, proof: str) -> None:
             'words = "462a 7521"\nat = 73\nexpect = { energy = "10909.28" }',
             (
                 "m.toml: proof[1].expect.energy: the captured answer decodes to another value "
-                "(expected 10909.28, got nothing: it is not in the proof)"
+                "(expected 10909.28, got nothing: it is not in the proof, whose words stand from "
+                "0x0049 to 0x004a, and it at 0x0048)"
             ),
         ),
         (
@@ -141,6 +143,27 @@ def test_a_type_whose_proof_fails_does_not_load(tmp_path: Path, proof: str, mess
     [problem] = refused(tmp_path, MODBUS + proof)
 
     assert problem.startswith(message)
+
+
+def test_an_address_as_manuals_number_it_is_told_what_it_is_on_the_wire(tmp_path: Path) -> None:
+    text = MODBUS.replace("address = 72", "address = 40073")
+
+    [problem] = refused(tmp_path, f'{text}words = "462a 7521"\nat = 72\nexpect = {{ energy = 1 }}')
+
+    assert "and it at 0x9c89; what a manual numbers 40073 is 0x0048 on the wire)" in problem
+
+
+def test_a_display_with_fewer_digits_than_it_shows_is_refused(tmp_path: Path) -> None:
+    head, energy = MODBUS.split("[register.energy]")
+    text = f"{head}[register.energy]\ndigits = DIGITS{energy}{GOOD}"
+    load(tmp_path, text.replace("DIGITS", "7"))
+
+    [problem] = refused(tmp_path, text.replace("DIGITS", "6"))
+
+    assert problem == (
+        "m.toml: proof[1].expect.energy: it shows 10909.28, but by its digits, 6, it wraps to 0 at "
+        "10000 kWh; count those of the display, decimals included"
+    )
 
 
 def test_every_failing_value_of_every_proof_is_said(tmp_path: Path) -> None:
