@@ -69,6 +69,7 @@ from api.routes import (
     statements,
     tariffs,
     till,
+    webhook_messages,
     webhooks,
 )
 from api.security import assert_guarded
@@ -121,6 +122,7 @@ def create_app(
         version=version("tallygate"),
         docs_url=None,
         redoc_url=None,
+        webhooks=webhook_messages.messages,
         lifespan=closing,
     )
     app.state.resources = resources

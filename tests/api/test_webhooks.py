@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
-from told import Clock, Noting, deliver, tell
+from told import Clock, Noting, body_told, deliver, tell
 
 from api.resealing import seal_anew
+from api.schemas.webhook_messages import MeterOffline
 from api.store import silences
+from billing.delivery.event import Kind
 from billing.delivery.schedule import Result, Said
 from billing.sealing import Seal
 from billing.store.delivery_pruning import prune
@@ -255,3 +257,5 @@ def test_a_meter_that_falls_silent_is_told_of_once_each_time(house: House) -> No
     report(house.now.isoformat(), "ok")
     house.now += timedelta(days=2)
     assert (told(), told()) == (1, 0)
+    body = body_told(house.database, Kind.METER_OFFLINE)
+    assert set(MeterOffline.model_validate(body).data.model_dump()) == set(body["data"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
 
 from billing.delivery.dispatching import Dispatcher
 from billing.delivery.event import Event, Kind
 from billing.delivery.schedule import Result, Said
+from billing.delivery_tables import event
 from billing.sealing import Seal
 from billing.store import delivery_outbox, delivery_webhooks
 
@@ -55,6 +59,14 @@ class Clock:
 
     def wait(self, **length: int) -> None:
         self.now += timedelta(**length)
+
+
+def body_told(database: Database, kind: Kinds) -> dict[str, Any]:
+    """Return what a webhook says of the first event of `kind`."""
+    query = select(event.c.at, event.c.data).where(event.c.kind == kind.value).limit(1)
+    with database.snapshot() as connection:
+        found = connection.execute(query).one()
+    return {"type": kind.value, "timestamp": found.at, "data": json.loads(found.data)}
 
 
 def an_event(subject: str = "B-1", community_id: int = 1, account_id: int | None = None) -> Event:
