@@ -16,12 +16,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api import language, problems
+from api.turns import Parting, TakingTurns
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
     from api.problems import ProblemType
     from api.settings import ApiSettings
+    from api.turns import Turns
 
 BACKLOG = 2048
 SHUTDOWN_TIMEOUT_S = 10
@@ -47,8 +49,8 @@ class Patience:
         )
 
 
-def server(app: Any, patience: Patience) -> uvicorn.Server:
-    """Return the server of the ASGI application `app`."""
+def server(app: Any, patience: Patience, turns: Turns | None = None) -> uvicorn.Server:
+    """Return the server of the ASGI application `app`; one of several processes has `turns`."""
 
     class PatientConnection(Connection):
         def __init__(
@@ -62,7 +64,7 @@ def server(app: Any, patience: Patience) -> uvicorn.Server:
             self.patience = patience
 
     config = uvicorn.Config(
-        app,
+        app if turns is None else Parting(app, turns),
         http=PatientConnection,
         ws="none",
         log_level="warning",
@@ -71,7 +73,7 @@ def server(app: Any, patience: Patience) -> uvicorn.Server:
         timeout_keep_alive=patience.keep_alive_s,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    return uvicorn.Server(config)
+    return uvicorn.Server(config) if turns is None else TakingTurns(config, turns)
 
 
 class Connection(H11Protocol):

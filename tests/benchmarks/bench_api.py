@@ -39,6 +39,8 @@ from api.processes import keep_running
 from api.serving import BACKLOG, Patience, server
 from api.settings import ApiSettings
 from api.store import keys, logins, sessions
+from api.turns import Turns
+from api.workers import CONNECTIONS as SHARED
 from billing import lifecycle
 from billing.database import Database
 from billing.tables import bill
@@ -68,18 +70,27 @@ def serve(port: int, application: Callable[[bool], FastAPI]) -> None:
 
     It is asked with whether it is the first.
     """
-    with socket.create_server((HOST, port), backlog=BACKLOG) as listener:
+    with (
+        tempfile.TemporaryDirectory(prefix="tallygate-bench-") as folder,
+        socket.create_server((HOST, port), backlog=BACKLOG) as listener,
+    ):
         keep_running(
             {
-                f"server {number}": partial(answer, partial(application, number == 0), listener)
-                for number in range(SERVERS)
+                f"server {place}": partial(
+                    answer, partial(application, place == 0), listener, Path(folder), place
+                )
+                for place in range(SERVERS)
             }
         )
 
 
-def answer(application: Callable[[], FastAPI], listener: socket.socket) -> None:
+def answer(
+    application: Callable[[], FastAPI], listener: socket.socket, folder: Path, place: int
+) -> None:
     app = application()
-    server(app, Patience.of(app.state.resources.settings)).run(sockets=[listener])
+    turns = Turns(folder / SHARED, place=place, processes=SERVERS) if SERVERS > 1 else None
+    patience = Patience.of(app.state.resources.settings)
+    server(app, patience, turns).run(sockets=[listener])
 
 
 def with_bills(folder: Path, first: bool) -> FastAPI:  # noqa: FBT001  it is bound by position
@@ -197,13 +208,13 @@ def _get(path: str, header: str) -> bytes:
 
 
 class Line:
-    """One connection that is kept open."""
+    """One connection that is kept open, and opened anew where the server closes it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
+        await self._open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -216,7 +227,14 @@ class Line:
         if not head.startswith(b"HTTP/1.1 20"):
             sys.exit(f"{request!r} was answered {head!r}")
         _, said, rest = head.lower().partition(b"content-length: ")
-        return await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]) if said else 0)
+        body = await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]) if said else 0)
+        if b"\r\nconnection: close\r\n" in head.lower():
+            self._writer.close()
+            await self._open()
+        return body
+
+    async def _open(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
 
 
 async def at_a_rate(port: int, requests: Iterable[bytes], rate: int) -> list[float]:
