@@ -19,7 +19,7 @@ from api.access import AccessError, UnknownKeyError, UnknownLoginError
 from api.app import create_app
 from api.credentials import Passwords, WeakPasswordError, new_password
 from api.permission import Permission, Role
-from api.resources import open_resources, read_clock
+from api.resources import read_clock
 from api.serving import BACKLOG, Patience, server
 from api.settings import ApiSettings, load_settings
 from api.store import keys
@@ -60,7 +60,8 @@ def run(settings: Path | None) -> None:
         host, port = listener.getsockname()[:2]
         try:
             if chosen.workers > 1:
-                open_resources(chosen).close()  # only to say here what each process would
+                # It says here what each process would, and leaves them what it has compiled.
+                create_app(chosen, alone=False).state.resources.close()
                 serve = partial(serve_by_several, chosen, listener)
             else:
                 app = create_app(chosen)

@@ -1,8 +1,8 @@
 """Figures for Prometheus, in a registry of our own. No name, unit or amount is among them.
 
 Where several processes serve, each keeps what it counts in files that the client library shares
-(its multiprocess mode, which begins with `SHARED` in the environment before anything is counted),
-and whichever is asked answers for all.
+(its multiprocess mode, which `share` begins before anything is counted), and whichever is asked
+answers for all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +32,13 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder where processes share what they count."""
 UNKNOWN = "unknown"
 """The label of addresses that lead nowhere: else every probe would make a new series."""
+
+
+def share(folder: Path) -> None:
+    """Keep what this process and those that it forks count from now on in files of `folder`."""
+    os.environ[SHARED] = str(folder)
+    # It was chosen when the library was loaded.
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call] # as it is published
 
 
 class Metrics:

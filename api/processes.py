@@ -1,10 +1,12 @@
 """Processes that are kept running: one that ends is started anew, a signal to stop goes to all.
 
-Each begins from nothing, as threads and connections would not outlive a fork.
+Each is forked from a parent that has loaded the code and nothing else: no thread and no connection
+of it would outlive that. So one starts at once, and the code stands in memory once for all.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -18,20 +20,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from multiprocessing.context import SpawnProcess
+    from multiprocessing.context import ForkProcess
 
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER_S = 1.0
 """How long after its end a process is started anew."""
+LOOK_S = 1.0
+"""How often a process looks whether its parent is still there."""
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def keep_running(tasks: Mapping[str, Callable[[], None]]) -> None:
     """Do each of `tasks` in a process of its own, until SIGTERM or SIGINT comes and all have ended.
 
-    A second signal kills them. One that ends before is done anew.
+    A second signal kills them. One that ends before is done anew. Raises `RuntimeError` where this
+    process has threads.
     """
-    running: dict[str, SpawnProcess] = {}
+    if threading.active_count() > 1:
+        raise RuntimeError("a process that has threads is not forked: start them in the tasks")
+    gc.collect()
+    gc.freeze()  # what is collected again and again is copied for each process
+    running: dict[str, ForkProcess] = {}
     due_s = dict.fromkeys(tasks, time.monotonic())
     with _signals() as told:
         while True:
@@ -50,13 +60,17 @@ def keep_running(tasks: Mapping[str, Callable[[], None]]) -> None:
                 due_s[name] = time.monotonic() + AGAIN_AFTER_S
 
 
-def _started(name: str, task: Callable[[], None]) -> SpawnProcess:
-    made = multiprocessing.get_context("spawn").Process(target=_child, args=(task,), name=name)
-    made.start()
+def _started(name: str, task: Callable[[], None]) -> ForkProcess:
+    made = multiprocessing.get_context("fork").Process(target=_child, args=(task,), name=name)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until the child handles them itself
+    try:
+        made.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return made
 
 
-def _end(running: Iterable[SpawnProcess], told: socket.socket) -> None:
+def _end(running: Iterable[ForkProcess], told: socket.socket) -> None:
     """Ask all to stop and wait until they have; kill those that are left where a signal comes."""
     left = list(running)
     for each in left:
@@ -74,9 +88,7 @@ def _signals() -> Iterator[socket.socket]:
     reading, writing = socket.socketpair()
     writing.settimeout(0)
     with reading, writing:
-        before = {
-            each: signal.signal(each, lambda *_: None) for each in (signal.SIGTERM, signal.SIGINT)
-        }
+        before = {each: signal.signal(each, lambda *_: None) for each in STOPS}
         woken = signal.set_wakeup_fd(writing.fileno())
         try:
             yield reading
@@ -88,13 +100,16 @@ def _signals() -> Iterator[socket.socket]:
 
 def _child(task: Callable[[], None]) -> None:
     """Do `task`; the parent says when to stop, also by ending itself."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all at once
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
     task()
 
 
 def _stop_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
+    parent = multiprocessing.parent_process()  # its sentinel would be held open by siblings too
+    while parent is not None and os.getppid() == parent.pid:
+        time.sleep(LOOK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
