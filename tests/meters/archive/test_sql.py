@@ -17,6 +17,7 @@ from meters.archive.open import open_archive
 from meters.archive.protocol import ArchiveUnavailableError, ArchiveUrlError
 from meters.archive.sql import SqlArchive
 from meters.archive.tables import ArchiveSchemaError
+from meters.edges import NEVER_AGAIN_S, NEVER_S
 from meters.interval import Interval
 from meters.reading import Reading, Series, Verdict
 
@@ -49,6 +50,32 @@ def test_an_archive_is_found_again_when_opened_again(archive_url: str) -> None:
         archive = open_archive(archive_url)
         assert archive.append([reading()]).stored == stored
         archive.close()
+
+
+def test_edges_of_some_series_are_theirs_alone_wherever_their_ids_lie(
+    sql_archive: SqlArchive,
+) -> None:
+    """Ids that lie near each other are read in one go, with those between them."""
+    every = [Series(f"m-{number:02}", "volume") for number in range(30)]
+    far = {7: -4000, 12: 5000}  # not found at the first look
+    sql_archive.append(
+        [
+            reading(at + far.get(number, 0), one)
+            for number, one in enumerate(every)
+            for at in (-number, number + 1)
+        ]
+    )
+    some = [every[number] for number in (1, 2, 5, 7, 12, 13, 29)]
+
+    edges = sql_archive.edges(some, [NOON, NOON + timedelta(hours=1)])
+
+    noon, never, ever = int(NOON.timestamp()), NEVER_S, NEVER_AGAIN_S
+    before = [each if each == never else each - noon for each in edges.before_s[:, 0].tolist()]
+    after = [each if each == ever else each - noon for each in edges.after_s[:, 0].tolist()]
+    assert edges.series == tuple(some)
+    assert before == [-1, -2, -5, -3992, never, -13, -29]
+    assert after == [2, 3, 6, ever, 4988, 14, 30]
+    assert (edges.before[:, 1] // 10_000).tolist() == [2, 3, 6, 0, 0, 14, 30]
 
 
 def test_an_archive_of_a_newer_version_is_refused_and_left_alone(archive_url: str) -> None:
