@@ -206,7 +206,7 @@ def _reading(reading: Reading, value: str | None) -> str:
     if value is None and reading.value is not None:
         value = plain(reading.value)
     shown = "null" if value is None or reading.value is None else f'"{value}"'
-    reasons = ",".join([f'"{reason}"' for reason in reading.reasons])
+    reasons = ",".join([f'"{reason}"' for reason in reading.reasons]) if reading.reasons else ""
     return (
         f'{{"raw":{text_json(reading.raw)},"reasons":[{reasons}],'
         f'"register":{text_json(reading.series.register)},'

@@ -66,8 +66,10 @@ def quantise(value: Decimal, resolution: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Return `value` in plain notation without trailing zeros: `12.5`, `0`, `1000`."""
-    text = format(value or abs(value), "f")  # a zero has no sign
-    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+    text = str(value) if value else "0"  # a zero has no sign
+    if "E" in text:
+        text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 _NUMBER = re.compile(

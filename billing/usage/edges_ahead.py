@@ -5,7 +5,6 @@ A register is asked once for all its instants, so that a day of the archive is u
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from billing.usage.dividing import seconds, series_of
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 class EdgesAhead:
     """What the registers that are `wanted` showed at the edges of bands and at `midnights`.
 
-    The archive is asked by a thread of `aside`, one question for all that have the same instants.
+    The archive is asked by a thread of `aside`: for those that are divided, and for the others.
     """
 
     def __init__(
@@ -34,16 +33,17 @@ class EdgesAhead:
         midnights: Collection[datetime],
         aside: Executor,
     ) -> None:
-        edges = frozenset().union(*(part.edges for each in wanted for part in each.every))
-        alike: dict[frozenset[datetime], list[Wanted]] = defaultdict(list)
+        edges = frozenset().union(*{part.edges for each in wanted for part in each.every})
+        divided: list[Wanted] = []
+        others: list[Wanted] = []
         for each in wanted:
-            divided = any(part.edges for part in each.every)
-            alike[edges.union(midnights) if divided else frozenset(midnights)].append(each)
-        self._asked = {
-            instants: aside.submit(archive.edges, series_of(some), instants)
-            for instants, some in alike.items()
-            if instants
-        }
+            (divided if any(part.edges for part in each.every) else others).append(each)
+        questions = ((edges.union(midnights), divided), (frozenset(midnights), others))
+        self._asked = [
+            (instants, aside.submit(archive.edges, series_of(some), instants))
+            for instants, some in questions
+            if instants and some
+        ]
 
     def at(self, instants: Collection[datetime]) -> Edges:
         """Return what all showed that were asked at `instants`. May wait for the archive.
@@ -51,5 +51,5 @@ class EdgesAhead:
         Raises `ArchiveUnavailableError`.
         """
         at_s = seconds(instants)
-        found = [each.result() for asked, each in self._asked.items() if asked.issuperset(instants)]
+        found = [each.result() for asked, each in self._asked if asked.issuperset(instants)]
         return of_all([each.at(at_s) for each in found])
