@@ -7,10 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from api import findings, language, message_terms, payer_terms, staff_terms, terms
@@ -48,6 +50,7 @@ def environment(tag: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
+    made.context_class = DirectContext
     made.globals.update(
         _=partial(_text, reader),
         ngettext=partial(_counted, reader),
@@ -65,6 +68,17 @@ def environment(tag: str) -> Environment:
     made.filters["titled"] = reader.titled
     made.filters["found"] = partial(findings.sentence, language=reader)
     return made
+
+
+class DirectContext(Context):
+    """Calls texts and formats at once: Jinja looks at each call what a callable wants passed."""
+
+    def call(self, called: Any, /, *args: Any, **values: Any) -> Any:
+        if type(called) is partial or type(called) is MethodType:
+            values.pop("_block_vars", None)
+            values.pop("_loop_vars", None)
+            return called(*args, **values)
+        return super().call(called, *args, **values)
 
 
 def _text(reader: Language, message: str, /, **values: Any) -> Markup:
