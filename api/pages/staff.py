@@ -214,16 +214,33 @@ def _runs_page(
     with resources.database.snapshot() as connection:
         found = runs.heads(connection, limit=RUNS_SHOWN)
         communities = runs.communities(connection)
+    months = _months(communities, resources.now())
     return page(
         request,
         "runs.html",
         principal=caller,
         status=200 if problem is None else problem.kind.status,
         runs=[(head, Period.month(head.period, ZoneInfo("UTC"))) for head in found],
-        communities=communities,
-        months=_months(communities, resources.now()),
+        communities=[(each, _billed_up_to(each)) for each in communities],
+        months=months,
+        next_month=_next_month(communities, months),
         problem=problem,
     )
+
+
+def _billed_up_to(community: CommunityView) -> Period | None:
+    if community.last_issued is None:
+        return None
+    return Period.month(community.last_issued, ZoneInfo(community.zone))
+
+
+def _next_month(communities: Sequence[CommunityView], months: Sequence[Period]) -> Period | None:
+    """Return which of `months` is billed next, the newest at first; None where all are billed."""
+    billed = [_billed_up_to(each) for each in communities]
+    last = min((each.key for each in billed if each is not None), default=None)
+    if last is None:
+        return months[0]
+    return min((each for each in months if each.key > last), key=lambda m: m.key, default=None)
 
 
 def _months(communities: Sequence[CommunityView], now: datetime) -> list[Period]:

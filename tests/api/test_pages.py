@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,6 +138,19 @@ def test_who_made_a_run_sees_why_it_cannot_be_approved_by_them(house: House) -> 
     refused = approver.post("/staff/runs/2/approve", csrf=csrf, **house.seen(2))
     assert refused.status_code == 409
     assert "Somebody else must approve this" in refused.text
+
+
+def test_the_month_that_is_billed_next_is_chosen_for_a_new_run(house: House) -> None:
+    text = house.reader("clerk").get("/staff/runs").text
+    assert '<option value="2026-10" selected>' in text
+    assert "billed up to September 2026" in text
+    assert "Every month that has ended is billed" not in text
+
+    house.now += timedelta(days=31)  # November has ended too, and October comes before it
+    assert '<option value="2026-10" selected>' in house.reader("clerk").get("/staff/runs").text
+
+    house.now -= timedelta(days=62)
+    assert "Every month that has ended is billed" in house.reader("clerk").get("/staff/runs").text
 
 
 def test_a_run_that_exists_is_said_so_on_the_page(house: House) -> None:
