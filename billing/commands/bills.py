@@ -70,5 +70,7 @@ def verify(as_json: bool, path: Path) -> None:
         )
         for difference in checked.differences:
             click.echo(difference, err=True)
+        if checked.differences:
+            click.echo(f"It does not hold: {len(checked.differences)} differences.")
     if checked.differences:
         raise SystemExit(1)

@@ -75,6 +75,12 @@ def test_programs_see_what_would_change_and_make_the_run(billed: House) -> None:
     assert (made.status_code, made.json()["id"], made.json()["state"]) == (201, 3, "draft")
 
 
+def test_the_page_offers_the_last_month_that_is_issued(billed: House) -> None:
+    text = billed.reader("clerk").get("/staff/corrections").text
+
+    assert 'name="first" value="2026-10"' in text
+
+
 def test_a_month_that_is_not_issued_and_an_unknown_community_are_refused(billed: House) -> None:
     reader = billed.reader("clerk")
     early = reader.get("/staff/corrections?community=osmanthus&first=2027-01")

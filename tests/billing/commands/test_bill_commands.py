@@ -65,6 +65,7 @@ def test_what_differs_is_said_and_fails(url: str, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     said = result.stderr.splitlines()
+    assert result.stdout.splitlines()[-1] == f"It does not hold: {len(said)} differences."
     assert said[0].startswith("digest: the bundle says ")
     assert said[1] == f"bill {NUMBER}: total: the bill says 497.03, the evidence gives 497.04"
     assert json.loads(run(None, "verify", path, "--json").stdout)["differences"] == said
