@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from api.catalogue import Catalogue
 from api.credentials import Passwords
 from api.medians import KnownMedians
+from api.notices import Notices
 from api.papers.attaching import attached_bill
 from api.papers.sealing import Seals, open_seals
 from api.providers import Providers, open_providers
@@ -54,6 +55,7 @@ class Resources:
     passwords: Passwords
     providers: Providers
     channels: Channels
+    notices: Notices
     now: Callable[[], datetime]
     seals: Seals | None = None
     tokens: Tokens = field(default_factory=Tokens)
@@ -88,14 +90,16 @@ def open_resources(
     papers = partial(attached_bill, seals)
     seal = Seal(settings.secret_keys)
     reach = reach_of(settings)
+    database = Database(settings.database_url)
     return Resources(
         settings=settings,
-        database=Database(settings.database_url),
+        database=database,
         archive=open_archive(settings.archive_url),
         catalogue=Catalogue(known_types(*settings.meter_types)),
         passwords=Passwords(),
         providers=open_providers(settings),
         channels=open_channels(settings.delivery_settings, reach, os.environ, papers, seal=seal),
+        notices=Notices(database),
         now=clock,
         seals=seals,
         tokens=Tokens(settings.token_keys),

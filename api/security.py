@@ -129,7 +129,8 @@ class Anyone(Guard):
 
 ANYONE = Depends(Anyone())
 ANYONE_AT_ANY_TIME = Depends(Anyone(counted=False))
-"""For what says whether the server is well: it answers however often it is asked."""
+"""For what says whether the server is well, and for what a provider's signature proves: they are
+answered however often they come."""
 
 
 def count_call(request: Request, principal: Principal | None) -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api import problems
 from api.problems import ProblemError
-from api.resources import Resources, whole
+from api.resources import whole
 from api.routes.answers import failing
-from api.security import ANYONE
+from api.security import ANYONE_AT_ANY_TIME, count_call
 from billing.payments.provider import MalformedNoticeError, NotAuthenticError
-from billing.store import payments
 from billing.store.payments import Callback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from billing.payments.provider import Answer, Provider
     from billing.store.payments import Said
 
 router = APIRouter(prefix="/v1", tags=["payments"])
@@ -34,7 +28,7 @@ LONGEST = 64 * 1024
     "/callbacks/wechat",
     operation_id="tellOfWechatPay",
     summary="Hear what WeChat Pay says of orders and refunds",
-    dependencies=[ANYONE],
+    dependencies=[ANYONE_AT_ANY_TIME],
     status_code=204,
     response_class=Response,
     responses=failing(problems.NOT_FOUND, problems.TOO_LARGE),
@@ -42,7 +36,8 @@ LONGEST = 64 * 1024
 async def tell_of_wechat_pay(request: Request) -> Response:
     """Only WeChat Pay calls this, and signs what it sends; the same notice again changes nothing.
 
-    What is not proven, or fits no order, is kept and answered with 400.
+    What is not proven, or fits no order, is kept and answered with 400; of what is not proven no
+    more than an address may call.
     """
     resources = whole(request)
     provider = resources.providers.wechat
@@ -52,20 +47,16 @@ async def tell_of_wechat_pay(request: Request) -> Response:
     if len(body) > LONGEST:
         raise ProblemError(problems.TOO_LARGE)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    answer = await anyio.to_thread.run_sync(partial(_take, resources, provider, headers, body))
-    return Response(answer.body, answer.status, media_type=answer.content_type)
-
-
-def _take(
-    resources: Resources, provider: Provider, headers: Mapping[str, str], body: bytes
-) -> Answer:
     now = resources.now()
     said: Said
     try:
         said = provider.read(headers, body, now=now)
-    except (NotAuthenticError, MalformedNoticeError) as error:
+    except NotAuthenticError as error:
+        count_call(request, None)
+        said = error
+    except MalformedNoticeError as error:
         said = error
     sent = Callback(provider=provider.name, received_at=now, headers=headers, body=body)
-    with resources.database.transaction() as connection:
-        outcome = payments.take(connection, sent, said)
-    return provider.answer(None if outcome.accepted else outcome.reason)
+    outcome = await resources.notices.take(sent, said)
+    answer = provider.answer(None if outcome.accepted else outcome.reason)
+    return Response(answer.body, answer.status, media_type=answer.content_type)

@@ -183,6 +183,8 @@ def _written(column: Column[Any], values: Sequence[Any]) -> Sequence[str]:
             return list(map(int.__repr__, values))
         case str():
             return _escaped(values)
+        case bytes():
+            return ["\\\\x" + value.hex() for value in values]
         case datetime() if any(value.tzinfo is None for value in values):
             raise ValueError(f"{column} is given a time that has no time zone")
         case _:

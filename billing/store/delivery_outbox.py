@@ -54,20 +54,23 @@ class Hearer:
         )
 
 
-def tell(connection: Connection, told: Event) -> None:
-    """Write that something has happened, in the transaction in which it does.
+def tell(connection: Connection, *told: Event) -> None:
+    """Write what has happened, in the transaction in which it does.
 
     What was told already is told no second time.
     """
-    values = {
-        "key": told.key,
-        "kind": told.kind.value,
-        "subject": told.subject,
-        "community_id": told.community_id,
-        "account_id": told.account_id,
-        "at": told.at,
-        "data": canonical_json(dict(told.data)),
-    }
+    values = [
+        {
+            "key": each.key,
+            "kind": each.kind.value,
+            "subject": each.subject,
+            "community_id": each.community_id,
+            "account_id": each.account_id,
+            "at": each.at,
+            "data": canonical_json(dict(each.data)),
+        }
+        for each in told
+    ]
     connection.execute(_unless_there(connection.dialect.name, event), values)
 
 

@@ -19,10 +19,10 @@ from billing.store.bulk import insert_rows
 from meters.interval import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
-    from sqlalchemy import Select
+    from sqlalchemy import BindParameter, Select
 
     from billing.ledger import Entry
 
@@ -40,13 +40,27 @@ def post(
     That is the local day of `at`, or `day`; the next open one where it is closed. A reference that
     was posted before is refused.
     """
-    entries = list(entries)
-    counts_on = _open_day(connection, community_id, at, day)
+    return post_all(connection, {community_id: [*entries]}, at=at, day=day)[community_id]
+
+
+def post_all(
+    connection: Connection,
+    entries: Mapping[int, Sequence[Entry]],
+    *,
+    at: datetime,
+    day: date | None = None,
+) -> dict[int, date]:
+    """Add the `entries` of several communities, by community; return the day of each likewise."""
+    days = _open_days(connection, entries.keys(), at, day)
     insert_rows(
         connection,
         tables.journal_entry,
         ("reference", "community_id", "posted_at", "day"),
-        [(each.reference, community_id, at, counts_on) for each in entries],
+        [
+            (each.reference, community_id, at, days[community_id])
+            for community_id, of_community in entries.items()
+            for each in of_community
+        ],
     )
     insert_rows(
         connection,
@@ -54,23 +68,29 @@ def post(
         ("reference", "position", "ledger_account", "account_id", "amount"),
         [
             (each.reference, position, it.ledger_account, it.account_id, it.amount)
-            for each in entries
+            for of_community in entries.values()
+            for each in of_community
             for position, it in enumerate(each.postings, start=1)
         ],
     )
-    return counts_on
+    return days
 
 
 def closed_through(connection: Connection, community_id: int) -> date | None:
     """Return the last day of a community that is closed, None where none is."""
-    day: date | None = connection.scalar(_last_closed(), {"community": community_id})
-    return day
+    return _closed_through(connection, [community_id]).get(community_id)
+
+
+def _closed_through(connection: Connection, communities: Collection[int]) -> dict[int, date]:
+    rows = connection.execute(_last_closed(), {"communities": list(communities)})
+    return {row.community_id: row.day for row in rows}
 
 
 @cache
 def _last_closed() -> Select[Any]:
-    of_community = day_close.c.community_id == bindparam("community")
-    return select(func.max(day_close.c.day)).where(of_community)
+    table = day_close
+    query = select(table.c.community_id, func.max(table.c.day).label("day"))
+    return query.where(table.c.community_id.in_(_communities())).group_by(table.c.community_id)
 
 
 def trial_balance(
@@ -93,16 +113,26 @@ def trial_balance(
     return {name: int(amount) for name, amount in connection.execute(query)}
 
 
-def _open_day(connection: Connection, community_id: int, at: datetime, day: date | None) -> date:
-    """Return the day that an entry counts on, and keep others from closing it meanwhile."""
-    zone = connection.execute(_zone_locked(), {"community": community_id}).scalar_one()
-    wanted = utc(at).astimezone(ZoneInfo(zone)).date() if day is None else day
-    closed = closed_through(connection, community_id)
-    return wanted if closed is None else max(wanted, closed + timedelta(days=1))
+def _open_days(
+    connection: Connection, communities: Collection[int], at: datetime, day: date | None
+) -> dict[int, date]:
+    """Return the day that entries count on, by community; keep others from closing it meanwhile."""
+    zones = connection.execute(_zones_locked(), {"communities": list(communities)}).all()
+    closed = _closed_through(connection, communities)
+    days = {}
+    for community_id, zone in zones:
+        wanted = utc(at).astimezone(ZoneInfo(zone)).date() if day is None else day
+        last = closed.get(community_id)
+        days[community_id] = wanted if last is None else max(wanted, last + timedelta(days=1))
+    return days
 
 
 @cache
-def _zone_locked() -> Select[Any]:
+def _zones_locked() -> Select[Any]:
     table = tables.community
-    query = select(table.c.zone).where(table.c.id == bindparam("community"))
-    return query.with_for_update(read=True)
+    query = select(table.c.id, table.c.zone).where(table.c.id.in_(_communities()))
+    return query.order_by(table.c.id).with_for_update(read=True)
+
+
+def _communities() -> BindParameter[Sequence[int]]:
+    return bindparam("communities", expanding=True)

@@ -6,6 +6,7 @@ that is there: a unique key holds that, whoever comes at once.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -19,19 +20,22 @@ from billing.payment_tables import payment
 from billing.payments import entries
 from billing.payments.application import apply
 from billing.store import delivery_outbox, ledger, payments_claims, payments_receipts
-from billing.store.ids import insert
-from billing.store.payments_due import payer
-from billing.store.payments_policy import policy_of
+from billing.store.ids import insert_all
+from billing.store.payments_due import payers
+from billing.store.payments_policy import policies_of
+from billing.store.payments_receipts import Paid
 from billing.told import told
 from meters.interval import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Row, Select
 
+    from billing.ledger import Entry
     from billing.payments.application import Applied
+    from billing.store.payments_due import Payer
 
 
 class UnknownPaymentError(LookupError):
@@ -62,6 +66,9 @@ class New:
     needs_approval: bool = False
 
 
+_NAMES = tuple(each.name for each in fields(New))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment(New):
     """A payment as it stands: `state` is entered, posted, rejected or reversed."""
@@ -87,16 +94,26 @@ def read(connection: Connection, payment_id: int, *, lock: bool = False) -> Paym
 
 def find(connection: Connection, channel: str, transaction_id: str) -> Payment | None:
     """Return the payment of a provider's transaction, None where it is not known."""
-    sought = {"channel": channel, "transaction_id": transaction_id}
-    row = connection.execute(_of_transaction(), sought).one_or_none()
-    return None if row is None else _payment(row)
+    return find_all(connection, [(channel, transaction_id)]).get((channel, transaction_id))
+
+
+def find_all(
+    connection: Connection, transactions: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Payment]:
+    """Return the payments of transactions, each a channel and an id; those that are known."""
+    sought = {
+        "channels": list({channel for channel, _ in transactions}),
+        "ids": [transaction_id for _, transaction_id in transactions],
+    }
+    rows = connection.execute(_of_transactions(), sought)
+    return {(row.channel, row.transaction_id): _payment(row) for row in rows}
 
 
 @cache
-def _of_transaction() -> Select[Any]:
+def _of_transactions() -> Select[Any]:
     return select(payment).where(
-        payment.c.channel == bindparam("channel"),
-        payment.c.transaction_id == bindparam("transaction_id"),
+        payment.c.channel.in_(bindparam("channels", expanding=True)),
+        payment.c.transaction_id.in_(bindparam("ids", expanding=True)),
     )
 
 
@@ -120,8 +137,33 @@ def add(connection: Connection, new: New, *, now: datetime) -> Payment:
 
     Whoever calls has locked the account, and looked whether it is known.
     """
-    state = "entered" if new.needs_approval else "posted"
-    values = {
+    (made,) = add_all(connection, [new], now=now)
+    return made
+
+
+def add_all(connection: Connection, new: Sequence[New], *, now: datetime) -> list[Payment]:
+    """Store payments as `add` does, each of another account, and return them in their order."""
+    ids = insert_all(connection, payment, [_values(each, now) for each in new])
+    made = [
+        Payment(
+            **{name: getattr(each, name) for name in _NAMES if name != "paid_at"},
+            paid_at=utc(each.paid_at),
+            id=payment_id,
+            state=_state(each),
+            entered_at=utc(now),
+        )
+        for each, payment_id in zip(new, ids, strict=True)
+    ]
+    post(connection, [each for each in made if not each.needs_approval], now=now)
+    return made
+
+
+def _state(new: New) -> str:
+    return "entered" if new.needs_approval else "posted"
+
+
+def _values(new: New, now: datetime) -> dict[str, Any]:
+    return {
         "community_id": new.community_id,
         "account_id": new.account_id,
         "payment_order_id": new.order_id,
@@ -137,42 +179,62 @@ def add(connection: Connection, new: New, *, now: datetime) -> Payment:
         "needs_approval": new.needs_approval,
         "entered_by": new.entered_by,
         "entered_at": now,
-        "state": state,
+        "state": _state(new),
     }
-    made = Payment(
-        **{each.name: getattr(new, each.name) for each in fields(New) if each.name != "paid_at"},
-        paid_at=utc(new.paid_at),
-        id=insert(connection, payment, **values),
-        state=state,
-        entered_at=utc(now),
-    )
-    if not new.needs_approval:
-        post(connection, made, now=now)
-    return made
 
 
-def post(connection: Connection, paid: Payment, *, now: datetime) -> None:
-    """Set a payment against what its account owes, post it, and issue its receipt."""
-    owed = payments_claims.claims(connection, [paid.account_id])[paid.account_id]
-    applied = apply(
-        owed,
-        paid.amount + paid.rounding,
-        policy_of(connection, paid.community_id),
-        named=paid.named or None,
-    )
-    entry = entries.payment(
-        paid.id,
-        paid.account_id,
-        paid.channel,
-        amount=paid.amount,
-        rounding=paid.rounding,
-        applications=applied.applications,
-    )
-    ledger.post(connection, paid.community_id, [entry], at=now)
-    payments_claims.record(connection, [(entry.reference, each) for each in applied.applications])
-    document = _receipt(connection, paid, applied)
-    payments_receipts.issue(connection, paid.community_id, paid.id, document, now=now)
-    delivery_outbox.tell(connection, _posted(paid, document, now))
+def post(connection: Connection, payments: Sequence[Payment], *, now: datetime) -> None:
+    """Set payments against what their accounts owe, post them, and issue their receipts.
+
+    Each is of another account: what one pays is no longer owed to the next.
+    """
+    if not payments:
+        return
+    accounts = [each.account_id for each in payments]
+    owed = payments_claims.claims(connection, accounts)
+    policies = policies_of(connection, {each.community_id for each in payments})
+    applied = [
+        apply(
+            owed[each.account_id],
+            each.amount + each.rounding,
+            policies[each.community_id],
+            named=each.named or None,
+        )
+        for each in payments
+    ]
+    settled = list(zip(payments, applied, strict=True))
+    _enter(connection, settled, now)
+    who = payers(connection, accounts)
+    receipts = [
+        Paid(each.community_id, each.id, _document(each, its, who[each.account_id]))
+        for each, its in settled
+    ]
+    payments_receipts.issue(connection, receipts, now=now)
+    events = [
+        _posted(each, its.document, now) for each, its in zip(payments, receipts, strict=True)
+    ]
+    delivery_outbox.tell(connection, *events)
+
+
+def _enter(
+    connection: Connection, settled: Sequence[tuple[Payment, Applied]], now: datetime
+) -> None:
+    """Post what was settled to the journal, and record what it pays."""
+    posted: dict[int, list[Entry]] = defaultdict(list)
+    applications = []
+    for each, its in settled:
+        entry = entries.payment(
+            each.id,
+            each.account_id,
+            each.channel,
+            amount=each.amount,
+            rounding=each.rounding,
+            applications=its.applications,
+        )
+        posted[each.community_id].append(entry)
+        applications += [(entry.reference, part) for part in its.applications]
+    ledger.post_all(connection, posted, at=now)
+    payments_claims.record(connection, applications)
 
 
 def _posted(paid: Payment, receipt: Mapping[str, Any], now: datetime) -> Event:
@@ -189,8 +251,7 @@ def _posted(paid: Payment, receipt: Mapping[str, Any], now: datetime) -> Event:
     )
 
 
-def _receipt(connection: Connection, paid: Payment, applied: Applied) -> dict[str, Any]:
-    who = payer(connection, paid.account_id)
+def _document(paid: Payment, applied: Applied, who: Payer) -> dict[str, Any]:
     return {
         "community": who.community,
         "account": who.account,

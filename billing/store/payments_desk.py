@@ -140,7 +140,7 @@ def decide(
     values = {"state": state, "decided_by": actor, "decided_at": now}
     connection.execute(payment.update().where(payment.c.id == payment_id).values(**values))
     if approve:
-        payments_book.post(connection, found, now=now)
+        payments_book.post(connection, [found], now=now)
     _log(connection, "payment.approve" if approve else "payment.reject", found, actor, now)
     return payments_book.read(connection, payment_id)
 

@@ -21,7 +21,7 @@ from billing.store.payments_claims import claims, credit
 from billing.told import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
     from sqlalchemy import ColumnElement, Row
@@ -94,10 +94,16 @@ class Dues:
 
 def payer(connection: Connection, account_id: int) -> Payer:
     """Return the account with this id; raise `UnknownAccountError` if there is none."""
-    row = connection.execute(_payer_of_account(), {"account": account_id}).one_or_none()
-    if row is None:
+    found = payers(connection, [account_id])
+    if not found:
         raise UnknownAccountError(f"there is no account {account_id}")
-    return _payer(row)
+    return found[account_id]
+
+
+def payers(connection: Connection, account_ids: Collection[int]) -> dict[int, Payer]:
+    """Return the accounts with these ids, by id; those that there are."""
+    rows = connection.execute(_payers_of_accounts(), {"accounts": list(account_ids)})
+    return {row.id: _payer(row) for row in rows}
 
 
 def payer_named(connection: Connection, community: str, account: str) -> Payer:
@@ -243,8 +249,8 @@ def _payers() -> Select[Any]:
 
 
 @cache
-def _payer_of_account() -> Select[Any]:
-    return _payers().where(tables.account.c.id == bindparam("account"))
+def _payers_of_accounts() -> Select[Any]:
+    return _payers().where(tables.account.c.id.in_(bindparam("accounts", expanding=True)))
 
 
 def _payer(row: Row[Any]) -> Payer:

@@ -26,7 +26,7 @@ from billing.store.payments_due import payer
 from billing.told import StateName, told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy import Row, Select, Update
@@ -110,9 +110,19 @@ def read(connection: Connection, number: str, *, lock: bool = False) -> Order:
 
 def find(connection: Connection, number: str, *, lock: bool = False) -> Order | None:
     """Return the order of this number, None where there is none."""
-    rows = connection.execute(_numbered(lock=lock), {"number": number}).all()
-    parts = {row.claim: row.part for row in rows if row.claim is not None}
-    return _order(rows[0], parts) if rows else None
+    return find_all(connection, [number], lock=lock).get(number)
+
+
+def find_all(
+    connection: Connection, numbers: Collection[str], *, lock: bool = False
+) -> dict[str, Order]:
+    """Return the orders of these numbers, by number; those that there are."""
+    rows = connection.execute(_numbered(lock=lock), {"numbers": list(numbers)}).all()
+    parts: dict[str, dict[str, int]] = {row.number: {} for row in rows}
+    for row in rows:
+        if row.claim is not None:
+            parts[row.number][row.claim] = row.part
+    return {row.number: _order(row, parts[row.number]) for row in rows}
 
 
 def open_orders(connection: Connection, account_id: int) -> list[Order]:
@@ -170,9 +180,15 @@ def close(connection: Connection, number: str, *, actor: str, now: datetime) -> 
 
 def end(connection: Connection, order: Order, state: OrderState, *, now: datetime) -> None:
     """Let an order be paid, closed or expired; a paid one stays so."""
-    if order.state is OrderState.PAID:
-        return
-    connection.execute(_end(), {"order": order.id, "new_state": state, "now": now})
+    end_all(connection, [order], state, now=now)
+
+
+def end_all(
+    connection: Connection, orders: Iterable[Order], state: OrderState, *, now: datetime
+) -> None:
+    """Let orders be paid, closed or expired; paid ones stay so."""
+    ids = [each.id for each in orders if each.state is not OrderState.PAID]
+    connection.execute(_end(), {"orders": ids, "new_state": state, "now": now})
 
 
 def _overlapping(orders: list[Order], new: Order) -> tuple[Order, ...]:
@@ -217,13 +233,13 @@ def _add(
 
 @cache
 def _numbered(*, lock: bool) -> Select[Any]:
-    """Return the statement of the order `:number`, a row for each of its claims."""
+    """Return the statement of the orders `:numbers`, a row for each of their claims."""
     table, part = payment_order, payment_order_claim
     query = (
         select(table, part.c.claim, part.c.amount.label("part"))
         .outerjoin(part, part.c.payment_order_id == table.c.id)
-        .where(table.c.number == bindparam("number"))
-        .order_by(part.c.position)
+        .where(table.c.number.in_(bindparam("numbers", expanding=True)))
+        .order_by(table.c.id, part.c.position)
     )
     return query.with_for_update(key_share=True, of=table) if lock else query
 
@@ -233,7 +249,9 @@ def _end() -> Update:
     table = payment_order
     return (
         table.update()
-        .where(table.c.id == bindparam("order"))
+        .where(
+            table.c.id.in_(bindparam("orders", expanding=True)), table.c.state != OrderState.PAID
+        )
         .values(state=bindparam("new_state"), ended_at=bindparam("now"))
     )
 

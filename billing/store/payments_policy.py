@@ -14,6 +14,7 @@ from billing.payments.application import First, Policy
 from billing.store import audit, registry
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import Select
@@ -21,19 +22,27 @@ if TYPE_CHECKING:
 
 def policy_of(connection: Connection, community_id: int) -> Policy:
     """Return a community's policy; the defaults where it has stated none."""
-    row = connection.execute(_stated(), {"community": community_id}).one_or_none()
-    if row is None:
-        return Policy()
-    return Policy(
-        first=First(row.first),
-        charges=tuple(read_json(row.charges)),
-        four_eyes_above=row.four_eyes_above,
-    )
+    return policies_of(connection, [community_id])[community_id]
+
+
+def policies_of(connection: Connection, community_ids: Collection[int]) -> dict[int, Policy]:
+    """Return the policy of each of some communities; the defaults for those that stated none."""
+    rows = connection.execute(_stated(), {"communities": list(community_ids)})
+    stated = {
+        row.community_id: Policy(
+            first=First(row.first),
+            charges=tuple(read_json(row.charges)),
+            four_eyes_above=row.four_eyes_above,
+        )
+        for row in rows
+    }
+    return {each: stated.get(each, Policy()) for each in community_ids}
 
 
 @cache
 def _stated() -> Select[Any]:
-    return select(payment_policy).where(payment_policy.c.community_id == bindparam("community"))
+    community_id = payment_policy.c.community_id
+    return select(payment_policy).where(community_id.in_(bindparam("communities", expanding=True)))
 
 
 def state(

@@ -13,10 +13,12 @@ import httpx
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from scripted_server import ScriptedServer
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import OperationalError
 from wechat_merchant import PATIENCE_S, account_at
 
 from api.providers import Providers
+from api.rate import Limiter
 from api.upkeep import payment_upkeep
 from billing.payment_tables import payment, payment_callback
 from billing.payments.wechat.client import WechatPay
@@ -213,6 +215,38 @@ def test_fifty_notices_at_once_post_once(shop: Shop) -> None:
     assert shop.house.runner.run(all_at_once()) == [204] * 50
     assert shop.payments() == 1
     assert sorted(verdict for verdict, _ in shop.kept()) == ["known"] * 49 + ["posted"]
+
+
+def test_a_notice_that_could_not_be_committed_is_sent_again(shop: Shop) -> None:
+    order = shop.order()
+    shop.wechat.pay(order["number"])
+    notice = shop.notice()
+
+    def full(_: object) -> None:
+        raise OperationalError("COMMIT", None, Exception("database or disk is full"))
+
+    event.listen(shop.house.database.engine, "commit", full)
+    assert shop.deliver(notice).status_code == 500
+    event.remove(shop.house.database.engine, "commit", full)
+    assert (shop.payments(), shop.kept()) == (0, [])
+    assert shop.deliver(notice).status_code == 204
+    assert shop.kept() == [("posted", None)]
+
+
+def test_what_is_proven_is_taken_however_much_of_it_comes(shop: Shop) -> None:
+    resources = shop.house.app.state.resources
+    settings = resources.settings.model_copy(update={"address_calls_per_minute": 1})
+    order = shop.order()
+    shop.house.app.state.resources = dataclasses.replace(
+        resources, settings=settings, limiter=Limiter()
+    )
+    shop.wechat.pay(order["number"])
+    notice = shop.notice()
+    assert [shop.deliver(notice).status_code for _ in range(3)] == [204] * 3
+    forged = [shop.deliver(notice, content=b"{}").status_code for _ in range(3)]
+    assert forged == [400, 429, 429]
+    assert [verdict for verdict, _ in shop.kept()] == ["posted", "known", "known", "refused"]
+    assert shop.deliver(notice).status_code == 204
 
 
 def test_what_is_forged_old_or_a_probe_is_refused_and_kept(shop: Shop) -> None:

@@ -96,6 +96,15 @@ class Till:
         with self.books.database.transaction() as connection:
             return payments.take(connection, sent, said)
 
+    def take_each(self, *said: Said, now: datetime = NOW) -> list[Outcome | Exception]:
+        """Take what a provider has sent at about the same time."""
+        sent = [
+            (Callback(provider="wechat", received_at=now, headers={}, body=b"%d" % number), each)
+            for number, each in enumerate(said)
+        ]
+        with self.books.database.transaction() as connection:
+            return payments.take_each(connection, sent)
+
     def hand(
         self,
         amount: int,
