@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
@@ -52,7 +53,7 @@ class Which:
 
     @property
     def address(self) -> str:
-        asked = f"?project={self.project}" if self.project else ""
+        asked = f"?project={quote(self.project)}" if self.project else ""
         return f"/messages/{self.kind}/{self.language}{asked}"
 
 
@@ -82,16 +83,12 @@ async def show_messages(request: Request, caller: Writer, project: Code = "") ->
     with of(request).database.snapshot() as connection:
         known = projects.listed(connection)
         whose = _project(connection, project or known[0].code)
-        newest = {
-            (kind, tag): next(iter(delivery_texts.versions(connection, whose, kind, tag)), None)
-            for kind in Kind
-            for tag in LANGUAGES
-        }
+        newest = delivery_texts.newest(connection, whose)
     return page(
         request,
         "messages.html",
         principal=caller,
-        newest=newest,
+        newest={(kind, tag): newest.get((kind, tag)) for kind in Kind for tag in LANGUAGES},
         projects=known,
         project=project or known[0].code,
         tags=languages.languages(),
@@ -204,7 +201,7 @@ def _texts_page(
     with of(request).database.snapshot() as connection:
         whose = _project(connection, which.project)
         kept = delivery_texts.versions(connection, whose, which.kind, which.language)
-        values = _real(request, connection, caller, which, about)
+        values = _real(request, connection, caller, which, whose=whose, about=about)
     newest = kept[0] if kept else None
     brought = shipped(which.kind, which.language)
     shown = typed or (newest and newest.texts) or brought
@@ -235,7 +232,13 @@ def _texts_page(
 
 
 def _real(
-    request: Request, connection: Connection, caller: Principal, which: Which, about: str
+    request: Request,
+    connection: Connection,
+    caller: Principal,
+    which: Which,
+    *,
+    whose: int,
+    about: str,
 ) -> Mapping[str, str] | None:
     """Return the values of an event that has happened; None for who may not see what it is of.
 
@@ -244,7 +247,9 @@ def _real(
     if not caller.may(Permission.BILLS_READ) or which.kind is Kind.ADDRESS_STATED:
         return None
     links = of(request).settings.public_address or str(request.base_url)
-    return values_of_newest(connection, which.kind, which.language, links, about)
+    return values_of_newest(
+        connection, whose, which.kind, language=which.language, links=links, subject=about
+    )
 
 
 def _made(kind: Kind, texts: Texts, values: Mapping[str, str] | None) -> Message:

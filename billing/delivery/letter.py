@@ -78,9 +78,15 @@ def written(
 
 
 def values_of_newest(
-    connection: Connection, kind: Kind, language: str, links: str, subject: str = ""
+    connection: Connection,
+    project: int,
+    kind: Kind,
+    *,
+    language: str,
+    links: str,
+    subject: str = "",
 ) -> Mapping[str, str] | None:
-    """Return the values of the newest event of `kind`, of that about `subject` where one is named.
+    """Return the values of a project's newest event of `kind`, of that about `subject` if named.
 
     None where there is no such event. `links`: as `letter_of` takes them.
     """
@@ -88,7 +94,7 @@ def values_of_newest(
     query = (
         select(event.c.data, community.c.title, community.c.zone)
         .join(community, community.c.id == event.c.community_id)
-        .where(event.c.kind == kind.value)
+        .where(event.c.kind == kind.value, community.c.project_id == project)
         .order_by(event.c.id.desc())
         .limit(1)
     )

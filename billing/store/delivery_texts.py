@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, func, select
 
 from billing.canonical import canonical_json, read_json
+from billing.delivery.event import Kind
 from billing.delivery.wording import Texts, check, parts_of
 from billing.delivery_tables import delivery_texts
 from billing.store import audit
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Row, Select
-
-    from billing.delivery.event import Kind
 
 
 class NewerTextsError(ValueError):
@@ -42,6 +41,21 @@ def find(connection: Connection, project: int, kind: Kind, language: str) -> Tex
     """Return the texts that a project has now for `kind`, None where Tallygate's count."""
     newest = connection.execute(_newest_first(project, kind, language).limit(1)).one_or_none()
     return None if newest is None else _version(newest).texts
+
+
+def newest(connection: Connection, project: int) -> dict[tuple[Kind, str], Version]:
+    """Return the newest version of each kind and language that somebody of a project stored."""
+    table = delivery_texts
+    of = (table.c.kind, table.c.language)
+    last = (
+        select(*of, func.max(table.c.version).label("version"))
+        .where(table.c.project_id == project)
+        .group_by(*of)
+        .subquery()
+    )
+    same = [table.c[each.name] == each for each in last.c]
+    rows = connection.execute(select(table).join(last, and_(table.c.project_id == project, *same)))
+    return {(Kind(row.kind), row.language): _version(row) for row in rows}
 
 
 def versions(connection: Connection, project: int, kind: Kind, language: str) -> list[Version]:

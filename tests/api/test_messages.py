@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from api.permission import Role
+from api.store import logins
 from billing.delivery.event import Kind
-from billing.store import audit, delivery_texts
+from billing.store import audit, delivery_texts, projects
 
 if TYPE_CHECKING:
     import httpx
@@ -129,6 +131,41 @@ def test_each_project_has_its_own_texts(strangers: House) -> None:
     assert sent(strangers.reader("admin elsewhere")).status_code == 303
     assert kept(strangers) == []
     assert "version 1" not in strangers.reader("admin").get("/messages").text
+
+
+def test_who_belongs_to_no_project_says_whose_texts_they_change(strangers: House) -> None:
+    with strangers.database.transaction() as connection:
+        known = logins.find_login(connection, "li")
+        assert known is not None
+        for name, role in (("head", Role.ADMIN), ("chief", Role.APPROVER)):
+            logins.add_login(
+                connection,
+                name=name,
+                password_hash=known.password_hash,
+                role=role,
+                now=strangers.now,
+                project=None,
+            )
+        first, other = projects.listed(connection)
+    head = strangers.reader("head")
+    assert head.get(PAGE).status_code == 404, "nothing says whose"
+    for code, subject in ((first.code, "First"), (other.code, "Other")):
+        address = f"{PAGE}?project={code}"
+        fields = {**OWN, "seen": "0", "subject": subject}
+        made = head.post(address, csrf=head.csrf(address), **fields)
+        assert (made.status_code, made.headers["location"]) == (303, address)
+    assert 'value="Other"' in head.get(f"{PAGE}?project={other.code}").text
+    assert 'value="First"' in head.get(f"{PAGE}?project={first.code}").text
+    listed = head.get(f"/messages?project={other.code}").text
+    assert listed.count("version 1, by head") == 1
+    assert f'href="{PAGE}?project={other.code}"' in listed
+    assert head.get("/messages?project=nowhere").status_code == 404
+
+    chief = strangers.reader("chief")
+    told = "With the values of a message that was told."
+    assert told in chief.get(f"{PAGE}?project={first.code}").text
+    preview = chief.get(f"{PAGE}?project={other.code}").text
+    assert "With samples: there is no such message yet." in preview
 
 
 def test_other_languages_and_kinds_are_not_there(billed: House) -> None:
