@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from api import language, problems
+from api import invalid, language, problems
 from api.access import AccessError, UnknownKeyError
 from api.asking import CannotAskError
 from api.deciding import UndecidedError
@@ -188,8 +188,7 @@ def answer(request: Request, error: ProblemError) -> Response:
         )
         page.headers.update(error.headers)
         return page
-    asked = language.accepted(request.headers.get("accept-language", ""))
-    document = error.document(asked or language.english(), request.url.path)
+    document = error.document(_reader(request), request.url.path)
     return JSONResponse(
         document, error.kind.status, headers=error.headers, media_type=problems.MEDIA_TYPE
     )
@@ -206,13 +205,23 @@ async def _of_domain(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  the type registered for
-    return answer(request, ProblemError(problems.INVALID, errors=_errors(error.errors())))
+    errors = _errors(error.errors(), _reader(request))
+    return answer(request, ProblemError(problems.INVALID, errors=errors))
 
 
-def _errors(found: Sequence[Any]) -> list[dict[str, str]]:
+def _reader(request: Request) -> language.Language:
+    """Return the language that a program's call asks for, else English."""
+    return language.accepted(request.headers.get("accept-language", "")) or language.english()
+
+
+def _errors(found: Sequence[Any], reader: language.Language) -> list[dict[str, str]]:
     """Return where and what, never the input itself: it may be a password."""
     return [
-        {"where": ".".join(str(part) for part in each["loc"]), "what": str(each["msg"])}
+        {
+            "where": ".".join(str(part) for part in each["loc"]),
+            "code": each["type"],
+            "what": invalid.told(each, reader),
+        }
         for each in found
     ]
 

@@ -219,7 +219,7 @@ def _of_usage(connection: Connection, wish: Wish) -> Iterator[File]:
     after = None
     while True:
         rows = usages.billed(connection, wish.scope, limit=AT_ONCE, after=after)
-        found += [_document(UsageOfBill.of(each)) for each in rows]
+        found += [_document(UsageOfBill.of(each, wish.reader)) for each in rows]
         if len(rows) < AT_ONCE:
             break
         after = usages.After(rows[-1].period, rows[-1].bill_id, rows[-1].id)

@@ -115,7 +115,7 @@ async def show_tariff(
         versions = tariffs.versions(connection, code)
     if not versions or version not in (None, *(each.version for each in versions)):
         raise ProblemError(problems.NOT_FOUND)
-    in_force = tariffs.in_force(versions, today)
+    in_force = today.in_force(versions)
     chosen = next((each for each in versions if each.version == version), in_force or versions[0])
     return page(
         request,
@@ -166,8 +166,7 @@ def _list_page(
         problem=problem,
         document=document,
         tariffs=[
-            (versions, tariffs.in_force(versions, today) or versions[0])
-            for versions in known.values()
+            (versions, today.in_force(versions) or versions[0]) for versions in known.values()
         ],
         today=today,
         drafts=drafts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -106,7 +107,11 @@ async def explain_line(  # noqa: PLR0917 - which line, for whom, in which langua
     responses=failing(problems.INVALID_CURSOR),
 )
 async def list_usage(
-    request: Request, caller: UsageReader, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    request: Request,
+    caller: UsageReader,
+    reader: Reader,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> Page[UsageOfBill]:
     """What was consumed, with the registers, readings and raw words behind it.
 
@@ -125,7 +130,7 @@ async def list_usage(
         rows,
         limit,
         key=lambda row: (row.period, str(row.bill_id), str(row.id)),
-        shown=UsageOfBill.of,
+        shown=partial(UsageOfBill.of, language=reader),
     )
 
 

@@ -15,7 +15,7 @@ from api.permission import Permission
 from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
-from api.routes.answers import failing, held, run_of, scope_of
+from api.routes.answers import Reader, failing, held, run_of, scope_of
 from api.schemas.apportionments import ShareChange, StatementCheck
 from api.schemas.runs import Run
 from api.schemas.statements import (
@@ -122,7 +122,11 @@ async def list_shares(
     responses=held(problems.NOT_FOUND),
 )
 async def get_check(
-    request: Request, caller: RunReader, statement: StatementId, known: etag.Known
+    request: Request,
+    caller: RunReader,
+    statement: StatementId,
+    reader: Reader,
+    known: etag.Known,
 ) -> Response:
     """Inputs with verdicts, the tree of meters, who takes no part, sums, odd cents, last word."""
     del caller
@@ -130,7 +134,7 @@ async def get_check(
         found = _found(connection, Scope(unissued=True), statement)
         said = pool_checks.of_statement(connection, found.head.run_id, statement)
         odd_cents = statements.odd_cents(connection, found.head, most=1)
-    return etag.answer(StatementCheck.whole(found, odd_cents, said), known)
+    return etag.answer(StatementCheck.whole(found, odd_cents, said, reader), known)
 
 
 @router.get(

@@ -56,7 +56,7 @@ async def list_tariffs(
         today = tariffs.today(connection, of(request).now())
         known = tariffs.by_code(connection)
     found = [
-        TariffVersion.of(each, tariffs.in_force(versions, today))
+        TariffVersion.of(each, today.in_force(versions))
         for versions in known.values()
         for each in versions
     ]
@@ -86,7 +86,7 @@ async def get_tariff(
     found = next((each for each in versions if each.version == version), None)
     if found is None:
         raise ProblemError(problems.NOT_FOUND)
-    in_force = tariffs.in_force(versions, today)
+    in_force = today.in_force(versions)
     return etag.answer(TariffShown.whole(found, in_force), known)
 
 

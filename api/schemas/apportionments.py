@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from api import apportionment
 from api.schemas.bills import SegmentBehind, segment_behind
+from api.schemas.findings import FoundInUse
 from api.schemas.statements import (
     ExcludedUnit,
     KeyOfStatement,
@@ -21,9 +22,11 @@ from billing.money import to_fen
 from meters.quantity import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from zoneinfo import ZoneInfo
 
     from api.apportionment import Check
+    from api.language import Language
     from billing.store.pool_checks import PoolCheck
     from billing.store.views.shares import Change, OddCents
     from billing.store.views.statements import StatementView
@@ -33,7 +36,7 @@ class InputOfPool(SourceOfPool):
     """A shared metering point: what it counted, the readings behind it, and what was found."""
 
     segments: list[SegmentBehind]
-    findings: list[str]
+    findings: list[FoundInUse]
 
 
 class CostDocument(Answer):
@@ -126,7 +129,11 @@ class StatementCheck(StatementSummary):
 
     @classmethod
     def whole(
-        cls, view: StatementView, odd_cents: OddCents, said: PoolCheck | None
+        cls,
+        view: StatementView,
+        odd_cents: OddCents,
+        said: PoolCheck | None,
+        language: Language,
     ) -> StatementCheck:
         pool, evidence = view.head.pool, view.evidence
         return cls(
@@ -136,14 +143,7 @@ class StatementCheck(StatementSummary):
             company_share=plain(pool.borne_by_company),
             tariff=tariff_named(view),
             inputs=[
-                InputOfPool(
-                    point=each["point"],
-                    register_name=each["register"],
-                    quantity=each["quantity"],
-                    unit=each["unit"],
-                    segments=[segment_behind(one) for one in each["segments"]],
-                    findings=[one["text"] for one in each["findings"]],
-                )
+                _input(each, view.head.period.zone, language)
                 for each in evidence.get("sources", ())
             ],
             documents=[
@@ -190,6 +190,18 @@ class ShareChange(Answer):
             now=None if change.now is None else money(change.now),
             change=money(change.amount),
         )
+
+
+def _input(source: Mapping[str, Any], zone: ZoneInfo, language: Language) -> InputOfPool:
+    unit = source["unit"]
+    return InputOfPool(
+        point=source["point"],
+        register_name=source["register"],
+        quantity=source["quantity"],
+        unit=unit,
+        segments=[segment_behind(each) for each in source["segments"]],
+        findings=[FoundInUse.of(each, unit, zone, language) for each in source["findings"]],
+    )
 
 
 def _tree(view: StatementView) -> MeterTree | None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from api import explanation, wording
+from api.schemas.findings import FoundInUse
 from api.schemas.values import Answer, Money, Month, Price, Quantity, Title, money, quantity, titles
 from meters.quantity import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from api.language import Language
     from billing.difference import Difference
@@ -143,10 +145,10 @@ class Usage(Answer):
     quantity: Quantity
     unit: str
     segments: list[SegmentBehind]
-    findings: list[str] = Field(description="What a person should know about this usage.")
+    findings: list[FoundInUse]
 
     @classmethod
-    def of(cls, usage: UsageView) -> Usage:
+    def of(cls, usage: UsageView, zone: ZoneInfo, language: Language) -> Usage:
         return cls(
             point=usage.point,
             medium=usage.medium,
@@ -156,7 +158,10 @@ class Usage(Answer):
             quantity=quantity(usage.quantity),
             unit=usage.unit,
             segments=[segment_behind(each) for each in usage.evidence["segments"]],
-            findings=[each["text"] for each in usage.evidence["findings"]],
+            findings=[
+                FoundInUse.of(each, usage.unit, zone, language)
+                for each in usage.evidence["findings"]
+            ],
         )
 
 
@@ -169,12 +174,12 @@ class UsageOfBill(Answer):
     usage: Usage
 
     @classmethod
-    def of(cls, billed: BilledUsage) -> UsageOfBill:
+    def of(cls, billed: BilledUsage, language: Language) -> UsageOfBill:
         return cls(
             bill=billed.bill,
             period=billed.period,
             unit=billed.unit_code,
-            usage=Usage.of(billed.usage),
+            usage=Usage.of(billed.usage, billed.zone, language),
         )
 
 
@@ -266,11 +271,12 @@ class LineExplained(BillLine):
     def whole(
         cls, bill: BillView, line: LineView, found: Sequence[Difference], language: Language
     ) -> LineExplained:
+        zone = bill.head.period.zone
         return cls(
             **BillLine.of(bill, line, language).model_dump(),
             bill=bill.head.number,
             tariff=_tariff(line),
-            usage=None if line.usage is None else Usage.of(line.usage),
+            usage=None if line.usage is None else Usage.of(line.usage, zone, language),
             parts=[_part(each) for each in explanation.parts(line)],
             share=None if line.share is None else _share(line.share),
             check=Check(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select, text
 
 from api import findings, terms
 from api.language import languages
-from billing import evidence
+from api.schemas.findings import FoundInUse
+from billing import evidence, tables
+from billing.canonical import read_json
 from billing.vee.findings import (
     HighUse,
     LowUse,
@@ -35,6 +40,9 @@ from meters.finding import (
     TruedUp,
     VerificationExpired,
 )
+
+if TYPE_CHECKING:
+    from conftest import House
 
 AT, LATER = datetime(2026, 10, 1, 1, tzinfo=UTC), datetime(2026, 10, 2, tzinfo=UTC)
 DAY = date(2026, 10, 3)
@@ -98,6 +106,35 @@ SAID = {
 def said(finding: Finding, tag: str) -> str:
     zone, language = ZoneInfo("Asia/Shanghai"), languages()[tag]
     return findings.sentence(evidence._finding(finding), "kWh", zone, language)
+
+
+def test_programs_get_a_code_the_values_and_a_sentence() -> None:
+    document, zone = evidence._finding(HighUse(USE, LESS)), ZoneInfo("Asia/Shanghai")
+    for tag, sentence in zip(("en", "zh-CN"), SAID["HighUse"], strict=True):
+        found = FoundInUse.of(document, "kWh", zone, languages()[tag])
+        assert found.model_dump() == {
+            "code": "HighUse",
+            "values": {"daily": "1234.5", "average": "2"},
+            "text": sentence,
+        }
+
+
+def test_usage_is_answered_with_what_was_found_about_it(billed: House) -> None:
+    with billed.database.transaction() as connection:
+        for name in connection.scalars(
+            text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        ).all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        row = connection.execute(select(tables.usage).order_by(tables.usage.c.id.desc())).first()
+        assert row is not None
+        document = {**read_json(row.evidence), "findings": [evidence._finding(LowUse(LESS, USE))]}
+        changed = tables.usage.update().values(evidence=json.dumps(document))
+        connection.execute(changed)
+    for tag, sentence in (("en", "far less was used"), ("zh-CN", "明显偏低")):
+        answer = billed.caller("li").get("/v1/usage?limit=1", headers={"Accept-Language": tag})
+        (found,) = answer.json()["items"][0]["usage"]["findings"]
+        assert (found["code"], found["values"]) == ("LowUse", {"daily": "2", "average": "1234.5"})
+        assert sentence in found["text"]
 
 
 def test_every_kind_is_tried_here() -> None:

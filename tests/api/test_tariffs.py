@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,3 +134,27 @@ def test_a_draft_that_is_given_up_is_published_by_nobody(billed: House, fee: Tar
     answer = approver.post(f"{address}/publish", csrf=approver.csrf(PAGE))
     assert answer.status_code == 409
     assert clerk.post(f"{address}/publish", csrf=clerk.csrf(PAGE)).status_code == 403
+
+
+def test_a_tariff_is_in_force_by_the_day_of_the_community_that_it_charges(
+    billed: House, fee: Tariff
+) -> None:
+    """At 17:30 UTC of October 31 it is November in Shanghai, and October still in Lisbon."""
+    at = datetime(2026, 10, 31, 17, 30, tzinfo=UTC)
+    with billed.database.transaction() as connection:
+        row = connection.execute(select(tables.community)).one()._asdict()
+        tariffs_of = '{"residential": ["away", "power"]}'
+        connection.execute(
+            tables.community.insert(),
+            {**row, "id": 99, "code": "zz", "zone": "Europe/Lisbon", "tariffs": tariffs_of},
+        )
+        today = tariffs.today(connection, at)
+    in_force = {
+        code: today.in_force([fee.model_copy(update={"id": code, "valid_from": date(2026, 11, 1)})])
+        for code in ("away", "power", "of no class")
+    }
+    assert {code: found is not None for code, found in in_force.items()} == {
+        "away": False,
+        "power": True,
+        "of no class": True,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, and_, or_, select
 
@@ -47,6 +48,7 @@ class BilledUsage:
     bill: str
     period: str
     unit_code: str
+    zone: ZoneInfo
     usage: UsageView
 
 
@@ -115,15 +117,14 @@ def _of_bills(
 ) -> list[BilledUsage]:
     """Return the first usages that bills count, in the order of those."""
     bill, line, usage, point = tables.bill, tables.bill_line, tables.usage, tables.point
-    unit = tables.unit
+    unit, community = tables.unit, tables.community
     counted = (
         select(line.c.bill_id, line.c.usage_id)
         .distinct()
         .where(line.c.bill_id.in_(bill_ids), line.c.usage_id.is_not(None))
     )
     if after is not None:
-        further = or_(line.c.bill_id != after.bill_id, line.c.usage_id > after.id)
-        counted = counted.where(further)
+        counted = counted.where(or_(line.c.bill_id != after.bill_id, line.c.usage_id > after.id))
     of_bill = counted.subquery()
     rows = connection.execute(
         select(
@@ -140,10 +141,12 @@ def _of_bills(
             bill.c.number,
             bill.c.period,
             unit.c.code.label("unit_code"),
+            community.c.zone,
         )
         .join(of_bill, of_bill.c.usage_id == usage.c.id)
         .join(bill, bill.c.id == of_bill.c.bill_id)
         .join(unit, unit.c.id == bill.c.unit_id)
+        .join(community, community.c.id == unit.c.community_id)
         .join(point, point.c.id == usage.c.point_id)
         .order_by(bill.c.period.desc(), bill.c.id, usage.c.id)
         .limit(limit)
@@ -155,6 +158,7 @@ def _of_bills(
             bill=row.number,
             period=row.period,
             unit_code=row.unit_code,
+            zone=ZoneInfo(row.zone),
             usage=usage_view(row),
         )
         for row in rows
