@@ -94,6 +94,8 @@ def test_every_question_is_answered(call: Callable[..., httpx.Response]) -> None
     days = call("GET", "/v1/usage/days?code=100000000287&month=2026-09").json()["days"]
     assert {each["gap"] for each in days} == {"not-read"}
     assert call("GET", "/v1/statements/1000001").json()["conserved"] is True
+    for part in ("shares", "changes", "check"):
+        assert call("GET", f"/v1/statements/1000001/{part}").status_code == 200
     assert len(call("GET", "/v1/meters?limit=4").json()["items"]) == 4
     assert call("GET", "/v1/meters/E-1-201/readings").status_code == 200
     assert call("GET", "/health").json()["status"] == "ok"
