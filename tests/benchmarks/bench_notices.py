@@ -231,13 +231,9 @@ def tell_books(database: Database, count: int) -> bool:
     """Print what was posted; return whether it is each payment once, and the books balance."""
     with database.snapshot() as connection:
         posted = connection.scalar(select(func.count()).select_from(payment))
-        verdicts = dict(
-            connection.execute(
-                select(payment_callback.c.verdict, func.count()).group_by(
-                    payment_callback.c.verdict
-                )
-            ).tuples()
-        )
+        verdict = payment_callback.c.verdict
+        kept = connection.execute(select(verdict, func.count()).group_by(verdict))
+        verdicts = {str(name): int(number) for name, number in kept}
         balance = sum(ledger.trial_balance(connection).values())
     print(f"  payments posted: {posted} of {count}; notices kept: {verdicts}")
     print(f"  trial balance: {balance}")
