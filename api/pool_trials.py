@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from billing.pools.moved import Moved
     from billing.pools.obstacle import Obstacle
     from billing.store.views.statements import StatementView
-    from billing.what_if.otherwise import Moved
 
 
 class WhatIfError(ValueError):

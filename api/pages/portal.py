@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from billing.store.views.shares import Change
+    from billing.pools.moved import Moved
     from billing.store.views.statements import StatementView
 
 router = APIRouter(include_in_schema=False)
@@ -187,7 +187,7 @@ def statement_page(
     """
     head, shown = found.head, parts.ROWS_SHOWN
     rows = shown_shares(connection, head.id, caller, skipped=skipped.shares, limit=shown)
-    changed: Part[Change] = part_of((), 0, 0)
+    changed: Part[Moved] = part_of((), 0, 0)
     odd_cents = None
     if caller.sees_rooms:
         odd_cents = statements.odd_cents(connection, head, MOST_WITH_ODD_CENTS)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from billing.database import Database
-    from billing.store.views.shares import Change
+    from billing.pools.moved import Moved
     from billing.store.views.statements import StatementView
 
 router = APIRouter(prefix="/v1/statements", tags=["staff"])
@@ -158,7 +158,7 @@ async def list_changes(
         if head is None:
             raise ProblemError(problems.NOT_FOUND)
         earlier = statements.earlier(connection, head)
-        rows: tuple[Change, ...] = ()
+        rows: tuple[Moved, ...] = ()
         if earlier is not None:
             both, most = (statement, earlier.id), limit + 1
             rows, _ = shares.changes(connection, *both, skipped=start, limit=most)

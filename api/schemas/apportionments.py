@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from api.apportionment import Check
     from api.language import Language
+    from billing.pools.moved import Moved
     from billing.store.pool_checks import PoolCheck
-    from billing.store.views.shares import Change, OddCents
+    from billing.store.views.shares import OddCents
     from billing.store.views.statements import StatementView
 
 
@@ -183,7 +184,7 @@ class ShareChange(Answer):
     change: Money
 
     @classmethod
-    def of(cls, change: Change) -> ShareChange:
+    def of(cls, change: Moved) -> ShareChange:
         return cls(
             unit=change.unit,
             before=None if change.before is None else money(change.before),

@@ -70,10 +70,9 @@ def by_bands(
 
     One that cannot be divided has no quantity; where a clerk accepts that, it is divided by time.
     """
-    edges = frozenset().union(*{part.edges for each, _ in found for part in each.every})
-    if not edges:
+    if not ahead.of_bands:
         return list(found)
-    seen = _Seen(asked, ahead.at(edges), TOLERANCE)
+    seen = _Seen(asked, ahead.at(ahead.of_bands), TOLERANCE)
     plain = _plain(seen, found)
     divided = []
     for each, usages in found:

@@ -24,6 +24,7 @@ class EdgesAhead:
     """What the registers that are `wanted` showed at the edges of bands and at `midnights`.
 
     The archive is asked by a thread of `aside`: for those that are divided, and for the others.
+    `of_bands` are the edges of bands, of all of them.
     """
 
     def __init__(
@@ -33,12 +34,12 @@ class EdgesAhead:
         midnights: Collection[datetime],
         aside: Executor,
     ) -> None:
-        edges = frozenset().union(*{part.edges for each in wanted for part in each.every})
+        self.of_bands = frozenset().union(*{part.edges for each in wanted for part in each.every})
         divided: list[Wanted] = []
         others: list[Wanted] = []
         for each in wanted:
             (divided if any(part.edges for part in each.every) else others).append(each)
-        questions = ((edges.union(midnights), divided), (frozenset(midnights), others))
+        questions = ((self.of_bands.union(midnights), divided), (frozenset(midnights), others))
         self._asked = [
             (instants, aside.submit(archive.edges, series_of(some), instants))
             for instants, some in questions

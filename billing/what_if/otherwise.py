@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from billing.pools.apportionment import apportion
 from billing.pools.basis import Basis, Key
 from billing.pools.examples import CHARGED
+from billing.pools.moved import Moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,19 +49,6 @@ class Otherwise:
         for cached in ("keys", "parts"):  # a copy keeps what was worked out of the original
             vars(changed).pop(cached, None)
         return changed
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What a unit, or the company (None), bears and would bear, in fen; None: no share."""
-
-    unit: str | None
-    before: int | None
-    now: int | None
-
-    @property
-    def amount(self) -> int:
-        return (self.now or 0) - (self.before or 0)
 
 
 def shared_otherwise(

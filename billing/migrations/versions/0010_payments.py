@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from alembic import op
 
-from billing.migrations.rebuilding import dropped_triggers
+from billing.migrations.rebuilding import dropped_triggers, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,7 +129,7 @@ def _date_the_journal() -> None:
     if _sqlite():
         triggers = dropped_triggers()
         _write_days()
-        _rebuild_journal()
+        rebuild("journal_entry", {"day DATE": "day DATE NOT NULL"})
         for sql in triggers:
             op.execute(sql)
     else:
@@ -172,29 +172,6 @@ def _write_days() -> None:
 
 def _aware(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _rebuild_journal() -> None:
-    """Make the table of entries anew, each with its day: SQLite changes no column."""
-    bind = op.get_bind()
-    sql, *indexes = bind.exec_driver_sql(
-        "SELECT sql FROM sqlite_master WHERE tbl_name = 'journal_entry' AND sql IS NOT NULL"
-        " ORDER BY type = 'index', rowid"
-    ).scalars()
-    for old, new in (
-        ("CREATE TABLE journal_entry", "CREATE TABLE journal_entry_new"),
-        ("day DATE", "day DATE NOT NULL"),
-    ):
-        if old not in sql:
-            raise RuntimeError(f"the journal is not as the migrations before left it: no {old!r}")
-        sql = sql.replace(old, new)
-    columns = "reference, community_id, posted_at, day"
-    op.execute(sql)
-    op.execute(f"INSERT INTO journal_entry_new ({columns}) SELECT {columns} FROM journal_entry")  # noqa: S608  names of ours
-    op.execute("DROP TABLE journal_entry")
-    op.execute("ALTER TABLE journal_entry_new RENAME TO journal_entry")
-    for index in indexes:
-        op.execute(index)
 
 
 def _make_tables() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, Select, and_, case, func, literal, null, select, union_all
 
 from billing import tables
+from billing.pools.moved import Moved
 from billing.pools.policy import Payer
 from billing.store.views import versions
 
@@ -85,19 +86,6 @@ class OddCents:
     received: Mapping[str | None, int]
     fewest: int
     most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a unit, or the company (None), bears now and bore before, in fen; None: nothing."""
-
-    unit: str | None
-    before: int | None
-    now: int | None
-
-    @property
-    def amount(self) -> int:
-        return (self.now or 0) - (self.before or 0)
 
 
 def of_statement(
@@ -236,7 +224,7 @@ def changes(
     *,
     skipped: int = 0,
     limit: int | None = None,
-) -> tuple[tuple[Change, ...], int]:
+) -> tuple[tuple[Moved, ...], int]:
     """Return how shares differ from those of an earlier statement, the largest difference first.
 
     At most `limit` units behind the first `skipped`, and of how many these are; 0 beyond the last.
@@ -251,7 +239,7 @@ def changes(
         .offset(skipped)
         .limit(limit)
     ).all()
-    found = tuple(Change(code, _whole(before), _whole(now)) for code, before, now, _ in rows)
+    found = tuple(Moved(code, _whole(before), _whole(now)) for code, before, now, _ in rows)
     return found, rows[0][-1] if rows else 0
 
 

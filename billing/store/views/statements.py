@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from billing.difference import Difference
+    from billing.pools.moved import Moved
     from billing.pools.pool import Pool
     from billing.store.views.scope import Scope
-    from billing.store.views.shares import Change, OddCents, ShareSums, ShareView
+    from billing.store.views.shares import OddCents, ShareSums, ShareView
     from billing.tariff import Tariff
 
 
@@ -142,7 +143,7 @@ class WholeStatement(StatementView):
     """A statement with all that its publication needs: every share, and how each changed."""
 
     shares: tuple[ShareView, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[Moved, ...]
     odd_cents: OddCents
 
 
@@ -219,7 +220,7 @@ def whole(connection: Connection, scope: Scope, statement_id: int) -> WholeState
     view = statement(connection, scope, statement_id)
     if view is None:
         return None
-    moved: tuple[Change, ...] = ()
+    moved: tuple[Moved, ...] = ()
     if view.earlier is not None:
         moved, _ = shares.changes(connection, statement_id, view.earlier.id)
     return WholeStatement(
