@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         super().connection_made(transport)
+        _send_at_once(transport)
         self.quiet_since = self.loop.time()
         patience_s = self.patience.request_s
         if len(self.connections) > self.patience.connections and not self._find_room():
@@ -188,6 +190,15 @@ class Connection(H11Protocol):
             for event in (response, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+def _send_at_once(transport: asyncio.Transport) -> None:
+    """Let the body of an answer follow its head at once, not when the caller has confirmed that.
+
+    Nagle's algorithm and a caller's delayed acknowledgement (RFC 1122, 4.2.3) make 40 ms of it.
+    asyncio says so only of sockets that were made with TCP's number, which listeners seldom are.
+    """
+    transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

@@ -120,7 +120,7 @@ class WechatPayServer:
         """Return a socket that holds connections until somebody serves them."""
         if self.port:
             require_free(self.host, self.port, WHAT)
-        listener = socket.socket()
+        listener = socket.socket(proto=socket.IPPROTO_TCP)  # so that asyncio sends at once
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self.host, self.port))

@@ -112,6 +112,25 @@ def test_connections_that_are_kept_are_shared_evenly(
     assert asyncio.run(scenario()) == [4, 4]
 
 
+def test_the_body_of_an_answer_does_not_wait_for_word_of_its_head(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    async def scenario() -> list[int]:
+        [turns] = places(tmp_path, 1, [SECOND_NS])
+        async with serving(listener, turns) as made:
+            [caller] = await come(listener, 1)
+            found = [
+                each.transport.get_extra_info("socket").getsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_NODELAY
+                )
+                for each in made.server_state.connections
+            ]
+            caller.go()
+        return found
+
+    assert asyncio.run(scenario()) == [1]
+
+
 def test_what_a_stuck_process_does_not_take_is_taken_by_another(
     tmp_path: Path, listener: socket.socket
 ) -> None:

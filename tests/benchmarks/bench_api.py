@@ -3,8 +3,9 @@
     make bench ARGS="api"                                           1,000 units, 2 months of bills
     TALLYGATE_UNITS=10000 TALLYGATE_MONTHS=12 TALLYGATE_SERVERS=2 make bench ARGS="api"
 
-First 200 requests a second for some seconds, each counted from the moment at which it was due: what
-waits behind a slow one is slow too. Then 32 connections that ask without pause, and the CPU that
+First one request after another over one connection, as a client calls that needs each answer. Then
+200 requests a second for some seconds, each counted from the moment at which it was due: what waits
+behind a slow one is slow too. Then 32 connections that ask without pause, and the CPU that
 one answer takes the server. The server is `tallygate`'s own with all that is around its routes, on
 SQLite, of as many processes at one socket as `TALLYGATE_SERVERS` says. Every request asks for
 another bill, and its reader is signed in. Another process asks, on the same cores.
@@ -13,7 +14,6 @@ another bill, and its reader is signed in. Another process asks, on the same cor
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import random
 import socket
@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -60,6 +61,7 @@ RATE, RATE_S = 200, 10
 CONNECTIONS, THROUGHPUT_S, WARMING_S = 32, 6, 1
 MANY = 10**9
 READERS = 200
+ALONE = 200
 START_S = 120
 NOW = Period.month("2026-10", ZONE).interval.end + timedelta(days=400)
 """When all of it happens: after the last of the months."""
@@ -237,6 +239,17 @@ class Line:
         self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
 
 
+async def one_after_another(port: int, requests: Iterable[bytes]) -> list[float]:
+    """Ask over one connection; return the seconds of each answer, the quickest first."""
+    taken = []
+    async with Line(port) as line:
+        for request in requests:
+            began = time.perf_counter()
+            await line.ask(request)
+            taken.append(time.perf_counter() - began)
+    return sorted(taken)
+
+
 async def at_a_rate(port: int, requests: Iterable[bytes], rate: int) -> list[float]:
     """Send `rate` requests a second; return the seconds of each answer, the quickest first.
 
@@ -303,13 +316,17 @@ def main() -> int:
                 asked | {"bill by API": by_api, "page of a bill": pages}
             ).items():
                 asyncio.run(without_pause(there, requests, WARMING_S))
-                due_in_time = itertools.islice(itertools.cycle(requests), RATE * RATE_S)
+                alone = asyncio.run(one_after_another(there.port, islice(cycle(requests), ALONE)))
+                due_in_time = islice(cycle(requests), RATE * RATE_S)
                 taken = asyncio.run(at_a_rate(there.port, due_in_time, RATE))
                 rate, each_s = asyncio.run(without_pause(there, requests, THROUGHPUT_S))
                 empty = empty or rate
                 middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+                one = alone[len(alone) // 2]
+                one = alone[len(alone) // 2]
                 print(
-                    f"{what:<16} at {RATE}/s: half within {middle * 1000:5.1f} ms, 99 % within"
+                    f"{what:<16} one after another: half within {one * 1000:5.1f} ms;"
+                    f" at {RATE}/s: half within {middle * 1000:5.1f} ms, 99 % within"
                     f" {late * 1000:6.1f} ms; without pause {rate:7,.0f}/s,"
                     f" {rate / empty:.2f} of the empty route, {each_s * 1000:.1f} ms of CPU each"
                 )
