@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing import scoping
 from billing.columns import SCOPE
+from meters.archive.driver import set_up_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,6 +201,7 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(url, pool_pre_ping=True)
+        event.listen(engine, "connect", set_up_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
         return engine
     if parsed.database and parsed.database != ":memory:":

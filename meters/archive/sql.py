@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.dialects import sqlite
 
 from meters.archive import chunk_queries, edge_queries, history, queries
+from meters.archive.driver import set_up_postgresql
 from meters.archive.protocol import (
     BOUNDARY_WINDOW,
     Appended,
@@ -317,12 +318,14 @@ def _engine(url: URL, timeout_s: int) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.drivername == "postgresql+pg8000":
-        return create_engine(
+        engine = create_engine(
             url,
             connect_args={"timeout": timeout_s, "application_name": "tallygate archive"},
             isolation_level="READ COMMITTED",  # what another writer has won is seen at once
             pool_pre_ping=True,
         )
+        event.listen(engine, "connect", set_up_postgresql)
+        return engine
     raise ArchiveUrlError(
         f"{url.drivername!r} is no kind of SQL archive; write {' or '.join(DRIVERS)} in the URL"
     )

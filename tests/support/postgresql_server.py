@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ def postgresql_server(programs: Path, *, fsync: bool = False) -> Iterator[str]:
             port=port,
             log=directory / "log",
             user=user,
+            is_up=partial(_is_ready, programs),
         )
         process.start()
         try:
@@ -99,6 +101,12 @@ def _database(server_url: str, made_of: str) -> Iterator[str]:
     finally:
         with engine.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+def _is_ready(programs: Path, port: int) -> bool:
+    """Return whether the server lets anybody in: its port is open before that."""
+    asked = [str(programs / "pg_isready"), "-q", "-h", HOST, "-p", str(port)]
+    return subprocess.run(asked, check=False).returncode == 0
 
 
 def _unprivileged_user() -> str | None:

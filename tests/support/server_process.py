@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from loopback import is_open
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 START_TIMEOUT_S = 30
@@ -26,12 +26,19 @@ class ServerProcess:
     """One child process that listens on a loopback port. It may be started again after it ended."""
 
     def __init__(
-        self, command: Sequence[str], *, port: int, log: Path, user: str | None = None
+        self,
+        command: Sequence[str],
+        *,
+        port: int,
+        log: Path,
+        user: str | None = None,
+        is_up: Callable[[int], bool] = is_open,
     ) -> None:
         self.command = list(command)
         self.port = port
         self.log = log
         self.user = user
+        self._is_up = is_up
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -41,7 +48,7 @@ class ServerProcess:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the process and return when its port accepts connections."""
+        """Start the process and return when it is up: by default, accepts connections."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -54,7 +61,7 @@ class ServerProcess:
                 extra_groups=None if self.user is None else [],
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not is_open(self.port):
+        while not self._is_up(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise ServerFailedError(f"{self.command[0]} did not start:\n{self.log_tail()}")

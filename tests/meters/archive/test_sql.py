@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from billing.database import Database
 from meters.archive.compaction import compact
 from meters.archive.open import open_archive
 from meters.archive.protocol import ArchiveUnavailableError, ArchiveUrlError
@@ -213,6 +216,18 @@ def test_the_servers_errors_are_outages_or_mistakes_by_their_sqlstate(
     with pytest.raises(error, match=f"for the test.*{state}|{state}.*for the test"):
         archive.append([reading()])
     archive.close()
+
+
+def test_no_part_of_a_message_waits_for_word_of_the_one_before(fresh_postgresql_url: str) -> None:
+    """Rows of a COPY and long statements are sent in parts; each would be held for 40 ms."""
+    with (
+        closing(SqlArchive(fresh_postgresql_url)) as archive,
+        Database(fresh_postgresql_url) as database,
+    ):
+        for engine in (archive._engine, database.engine):
+            with engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                assert driver._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_login_that_is_refused_is_unavailable(fresh_postgresql_url: str) -> None:
