@@ -2,19 +2,26 @@
 
 No transaction is open while the provider is asked. An order stands in the database before the
 provider hears of it, so whatever it says of one is understood; where it gives no answer, the same
-call again comes to the same order.
+call again comes to the same order. One that is closed while it is created is closed there too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from billing.payments.claim import BILL
 from billing.payments.order import OrderState
 from billing.payments.provider import Ordered
-from billing.store import payments_book, payments_due, payments_orders, payments_refunds
+from billing.store import (
+    payments_book,
+    payments_closing,
+    payments_due,
+    payments_orders,
+    payments_refunds,
+)
 from billing.store.payments_orders import Wish
 from billing.store.payments_sweep import take_refund
 
@@ -49,7 +56,8 @@ def begin(
 ) -> Paying:
     """Open an order for `claims`, or return the one that is open for just that.
 
-    Raises `OrderError`, `ProviderError`, and `ProblemError` where nothing is paid online.
+    One that somebody closes meanwhile is returned as it is then. Raises `OrderError`,
+    `ProviderError`, and `ProblemError` where nothing is paid online.
     """
     provider, now = resources.providers.online(), resources.now()
     wish = Wish(
@@ -61,15 +69,15 @@ def begin(
     )
     with resources.database.transaction() as connection:
         opened = payments_orders.open_order(connection, account_id, wish, actor=actor, now=now)
-    return Paying(opened.order, prepayment(resources, opened.order), opened.overlapping)
+    return replace(of(resources, opened.order), overlapping=opened.overlapping)
 
 
-def prepayment(resources: Resources, order: Order) -> Prepayment | None:
-    """Return what an order is paid with; None for one that is over, or at another account."""
+def of(resources: Resources, order: Order) -> Paying:
+    """Return an order with what it is paid with: nothing if it is over, or at another account."""
     now = resources.now()
     provider = resources.providers.by_account.get((order.channel, order.merchant))
     if provider is None or order.state is not OrderState.OPEN or order.expires_at <= now:
-        return None
+        return Paying(order, None)
     with resources.database.snapshot() as connection:
         unit = payments_due.payer(connection, order.account_id).unit
     bills = ", ".join(claim.removeprefix(BILL) for claim in order.claims)
@@ -80,9 +88,12 @@ def prepayment(resources: Resources, order: Order) -> Prepayment | None:
         description=f"{unit} {bills}".rstrip(),
         expires_at=order.expires_at,
     )
-    return resources.providers.prepaid(
-        order.number, lambda: provider.create(asked, now=now), now=now
-    )
+    create = partial(payments_closing.create, resources.database, provider, asked, now=now)
+    found = resources.providers.prepaid(order.number, create, now)
+    if found is None:
+        with resources.database.snapshot() as connection:
+            order = payments_orders.read(connection, order.number)
+    return Paying(order, found)
 
 
 def end(resources: Resources, number: str, *, actor: str) -> Order:
@@ -97,10 +108,11 @@ def end(resources: Resources, number: str, *, actor: str) -> Order:
     if order.state is OrderState.CLOSED:
         return order
     provider = resources.providers.by_account.get((order.channel, order.merchant))
+    here = partial(payments_orders.close, number=number, actor=actor, now=now)
     if provider is not None and order.state is OrderState.OPEN:
-        provider.close(number, now=now)
+        return payments_closing.close(resources.database, provider, number, here, now=now)
     with resources.database.transaction() as connection:
-        return payments_orders.close(connection, number, actor=actor, now=now)
+        return here(connection)
 
 
 def give_back(resources: Resources, number: str, *, actor: str) -> Refund:

@@ -45,13 +45,17 @@ class Providers:
             raise ProblemError(problems.NO_PROVIDER)
         return self.wechat
 
-    def prepaid(self, number: str, asked: Callable[[], Prepayment], now: datetime) -> Prepayment:
-        """Return what the order `number` is paid with: as it is kept, else as `asked` gives it."""
+    def prepaid(
+        self, number: str, create: Callable[[], Prepayment | None], now: datetime
+    ) -> Prepayment | None:
+        """Return what the order `number` is paid with: as it is kept, else as `create` gives it."""
         with self._lock:
             kept = self._prepaid.get(number)
         if kept is not None and now < kept.expires_at:
             return kept
-        found = asked()
+        found = create()
+        if found is None:
+            return None
         with self._lock:
             over = [each for each, it in self._prepaid.items() if it.expires_at <= now]
             for each in over:

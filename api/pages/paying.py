@@ -69,8 +69,8 @@ async def show_order(request: Request, caller: Reader, number: str) -> Response:
         order = own_order(connection, caller, number)
         made = payments_book.of_account(connection, order.account_id)
         zone = payments_due.payer(connection, order.account_id).zone
-    found = await anyio.to_thread.run_sync(partial(paying.prepayment, resources, order))
-    code = None if found is None else found.code_url
+    found = await anyio.to_thread.run_sync(partial(paying.of, resources, order))
+    order, code = found.order, None if found.prepayment is None else found.prepayment.code_url
     scan = resources.settings.wechat_scan_page
     return page(
         request,

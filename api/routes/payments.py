@@ -157,8 +157,8 @@ async def get_payment_order(
     resources = of(request)
     with resources.database.snapshot() as connection:
         order = own_order(connection, caller, number)
-    prepayment = await anyio.to_thread.run_sync(partial(paying.prepayment, resources, order))
-    return etag.answer(OrderShown.of(Paying(order, prepayment)), known)
+    found = await anyio.to_thread.run_sync(partial(paying.of, resources, order))
+    return etag.answer(OrderShown.of(found), known)
 
 
 @router.post(

@@ -2,7 +2,8 @@
 
 A payment is found within ten minutes of being made: while an order is open it is asked about after
 a minute, and from then on every five at the most. When its time is over it is asked about once more
-and closed there; what was closed is asked about for an hour more, as money may have crossed it.
+and closed there. What was closed is asked about for an hour more: money may have crossed it, or its
+creation, and then it is closed there again.
 """
 
 from __future__ import annotations

@@ -193,7 +193,11 @@ class Provider(Protocol):
         ...
 
     def close(self, order_number: str, *, now: datetime) -> None:
-        """See to it that an order is never paid; raise `RefusedError` if it is paid already."""
+        """Close an order, so that it is never paid; raise `RefusedError` if it is paid already.
+
+        One that the provider has not heard of may be answered as if it were closed, and is paid
+        if it is created afterwards: see `billing.store.payments_closing`.
+        """
         ...
 
     def refund(self, refund: RefundAsked, *, now: datetime) -> RefundNotice:

@@ -9,7 +9,7 @@ meanwhile is taken as ever, and is credit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, literal_column, select
@@ -19,7 +19,7 @@ from billing.ledger import RECEIVABLE
 from billing.payment_tables import application, payment_order, payment_order_claim
 from billing.payments.order import OrderState
 from billing.payments.provider import ProviderError
-from billing.store import payments_orders
+from billing.store import payments_closing, payments_orders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,14 +53,12 @@ def close_superfluous(
         if provider is None:
             unanswered[number] = f"no provider {channel} is set up for {merchant}"
             continue
+        here = partial(_close, number=number, now=now)
         try:
-            provider.close(number, now=now)
+            if payments_closing.close(database, provider, number, here, now=now):
+                closed.append(number)
         except ProviderError as error:
             unanswered[number] = str(error)
-            continue
-        with database.transaction() as connection:
-            if _close(connection, number, now):
-                closed.append(number)
     return Superfluous(tuple(closed), unanswered)
 
 

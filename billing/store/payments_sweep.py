@@ -19,7 +19,13 @@ from billing.payments.provider import (
     RefusedError,
     Unpaid,
 )
-from billing.store import payments, payments_book, payments_orders, payments_refunds
+from billing.store import (
+    payments,
+    payments_book,
+    payments_closing,
+    payments_orders,
+    payments_refunds,
+)
 from billing.store.payments import Callback
 from billing.told import told
 
@@ -68,6 +74,8 @@ def sweep(
             taken[order.number] = _take(database, order, said, now)
         elif _over(order, now):
             _expire(database, order, now)
+            if said is Unpaid.UNKNOWN:
+                payments_closing.close_again(provider, order.number, now=now)
             expired.append(order.number)
         else:
             _wait(database, order, now)
@@ -127,11 +135,11 @@ def _over(order: Order, now: datetime) -> bool:
 
 
 def _ask(provider: Provider, order: Order, now: datetime) -> Notice | Unpaid:
-    """Ask about an order; where its time is over and it can still be paid, close it first."""
+    """Ask about an order; where it is over, or its time is, and it can be paid, close it first."""
     said = provider.query(order.number, now=now)
     if isinstance(said, Notice):
         return Unpaid.WAITING if said.state is NoticeState.FAILED else said
-    if said is Unpaid.WAITING and _over(order, now):
+    if said is Unpaid.WAITING and (order.state is not OrderState.OPEN or _over(order, now)):
         try:
             provider.close(order.number, now=now)
         except RefusedError:

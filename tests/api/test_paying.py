@@ -17,6 +17,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 from wechat_merchant import PATIENCE_S, account_at
 
+from api import paying
 from api.providers import Providers
 from api.rate import Limiter
 from api.upkeep import payment_upkeep
@@ -28,9 +29,12 @@ from simulators.wechat_pay.server import WechatPayServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from conftest import House
     from scripted_server import Asked
+
+    from billing.payments.provider import Ordered, Prepayment
 
 BILL = "osmanthus-2026-10-0002"
 CLAIM = f"bill:{BILL}"
@@ -366,6 +370,32 @@ def test_an_order_is_closed_at_the_provider_too(shop: Shop) -> None:
         assert (closed.status_code, closed.json()["state"]) == (200, "closed")
     with pytest.raises(Exception, match=order["number"]):
         shop.wechat.pay(order["number"])
+
+
+def test_an_order_that_is_closed_while_it_is_opened_is_answered_as_closed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, resources = shop.provider.create, shop.house.app.state.resources
+    shown = []
+
+    def closed_first(order: Ordered, *, now: datetime) -> Prepayment:
+        if not shown:
+            shown.append(order.number)
+            paying.end(resources, order.number, actor="clerk")
+        return create(order, now=now)
+
+    monkeypatch.setattr(shop.provider, "create", closed_first)
+    order = shop.order()
+    assert (order["state"], order["code_url"]) == ("closed", None)
+    with pytest.raises(Exception, match=order["number"]):
+        shop.wechat.pay(order["number"])
+    again = shop.order("order-0002")
+    assert (again["state"], again["number"] == order["number"]) == ("open", False)
+    shown.clear()
+    resources.providers._prepaid.clear()  # as after a restart
+    page = shop.house.reader("li").get(f"/orders/{again['number']}").text
+    assert "<svg" not in page
+    assert 'http-equiv="refresh"' not in page
 
 
 def test_an_order_that_was_paid_just_now_is_not_closed(shop: Shop) -> None:
