@@ -11,6 +11,7 @@ from api.permission import BOUND, Permission, Role
 from api.store import gateways, keys, logins
 from billing.scoping import scope_of
 from billing.store import audit, projects
+from meters.told import text_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -55,9 +56,12 @@ def add_login(
     """
     if (role in BOUND) != bool(accounts):
         raise AccessError(
-            f"a login of role {role} needs an account, so that it is known whose bills to show"
+            told(
+                "a login of role {role} needs an account, so that it is known whose bills to show",
+                role=role,
+            )
             if role in BOUND
-            else f"a login of role {role} is not bound to accounts; leave them out"
+            else told("a login of role {role} is not bound to accounts; leave them out", role=role)
         )
     whose = _whose(connection, project, installation=role is Role.ADMIN)
     logins.add_login(
@@ -113,11 +117,18 @@ def add_key(
     """
     reports = Permission.GATEWAY_REPORT in scopes
     if gateway is not None and not reports:
-        raise AccessError(f"a gateway is for keys with the scope {Permission.GATEWAY_REPORT}")
+        raise AccessError(
+            told(
+                "a gateway is for keys with the scope {scope}",
+                scope=Permission.GATEWAY_REPORT,
+            )
+        )
     whose = _whose(connection, project, installation=frozenset(scopes) <= OF_INSTALLATION)
     reported = (gateway or name) if reports else None
     if reported is not None and gateways.is_of_another(connection, reported, project=whose):
-        raise AccessError(f"gateway {reported!r} is of another project; choose another name")
+        raise AccessError(
+            told("gateway '{gateway}' is of another project; choose another name", gateway=reported)
+        )
     token = new_token("key")
     keys.add_key(
         connection,
@@ -158,7 +169,7 @@ def rotate_key(
     """
     live = [each for each in keys.listed(connection, name) if each.live(now)]
     if not live:
-        raise UnknownKeyError(f"there is no live key called {name!r}; add one")
+        raise UnknownKeyError(told("there is no live key called '{name}'; add one", name=name))
     _assert_of_one_project(live)
     newest, *older = live
     for each in older:
@@ -194,7 +205,7 @@ def end_keys(connection: Connection, name: str, *, actor: str, now: datetime) ->
     _assert_of_one_project(live)
     ended = [each.id for each in live if keys.end_key(connection, each.id, at=now)]
     if not ended:
-        raise UnknownKeyError(f"there is no live key called {name!r}")
+        raise UnknownKeyError(told("there is no live key called '{name}'", name=name))
     detail = {"keys": ended}
     audit.append(
         connection,
@@ -212,7 +223,7 @@ def end_key(connection: Connection, number: int, *, actor: str, now: datetime) -
     """End one key now. Raises `UnknownKeyError`."""
     found = next((each for each in keys.listed(connection) if each.id == number), None)
     if found is None or not keys.end_key(connection, number, at=now):
-        raise UnknownKeyError(f"there is no live key {number}")
+        raise UnknownKeyError(told("there is no live key {number}", number=number))
     detail = {"keys": [number]}
     audit.append(
         connection,
@@ -227,7 +238,7 @@ def end_key(connection: Connection, number: int, *, actor: str, now: datetime) -
 
 def _assert_of_one_project(found: Sequence[keys.Key]) -> None:
     if len({each.project for each in found}) > 1:
-        raise UnknownKeyError("keys of several projects are called so; say which project's")
+        raise UnknownKeyError(told("keys of several projects are called so; say which project's"))
 
 
 def _whose(connection: Connection, project: str | None, *, installation: bool) -> int | None:
@@ -240,4 +251,4 @@ def _whose(connection: Connection, project: str | None, *, installation: bool) -
     try:
         return projects.chosen(connection, project)
     except projects.UnknownProjectError as error:
-        raise AccessError(str(error)) from error
+        raise AccessError(text_of(error)) from error

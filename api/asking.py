@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.store import device_lists, gateway_requests, gateways
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +32,14 @@ def gateway_to_ask(connection: Connection, types: Mapping[str, MeterType], meter
     elif reported is not None:
         gateway, type_id = reported[0], reported[1].meter_type
     else:
-        raise CannotAskError(f"no gateway reads meter {meter!r}; put it on a gateway's list")
+        raise CannotAskError(
+            told("no gateway reads meter '{meter}'; put it on a gateway's list", meter=meter)
+        )
     known = types.get(type_id)
     if known is not None and known.modbus is None:
-        raise CannotAskError(f"meter {meter!r} reports by itself; wait for its next message")
+        raise CannotAskError(
+            told("meter '{meter}' reports by itself; wait for its next message", meter=meter)
+        )
     return gateway
 
 

@@ -11,6 +11,7 @@ from billing.vee.reviews import Decision, Review
 from meters.estimate import Method
 from meters.interval import utc
 from meters.quantity import number_in
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,36 +35,38 @@ def review_of(
 
     An instant without its zone is one of `zone`. Raises `UndecidedError`.
     """
-    told = {name: text.strip() for name, text in said.items() if text.strip()}
-    if len(told.get("reason", "")) < SHORTEST_REASON:
-        raise UndecidedError("say why")
+    filled = {name: text.strip() for name, text in said.items() if text.strip()}
+    if len(filled.get("reason", "")) < SHORTEST_REASON:
+        raise UndecidedError(told("say why"))
     try:
-        decision = Decision(told.get("decision", ""))
+        decision = Decision(filled.get("decision", ""))
     except ValueError as error:
-        raise UndecidedError(f"decide one of {', '.join(Decision)}") from error
+        raise UndecidedError(told("decide one of {known}", known=", ".join(Decision))) from error
     finding = method = at = value = use = None
     match decision:
         case Decision.ACCEPT:
-            finding = told.get("finding")
+            finding = filled.get("finding")
             if finding is None:
-                raise UndecidedError("say which finding is accepted")
+                raise UndecidedError(told("say which finding is accepted"))
         case Decision.ESTIMATE:
-            method = _method(told.get("method", ""))
+            method = _method(filled.get("method", ""))
         case Decision.OVERRIDE:
-            value, use = _number(told, "value"), _number(told, "use")
-            at = _instant(told["at"], zone) if "at" in told else None
+            value, use = _number(filled, "value"), _number(filled, "use")
+            at = _instant(filled["at"], zone) if "at" in filled else None
             if (value is None) != (at is None) or (value is None) == (use is None):
-                raise UndecidedError("state a register and when it showed that, or the use alone")
+                raise UndecidedError(
+                    told("state a register and when it showed that, or the use alone")
+                )
             if use is not None and use < 0:
-                raise UndecidedError(f"a use of {use} cannot be")
+                raise UndecidedError(told("a use of {use} cannot be", use=use))
     return Review(
-        point=told.get("point", ""),
-        register=told.get("register", ""),
-        period=told.get("period", ""),
+        point=filled.get("point", ""),
+        register=filled.get("register", ""),
+        period=filled.get("period", ""),
         decision=decision,
         author=author,
         made_at=now,
-        reason=told["reason"],
+        reason=filled["reason"],
         finding=finding,
         method=method,
         at=at,
@@ -81,16 +84,16 @@ def decide(database: Database, community: str, review: Review) -> int:
 def _method(text: str) -> Method:
     found = next((each for each in METHODS if each == text), None)
     if found is None:
-        raise UndecidedError(f"choose how to estimate: {', '.join(METHODS)}")
+        raise UndecidedError(told("choose how to estimate: {known}", known=", ".join(METHODS)))
     return found
 
 
-def _number(told: Mapping[str, str], name: str) -> Decimal | None:
-    if name not in told:
+def _number(filled: Mapping[str, str], name: str) -> Decimal | None:
+    if name not in filled:
         return None
-    number = number_in(told[name])
+    number = number_in(filled[name])
     if number is None or not number.is_finite():
-        raise UndecidedError(f"{told[name]!r} is no number")
+        raise UndecidedError(told("'{text}' is no number", text=filled[name]))
     return number
 
 
@@ -98,7 +101,9 @@ def _instant(text: str, zone: ZoneInfo | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UndecidedError(f"{text!r} is no time such as 2026-11-01T00:00:00+08:00") from error
+        raise UndecidedError(
+            told("'{text}' is no time such as 2026-11-01T00:00:00+08:00", text=text)
+        ) from error
     if moment.tzinfo is None and zone is None:
-        raise UndecidedError(f"{text!r} does not say its zone")
+        raise UndecidedError(told("'{text}' does not say its zone", text=text))
     return utc(moment.replace(tzinfo=zone) if moment.tzinfo is None else moment)

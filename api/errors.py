@@ -65,9 +65,9 @@ from billing.store.tariff_drafts import (
     SharedTariffError,
     UnknownDraftError,
 )
-from billing.told import text_of
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.definition import DefinitionError
+from meters.told import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,6 +9,7 @@ from api.store.device_lists import Way
 from billing.store import exchange as exchanges
 from billing.store.exchange import Exchange, ExchangeError
 from billing.store.views import meters
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,10 +55,16 @@ def _check_registers(
     old = types.get(standing[-1].meter_type) if standing else None
     new = types.get(exchange.new_type)
     if new is None:
-        raise ExchangeError(f"the type {exchange.new_type!r} is not known; add it first")
+        raise ExchangeError(
+            told("the type '{type}' is not known; add it first", type=exchange.new_type)
+        )
     for known, registers in ((old, exchange.last), (new, exchange.first)):
         if known is not None and (unknown := registers.keys() - known.billing_registers.keys()):
             raise ExchangeError(
-                f"the type {known.id!r} has no counter {min(unknown)!r}; it has "
-                f"{', '.join(known.billing_registers)}"
+                told(
+                    "the type '{type}' has no counter '{register}'; it has {known}",
+                    type=known.id,
+                    register=min(unknown),
+                    known=", ".join(known.billing_registers),
+                )
             )

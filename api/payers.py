@@ -13,7 +13,7 @@ from billing.payments.payment_code import PaymentCodeError
 from billing.store import payments_book, payments_due, payments_orders
 from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_book import UnknownPaymentError
-from billing.told import text_of
+from meters.told import text_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

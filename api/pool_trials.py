@@ -12,6 +12,7 @@ from billing.pools.supply import Supply
 from billing.store.views import shares
 from billing.store.views.unit_attributes import with_attribute
 from billing.what_if.otherwise import BASES, Otherwise, moved, shared_otherwise
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +48,18 @@ class Trial:
 def asked(basis: str, company_share: Decimal | None) -> Otherwise:
     """Return what is asked: an empty `basis` and no share are the pool's own."""
     if company_share is not None and not 0 <= company_share <= 1:
-        raise WhatIfError(f"the company bears from 0 to all of it, not {company_share}")
+        raise WhatIfError(
+            told(
+                "the company bears from 0 to all of it, not {company_share}",
+                company_share=company_share,
+            )
+        )
     if basis and basis not in BASES:
-        raise WhatIfError(f"{basis!r} cannot be tried; there are {', '.join(BASES)}")
+        raise WhatIfError(
+            told(
+                "'{basis}' cannot be tried; there are {known}", basis=basis, known=", ".join(BASES)
+            )
+        )
     return Otherwise(Basis(basis) if basis else None, company_share)
 
 

@@ -14,6 +14,7 @@ from api.problems import ProblemError
 from api.store import second_factors, sessions
 from billing.sealing import NoSealKeyError, Seal, SealError
 from billing.store import audit
+from meters.told import text_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,7 +39,7 @@ def begin(connection: Connection, seal: Seal, login: Login, *, now: datetime) ->
     try:
         sealed = seal.close(totp.new_secret(), _whose(login))
     except NoSealKeyError as error:
-        raise ProblemError(problems.NO_SECOND_FACTORS, str(error)) from error
+        raise ProblemError(problems.NO_SECOND_FACTORS, text_of(error)) from error
     second_factors.begin(connection, login.id, sealed, now=now)
 
 

@@ -20,6 +20,7 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import Resources, admit, whole
 from api.store import keys, sessions
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +73,8 @@ class Guard:
             raise EnrolFirstError
         if self.permission is not None and not principal.may(self.permission):
             raise ProblemError(
-                problems.FORBIDDEN, f"this needs the permission {str(self.permission)!r}"
+                problems.FORBIDDEN,
+                told("this needs the permission '{permission}'", permission=str(self.permission)),
             )
         admit(request, principal)
         return principal

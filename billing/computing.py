@@ -171,7 +171,7 @@ def compute_community(opening: Opening, task: Task) -> None:
     found = revisions.outcomes(seen, made_of(seen, archive, types))
     with database.transaction() as connection:
         states = [runs.lock_part(connection, task.run_id, each.part_id) for each in task.months]
-        runs.assert_state(task.run_id, states[0][0], "compute", *COMPUTABLE)
+        runs.assert_state(task.run_id, states[0][0], *COMPUTABLE)
         if all(
             _is_stored(connection, each, digest)
             for each, (_, digest) in zip(found, states, strict=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from billing.told import StateName, told
+from meters.told import StateName, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

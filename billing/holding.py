@@ -11,6 +11,7 @@ from billing.computing import COMPUTABLE
 from billing.lifecycle import ReasonError
 from billing.problem import Problem
 from billing.store import audit, holds, results, runs
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,10 +39,10 @@ def hold(
     correction, a community by another run. Raises `ReasonError`, `UnknownPlaceError`, `HeldError`.
     """
     if not reason.strip():
-        raise ReasonError("say why it is held")
+        raise ReasonError(told("say why it is held"))
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run_id, run.state, "hold", *COMPUTABLE)
+        runs.assert_state(run_id, run.state, *COMPUTABLE)
         parts = _parts(run, community)
         if building is None and unit is None:
             if len(parts) == len(_billed(run)):
@@ -76,7 +77,7 @@ def release(
     """Let a run bill what it held, as it was held; it is to be computed again."""
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run_id, run.state, "release in", *COMPUTABLE)
+        runs.assert_state(run_id, run.state, *COMPUTABLE)
         if building is None and unit is None:
             holds.release_community(connection, run, community)
         else:

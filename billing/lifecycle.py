@@ -43,6 +43,7 @@ from billing.store import ledger as journal
 from billing.store.runs import StateError
 from billing.uncollected import uncollected
 from meters.interval import Period
+from meters.told import Told, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,9 +161,9 @@ def compute_run(
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
         if resume:
-            runs.assert_state(run.id, run.state, "resume", "draft")
+            runs.assert_state(run.id, run.state, "draft")
         else:
-            runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
+            runs.assert_state(run.id, run.state, *COMPUTABLE)
             runs.redraft(connection, run_id)
     workers = workers or Workers(InLine(), Given(Sources(database, archive, types)))
     while True:
@@ -171,7 +172,7 @@ def compute_run(
         compute_communities(run, workers)
         with database.transaction() as connection:
             run = runs.read(connection, run_id, lock=True)
-            runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
+            runs.assert_state(run.id, run.state, *COMPUTABLE)
             if not has_drafts(run):  # else somebody has begun it anew meanwhile
                 _conclude(connection, run, actor, now)
                 return runs.read(connection, run_id)
@@ -208,8 +209,8 @@ def review_run(database: Database, *, run_id: int, actor: str, now: datetime) ->
     """Say that the differences and anomalies of a computed run were looked at; return the run."""
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run.id, run.state, "review", "computed")
-        _assert_unchanged(connection, run, "computed; compute it again")
+        runs.assert_state(run.id, run.state, "computed")
+        _assert_unchanged(connection, run, _not_as_computed(run))
         runs.advance(connection, run_id, "reviewed", actor=actor, now=now, digest=run.digest)
         _log(connection, "run.review", run_id, actor, now, digest=run.digest)
         return runs.read(connection, run_id)
@@ -223,18 +224,27 @@ def approve_run(database: Database, *, run_id: int, digest: str, actor: str, now
     """
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run.id, run.state, "approve", "reviewed")
+        runs.assert_state(run.id, run.state, "reviewed")
         if digest != run.digest:
             raise ChangedRunError(
-                f"run {run_id} was computed again since you looked at it: you saw {digest!r}, it "
-                f"is {run.digest!r} now; look at it again"
+                told(
+                    "run {run} was computed again since you looked at it: you saw "
+                    "'{seen}', it is '{now}' now; look at it again",
+                    run=run_id,
+                    seen=digest,
+                    now=run.digest,
+                )
             )
         if actor in (run.created_by, run.computed_by):
             raise FourEyesError(
-                f"{actor} made run {run_id}, so somebody else has to approve it (four eyes)"
+                told(
+                    "{person} made run {run}, so somebody else has to approve it (four eyes)",
+                    person=actor,
+                    run=run_id,
+                )
             )
         pool_checks.assert_none_held(connection, run_id)
-        _assert_unchanged(connection, run, "computed; compute it again")
+        _assert_unchanged(connection, run, _not_as_computed(run))
         runs.advance(connection, run_id, "approved", actor=actor, now=now, digest=run.digest)
         _log(connection, "run.approve", run_id, actor, now, digest=run.digest)
         return runs.read(connection, run_id)
@@ -245,8 +255,12 @@ def issue_run(database: Database, *, run_id: int, actor: str, now: datetime) -> 
     """Issue an approved run: date its bills, post what they claim, and freeze all of it."""
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run.id, run.state, "issue", "approved")
-        _assert_unchanged(connection, run, "approved; somebody has changed it in the database")
+        runs.assert_state(run.id, run.state, "approved")
+        changed = told(
+            "run {run} is not what was approved; somebody has changed it in the database",
+            run=run.id,
+        )
+        _assert_unchanged(connection, run, changed)
         for part in _billed(run):
             _issue_part(connection, part, now)
         runs.advance(connection, run_id, "issued", actor=actor, now=now, digest=run.digest)
@@ -260,10 +274,10 @@ def withdraw_run(database: Database, *, run_id: int, reason: str, actor: str, no
     Nothing of what it made is kept; its numbers and its month are free again.
     """
     if not reason.strip():
-        raise ReasonError(f"say why run {run_id} is withdrawn")
+        raise ReasonError(told("say why run {run} is withdrawn", run=run_id))
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run_id, run.state, "withdraw", *COMPUTABLE, "approved")
+        runs.assert_state(run_id, run.state, *COMPUTABLE, "approved")
         for part in run.communities:
             results.replace(connection, part.id, None)
         runs.withdraw(connection, run_id, actor=actor, now=now, reason=reason)
@@ -307,7 +321,10 @@ def _assert_next_bill(connection: Connection, code: str, community_id: int) -> N
     policy = revisions.policy(connection, community_id)
     if policy != revisions.NEXT_BILL:
         raise PeriodError(
-            f"corrections of {code} are on the {policy}; make them by a run of their own"
+            told(
+                "corrections of {community} are on bills of their own; make a run for them",
+                community=code,
+            )
         )
 
 
@@ -343,11 +360,15 @@ def _digest(run: Run) -> str:
     return run_digest((part.name, str(part.digest)) for part in _billed(run))
 
 
-def _assert_unchanged(connection: Connection, run: Run, since: str) -> None:
+def _not_as_computed(run: Run) -> Told:
+    return told("run {run} is not what was computed; compute it again", run=run.id)
+
+
+def _assert_unchanged(connection: Connection, run: Run, changed: Told) -> None:
     """Raise `ChangedRunError` unless all that is stored of `run` gives the digest that it has."""
     stored = [(part.name, records.community_digest(connection, part.id)) for part in _billed(run)]
     if run_digest(stored) != run.digest:
-        raise ChangedRunError(f"run {run.id} is not what was {since}")
+        raise ChangedRunError(changed)
 
 
 def _log(

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from billing.store import registry, runs
 from billing.store.runs import PeriodTakenError
 from meters.interval import Period
+from meters.told import text_of, told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,13 +46,31 @@ def assert_next(
     last = runs.last_issued_period(connection, community_id)
     if last is not None and key < last:
         raise PeriodError(
-            f"{code} was billed up to {last}; nothing before it can be billed now, but corrected"
+            told(
+                "{community} was billed up to {last}; nothing before it can be billed now, "
+                "but corrected",
+                community=code,
+                last=last,
+            )
         )
     if last is not None and last < period.previous.key:
-        raise PeriodError(f"{code} was billed up to {last}; {through(last, key)[1]} comes first")
+        raise PeriodError(
+            told(
+                "{community} was billed up to {last}; {next} comes first",
+                community=code,
+                last=last,
+                next=through(last, key)[1],
+            )
+        )
     taken = runs.taken(connection, community_id, key)
     if taken is not None:
-        raise PeriodTakenError(f"{key} has run {taken} already; open that one instead of a second")
+        raise PeriodTakenError(
+            told(
+                "{month} has run {run} already; open that one instead of a second",
+                month=key,
+                run=taken,
+            )
+        )
 
 
 def to_correct(connection: Connection, code: str, community_id: int, first: str) -> list[str]:
@@ -60,10 +79,17 @@ def to_correct(connection: Connection, code: str, community_id: int, first: str)
     try:
         Period.month(first, UTC)
     except ValueError as error:
-        raise PeriodError(str(error)) from error
+        raise PeriodError(text_of(error)) from error
     if last is None or runs.taken(connection, community_id, first) is None or first > last:
-        billed = "nothing" if last is None else f"nothing of {first}"
-        raise PeriodError(f"{code} has issued {billed}, so there is nothing to correct")
+        raise PeriodError(
+            told("{community} has issued nothing, so there is nothing to correct", community=code)
+            if last is None
+            else told(
+                "{community} has issued nothing of {month}, so there is nothing to correct",
+                community=code,
+                month=first,
+            )
+        )
     return through(first, last)
 
 
@@ -76,9 +102,11 @@ def _ended(connection: Connection, community_id: int, key: str, now: datetime) -
     try:
         period = registry.period_of(connection, community_id, key)
     except ValueError as error:
-        raise PeriodError(str(error)) from error
+        raise PeriodError(text_of(error)) from error
     if now < period.interval.end:
-        raise PeriodError(f"{key} ends at {period.interval.end}; bill it after that")
+        raise PeriodError(
+            told("{month} ends at {end}; bill it after that", month=key, end=period.interval.end)
+        )
     return period
 
 
@@ -88,6 +116,11 @@ def _assert_nothing_else(
     for run_id, period in runs.not_issued(connection, community_id):
         if period != key:
             raise PeriodError(
-                f"{code} has run {run_id} for {period}, which is not issued yet; finish it or "
-                "withdraw it first"
+                told(
+                    "{community} has run {run} for {month}, which is not issued yet; finish "
+                    "it or withdraw it first",
+                    community=code,
+                    run=run_id,
+                    month=period,
+                )
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from billing.lifecycle import ReasonError
 from billing.store import pool_checks
 from billing.store.pool_checks import Word
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +24,7 @@ def check_pool(
     reason, `UnknownStatementError`, and `StateError`.
     """
     if word is Word.HELD and not reason.strip():
-        raise ReasonError("say why the pool is held")
+        raise ReasonError(told("say why the pool is held"))
     with database.transaction() as connection:
         return pool_checks.say(
             connection, statement_id, word, reason=reason.strip(), actor=actor, now=now

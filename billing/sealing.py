@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from meters.told import told
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,7 +27,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 PURPOSE = b"tallygate second factor"
 """What keys are derived for since second factors were all that is sealed."""
-NO_KEY = "set `secret_keys` in the settings"
+NO_KEY = told("set `secret_keys` in the settings")
 
 
 class SealError(ValueError):
@@ -67,12 +69,12 @@ class Seal:
         name, _, text = sealed.partition(".")
         key = self._keys.get(name)
         if key is None:
-            raise SealError("it was sealed by a key that `secret_keys` no longer lists")
+            raise SealError(told("it was sealed by a key that `secret_keys` no longer lists"))
         try:
             content = base64.urlsafe_b64decode(text)
             return key.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], whose.encode())
         except (InvalidTag, binascii.Error, ValueError) as error:
-            raise SealError("it was changed, or belongs to somebody else") from error
+            raise SealError(told("it was changed, or belongs to somebody else")) from error
 
 
 def _name(key: str) -> str:

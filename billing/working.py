@@ -49,7 +49,7 @@ def ask(database: Database, *, run_id: int, actor: str, now: datetime) -> Job:
     """
     with database.transaction() as connection:
         run = runs.read(connection, run_id, lock=True)
-        runs.assert_state(run.id, run.state, "compute", *COMPUTABLE)
+        runs.assert_state(run.id, run.state, *COMPUTABLE)
         return jobs.add(connection, run_id, actor=actor, now=now)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Self
 
+from meters.told import told
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -73,7 +75,7 @@ class Period:
         """Return the calendar month named `key` (`2026-10`) in `zone`."""
         match = re.fullmatch(r"([12][0-9]{3})-(0[1-9]|1[0-2])", key)
         if match is None:
-            raise ValueError(f"{key!r} is not a month; write it as 2026-10")
+            raise ValueError(told("'{text}' is not a month; write it as 2026-10", text=key))
         first = date(int(match[1]), int(match[2]), 1)
         return cls(first, _month(first, 1), zone)
 

@@ -32,8 +32,8 @@ from billing.store import (
 from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_desk import CHANNELS, REVERSALS, DeskError, Handed
 from billing.store.views import accounts
-from billing.told import told
 from meters.quantity import number_in
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime

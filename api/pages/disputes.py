@@ -28,6 +28,7 @@ from billing.disputes import OF_STAFF, DisputeError, DisputeState
 from billing.store import disputes, payments_due
 from billing.store.verification import verify_line
 from billing.store.views import bills
+from meters.told import told
 
 if TYPE_CHECKING:
     from billing.store.views.bills import LineView
@@ -138,7 +139,7 @@ async def answer(
     try:
         to = next((each for each in OF_STAFF if each == said.step), None)
         if to is None:
-            raise DisputeError("choose what becomes of it")
+            raise DisputeError(told("choose what becomes of it"))
         run = int(said.run) if said.run.isdecimal() else None
         await _step(request, caller, dispute, to, text=said.text, run_id=run)
     except DOMAIN_ERRORS as error:

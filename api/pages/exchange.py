@@ -22,6 +22,7 @@ from api.security import FormRequires, PageRequires
 from billing.store.exchange import Exchange, ExchangeError
 from billing.store.views import meters
 from meters.interval import utc
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,16 +76,16 @@ def _read(filled: Mapping[str, str], standing: Standing) -> Exchange:
     try:
         at = datetime.fromisoformat(filled.get("at", ""))
     except ValueError as error:
-        raise ExchangeError("say when the meter was exchanged: day and time") from error
+        raise ExchangeError(told("say when the meter was exchanged: day and time")) from error
     zone = ZoneInfo(standing.zone)
     until = filled.get("verified_until", "")
     try:
         verified_until = date.fromisoformat(until) if until else None
     except ValueError as error:
-        raise ExchangeError(f"{until!r} is no day such as 2034-11-15") from error
+        raise ExchangeError(told("'{text}' is no day such as 2034-11-15", text=until)) from error
     return Exchange(
         old=standing.meter,
-        new=filled.get("new") or _missing("the new meter's code"),
+        new=filled.get("new") or _missing(),
         new_type=filled.get("new_type") or standing.meter_type,
         at=utc(at.replace(tzinfo=zone) if at.tzinfo is None else at),
         last=_registers(filled, "last."),
@@ -96,8 +97,8 @@ def _read(filled: Mapping[str, str], standing: Standing) -> Exchange:
     )
 
 
-def _missing(what: str) -> str:
-    raise ExchangeError(f"fill in {what}")
+def _missing() -> str:
+    raise ExchangeError(told("fill in the new meter's code"))
 
 
 def _registers(filled: Mapping[str, str], prefix: str) -> dict[str, Decimal]:
@@ -112,7 +113,7 @@ def _number(text: str) -> Decimal:
     try:
         return Decimal(text.replace(",", ""))
     except InvalidOperation as error:
-        raise ExchangeError(f"{text!r} is no number such as 5790.1") from error
+        raise ExchangeError(told("'{text}' is no number such as 5790.1", text=text)) from error
 
 
 def _page(

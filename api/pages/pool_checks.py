@@ -27,6 +27,7 @@ from billing.store.views import statements
 from billing.store.views.scope import Scope
 from billing.what_if.otherwise import BASES
 from meters.quantity import number_in
+from meters.told import told
 
 if TYPE_CHECKING:
     from api.pool_trials import Trial
@@ -126,5 +127,5 @@ def _share(percent: str) -> Decimal | None:
         return None
     number = number_in(percent.strip().removesuffix("%"))
     if number is None or not number.is_finite():
-        raise WhatIfError(f"{percent!r} is no percentage")
+        raise WhatIfError(told("'{percent}' is no percentage", percent=percent))
     return number / Decimal(100)

@@ -16,7 +16,7 @@ from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing
 from api.security import Requires
-from billing.told import told
+from meters.told import told
 
 router = APIRouter(prefix="/v1", tags=["portal"])
 

@@ -22,6 +22,7 @@ from api.schemas.gateways import GatewayReport, ReportReceived
 from api.schemas.requests import GatewayAnswer, RequestOfGateway, Requests
 from api.security import ANYONE, Requires
 from api.store import device_lists, enrolments, gateway_requests, gateways
+from meters.told import text_of, told
 
 if TYPE_CHECKING:
     from api.gateway_report import Report
@@ -66,13 +67,17 @@ async def report_gateway(request: Request, caller: Reporter, body: GatewayReport
     if caller.gateway is not None and caller.gateway != body.gateway:
         raise ProblemError(
             problems.WRONG_GATEWAY,
-            f"the key is for gateway {caller.gateway!r}, the report is of {body.gateway!r}",
+            told(
+                "the key is for gateway '{gateway}', the report is of '{reported}'",
+                gateway=caller.gateway,
+                reported=body.gateway,
+            ),
         )
     resources = of(request)
     try:
         upto = await anyio.to_thread.run_sync(partial(_record, resources, body.report()))
     except device_lists.GatewayExistsError as error:
-        raise ProblemError(problems.WRONG_GATEWAY, str(error)) from error
+        raise ProblemError(problems.WRONG_GATEWAY, text_of(error)) from error
     return ReportReceived(quarantine_upto=upto, now=resources.now())
 
 
@@ -149,7 +154,7 @@ async def answer_request(
 
 def _gateway(caller: Principal) -> str:
     if caller.gateway is None:
-        raise ProblemError(problems.WRONG_GATEWAY, "the key is of no gateway")
+        raise ProblemError(problems.WRONG_GATEWAY, told("the key is of no gateway"))
     return caller.gateway
 
 

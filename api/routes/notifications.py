@@ -22,7 +22,7 @@ from api.schemas.notifications import (
 )
 from api.security import Requires
 from billing.store import delivery_contacts
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

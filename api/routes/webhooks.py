@@ -30,7 +30,7 @@ from billing.delivery.destination import destination
 from billing.delivery.schedule import State
 from billing.store import delivery_webhooks
 from billing.store.delivery_pruning import EventsGoneError, assert_kept, is_kept
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -20,6 +20,7 @@ from billing.store import audit
 from gateway.device_list import problems_of, read_device_list
 from meters.catalog import shipped
 from meters.definition import DefinitionError, Problem
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ class Way:
 def add_gateway(connection: Connection, name: str, *, actor: str, now: datetime) -> None:
     """Add a gateway with nothing on its list; raise `GatewayExistsError`."""
     if tag(connection, name) is not None:
-        raise GatewayExistsError(f"gateway {name!r} is there already")
+        raise GatewayExistsError(told("gateway '{name}' is there already", name=name))
     note_gateway(connection, name, now=now)
     audit.append(connection, at=now, actor=actor, action="gateway.add", subject=name)
 
@@ -71,7 +72,9 @@ def note_gateway(connection: Connection, name: str, *, now: datetime) -> None:
     """
     if tag(connection, name) is None:
         if is_taken(connection, tables.gateway.c.name, name):
-            raise GatewayExistsError(f"gateway {name!r} is of another project; name it otherwise")
+            raise GatewayExistsError(
+                told("gateway '{name}' is of another project; name it otherwise", name=name)
+            )
         connection.execute(insert(tables.gateway).values(name=name, digest=EMPTY, created_at=now))
 
 
@@ -167,7 +170,9 @@ def drop_bus(connection: Connection, gateway: str, name: str, *, actor: str, now
     connection.execute(delete(meter).where(meter.c.gateway == gateway, meter.c.bus == name))
     gone = connection.execute(delete(bus).where(bus.c.gateway == gateway, bus.c.name == name))
     if not gone.rowcount:
-        raise UnknownDeviceError(f"gateway {gateway!r} has no bus {name!r}")
+        raise UnknownDeviceError(
+            told("gateway '{gateway}' has no bus '{name}'", gateway=gateway, name=name)
+        )
     _renew(connection, gateway)
     detail = {"bus": name}
     audit.append(
@@ -184,14 +189,27 @@ def put_meter(connection: Connection, way: Way, *, actor: str, now: datetime) ->
     held = way_of(connection, way.meter)
     if held is not None and held.gateway != way.gateway:
         raise MeterListedError(
-            f"meter {way.meter!r} is read by gateway {held.gateway!r}; remove it there first"
+            told(
+                "meter '{meter}' is read by gateway '{gateway}'; remove it there first",
+                meter=way.meter,
+                gateway=held.gateway,
+            )
         )
     if held is None and is_taken(connection, tables.gateway_meter.c.meter, way.meter):
         raise MeterListedError(
-            f"meter {way.meter!r} is read for another project; name this one otherwise"
+            told(
+                "meter '{meter}' is read for another project; name this one otherwise",
+                meter=way.meter,
+            )
         )
     if way.bus is not None and way.bus not in bus_settings(connection, way.gateway):
-        raise UnknownDeviceError(f"gateway {way.gateway!r} has no bus {way.bus!r}; add it first")
+        raise UnknownDeviceError(
+            told(
+                "gateway '{gateway}' has no bus '{bus}'; add it first",
+                gateway=way.gateway,
+                bus=way.bus,
+            )
+        )
     table = tables.gateway_meter
     connection.execute(delete(table).where(table.c.meter == way.meter))
     connection.execute(
@@ -223,7 +241,9 @@ def drop_meter(
         delete(table).where(table.c.gateway == gateway, table.c.meter == meter)
     )
     if not gone.rowcount:
-        raise UnknownDeviceError(f"gateway {gateway!r} does not read meter {meter!r}")
+        raise UnknownDeviceError(
+            told("gateway '{gateway}' does not read meter '{meter}'", gateway=gateway, meter=meter)
+        )
     _renew(connection, gateway)
     detail = {"meter": meter}
     audit.append(
@@ -240,7 +260,7 @@ def renew_all(connection: Connection) -> None:
 def _lock(connection: Connection, gateway: str) -> None:
     """Keep others from changing the list until the end; raise `UnknownGatewayError`."""
     if locked_tag(connection, gateway) is None:
-        raise UnknownGatewayError(f"there is no gateway {gateway!r}")
+        raise UnknownGatewayError(told("there is no gateway '{gateway}'", gateway=gateway))
 
 
 def _renew(connection: Connection, gateway: str) -> None:

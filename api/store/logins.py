@@ -13,6 +13,7 @@ from api.permission import Role
 from billing.columns import FIRST
 from billing.scoping import is_taken
 from billing.tables import account, community, project
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,9 @@ def add_login(
     """
     table = tables.login
     if is_taken(connection, table.c.name, name):
-        raise LoginExistsError(f"a login {name!r} exists already; choose another name")
+        raise LoginExistsError(
+            told("a login '{name}' exists already; choose another name", name=name)
+        )
     values = {
         "name": name,
         "password_hash": password_hash,
@@ -129,9 +132,17 @@ def account_id(connection: Connection, code: str, *, project: int | None = FIRST
     if len(rows) == 1:
         return int(rows[0].id)
     if not rows:
-        raise UnknownAccountError(f"no account has the code {code!r}; import its community first")
+        raise UnknownAccountError(
+            told("no account has the code '{code}'; import its community first", code=code)
+        )
     choices = ", ".join(f"{row.community}/{row.code}" for row in rows)
-    raise UnknownAccountError(f"several accounts have the code {code!r}; say which: {choices}")
+    raise UnknownAccountError(
+        told(
+            "several accounts have the code '{code}'; say which: {choices}",
+            code=code,
+            choices=choices,
+        )
+    )
 
 
 def find_login(connection: Connection, name: str) -> Login | None:

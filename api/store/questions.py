@@ -18,6 +18,7 @@ from billing.store import audit
 from billing.store import ids as rows
 from meters.interval import utc
 from meters.quantity import plain
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,12 +151,12 @@ def answer(
 
     Raises `NoSuchQuestionError` where the gateway asks no such thing.
     """
-    table = tables.gateway_question
+    table, subject = tables.gateway_question, f"{meter}/{register}"
     row = connection.execute(
         select(table).where(table.c.meter == meter, table.c.register == register)
     ).first()
     if row is None:
-        raise NoSuchQuestionError(f"no gateway asks about register {register!r} of {meter!r}")
+        raise NoSuchQuestionError(told("no gateway asks about '{what}'", what=subject))
     request = None
     if cause.rebases:
         asked = _read(row.document)
@@ -173,7 +174,7 @@ def answer(
         at=now,
         actor=actor,
         action="question.answer",
-        subject=f"{meter}/{register}",
+        subject=subject,
         detail={"cause": cause.value, "reason": reason, "question": json.loads(row.document)},
     )
     return rows.insert(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from api import tables
 from api.store import device_lists, gateways
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -101,8 +102,12 @@ def adopt(connection: Connection, way: Way, *, actor: str, now: datetime) -> Non
     gateway = gateways.gateway(connection, way.gateway)
     if gateway is not None and gateway.has_own_settings:
         raise OwnSettingsError(
-            f"gateway {way.gateway!r} works from its settings file: add an [[mqtt.meter]] with"
-            f" topic {way.settings['topic']!r} there and reload it"
+            told(
+                "gateway '{gateway}' works from its settings file: add an [[mqtt.meter]] "
+                "with topic '{topic}' there and reload it",
+                gateway=way.gateway,
+                topic=way.settings["topic"],
+            )
         )
     device_lists.put_meter(connection, way, actor=actor, now=now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from billing.told import told
+from meters.told import told
 
 EMAIL, SMS = "email", "sms"
 

@@ -13,6 +13,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from meters.told import told
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -72,19 +74,24 @@ class Destination:
 def destination(url: str, reach: Reach) -> Destination:
     """Return where `url` leads; raise `DestinationError`. Names are judged by `assert_allowed`."""
     if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise DestinationError(f"must be at most {LONGEST_URL} letters of ASCII without spaces")
+        raise DestinationError(
+            told(
+                "must be at most {longest} letters of ASCII without spaces",
+                longest=LONGEST_URL,
+            )
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise DestinationError(f"is no address: {error}") from error
+        raise DestinationError(told("is no address such as https://example.com/notices")) from error
     allowed = ("https",) if reach is Reach.PUBLIC else ("https", "http")
     if parts.scheme not in allowed or not parts.hostname:
-        raise DestinationError("must begin with https:// and a name")
+        raise DestinationError(told("must begin with https:// and a name"))
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise DestinationError("must hold no password and no fragment")
+        raise DestinationError(told("must hold no password and no fragment"))
     if "\\" in url or "%" in parts.netloc:
-        raise DestinationError("must name its host plainly")
+        raise DestinationError(told("must name its host plainly"))
     found = Destination(
         url=url,
         secure=parts.scheme == "https",
@@ -106,9 +113,11 @@ def assert_allowed(addresses: Iterable[str], reach: Reach) -> None:
         ip = _unwrapped(ipaddress.ip_address(each.partition("%")[0]))
         if reach is Reach.THIS_MACHINE:
             if not ip.is_loopback:
-                raise DestinationError(f"{each} is not this machine")
+                raise DestinationError(told("{address} is not this machine", address=each))
         elif not _is_public(ip):
-            raise DestinationError(f"{each} is no address of the public internet")
+            raise DestinationError(
+                told("{address} is no address of the public internet", address=each)
+            )
 
 
 def _is_public(ip: Ip) -> bool:

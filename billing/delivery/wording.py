@@ -15,8 +15,8 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billing.delivery.event import Kind
-from billing.told import told
 from meters.definition import Definition
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,7 +138,9 @@ def check(kind: Kind, texts: Texts) -> None:
         try:
             tree = _PLAIN.parse(source)
         except TemplateError as error:
-            raise TemplateRefusedError(f"{part}: {error.message}") from error
+            raise TemplateRefusedError(
+                told("{part}: {why}", part=part, why=error.message)
+            ) from error
         for node in _all(tree):
             _assert_known(part, node, known)
     render(kind, texts, known)
@@ -192,9 +194,17 @@ def render(kind: Kind, texts: Texts, values: Mapping[str, str]) -> Message:
         try:
             text = environment.from_string(source).render(known)
         except TemplateError as error:
-            raise TemplateRefusedError(f"{part}: {error.message}") from error
+            raise TemplateRefusedError(
+                told("{part}: {why}", part=part, why=error.message)
+            ) from error
         if len(text) > 2 * LONGEST[part]:
-            raise TemplateRefusedError(f"{part}: comes to {len(text)} letters, which is too long")
+            raise TemplateRefusedError(
+                told(
+                    "{part}: comes to {letters} letters, which is too long",
+                    part=part,
+                    letters=len(text),
+                )
+            )
         made[part] = " ".join(text.split()) if part in {"subject", "short"} else text
     return Message(**made)
 

@@ -18,7 +18,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

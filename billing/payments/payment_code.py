@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from billing.told import told
+from meters.told import told
 
 FIRST = 1
 DIGITS = 9

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from billing.told import Told, told
+from meters.told import Told, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from billing.registry import PoolVersion, TariffVersion
 from billing.store import audit, papers
 from billing.store.ids import insert
 from billing.tariff import Tariff
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,7 +59,13 @@ def add_tariff(connection: Connection, tariff: Tariff) -> int:
     """Store this version of `tariff` and return its id; the same one again changes nothing."""
     table, found = tables.tariff_version, tariff_stored(connection, tariff)
     if found is not None:
-        return _same(found.id, found.digest, tariff.digest, f"tariff {tariff.id}", tariff.version)
+        return _same(
+            found.id,
+            found.digest,
+            tariff.digest,
+            told("tariff {tariff}", tariff=tariff.id),
+            tariff.version,
+        )
     return insert(
         connection,
         table,
@@ -74,8 +81,11 @@ def assert_new(connection: Connection, tariff: Tariff) -> None:
     """Raise `VersionExistsError` where this version of `tariff` is stored already."""
     if tariff_stored(connection, tariff) is not None:
         raise VersionExistsError(
-            f"version {tariff.version} of tariff {tariff.id} is in the books already; raise its "
-            "version"
+            told(
+                "version {version} of tariff {tariff} is in the books already; raise its version",
+                version=tariff.version,
+                tariff=tariff.id,
+            )
         )
 
 
@@ -101,7 +111,9 @@ def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
             )
     table, found = tables.pool_version, pool_stored(connection, community_id, pool)
     if found is not None:
-        return _same(found.id, found.digest, pool.digest, f"pool {pool.id}", pool.version)
+        return _same(
+            found.id, found.digest, pool.digest, told("pool {pool}", pool=pool.id), pool.version
+        )
     return insert(
         connection,
         table,
@@ -259,6 +271,10 @@ def pool(connection: Connection, version_id: int) -> Pool:
 def _same(version_id: int, kept: str, offered: str, what: str, version: int) -> int:
     if kept != offered:
         raise VersionExistsError(
-            f"version {version} of {what} is stored with other content; raise its version"
+            told(
+                "version {version} of {what} is stored with other content; raise its version",
+                version=version,
+                what=what,
+            )
         )
     return version_id

@@ -17,7 +17,7 @@ from billing.delivery.event import OF_OWNERS, Event, Kind
 from billing.delivery_tables import contact, contact_account
 from billing.store import audit, delivery_outbox
 from billing.store.ids import insert
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection

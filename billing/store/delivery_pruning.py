@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, or_, select
 from billing.delivery.event import Kind
 from billing.delivery.schedule import State
 from billing.delivery_tables import delivery, delivery_attempt, event
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

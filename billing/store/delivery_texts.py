@@ -16,6 +16,7 @@ from billing.delivery.wording import Texts, check, parts_of
 from billing.delivery_tables import delivery_texts
 from billing.store import audit
 from billing.store.ids import insert
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,7 +112,9 @@ def _next(connection: Connection, project: int, kind: Kind, language: str, seen:
     row = connection.execute(query).one_or_none()
     newest = 0 if row is None else int(row.version)
     if seen is not None and newest != seen:
-        raise NewerTextsError(f"version {newest} was stored since; look at it first")
+        raise NewerTextsError(
+            told("version {newest} was stored since; look at it first", newest=newest)
+        )
     return newest + 1
 
 

@@ -15,7 +15,7 @@ from billing.delivery.signing import new_secret
 from billing.delivery_tables import delivery, delivery_attempt, event, webhook
 from billing.store import audit
 from billing.store.ids import insert
-from billing.told import StateName, told
+from meters.told import StateName, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -204,7 +204,7 @@ def read(connection: Connection, webhook_id: int, *, lock: bool = False) -> Webh
     query = select(webhook).where(webhook.c.id == webhook_id, webhook.c.state != "ended")
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        raise UnknownWebhookError(f"there is no webhook {webhook_id}")
+        raise UnknownWebhookError(told("there is no webhook {webhook}", webhook=webhook_id))
     return _webhook(row)
 
 
@@ -237,7 +237,7 @@ def one_sent(connection: Connection, webhook_id: int, delivery_id: int) -> Sent:
     mine = and_(delivery.c.id == delivery_id, delivery.c.webhook_id == webhook_id)
     row = connection.execute(_sent().where(mine)).one_or_none()
     if row is None:
-        raise UnknownDeliveryError(f"webhook {webhook_id} has no delivery {delivery_id}")
+        raise UnknownDeliveryError(told("the webhook has no delivery {number}", number=delivery_id))
     return _shown(row)
 
 
@@ -326,11 +326,10 @@ def _again(connection: Connection, which: Any, now: datetime) -> int:
 
 def _assert_on(found: Webhook) -> None:
     if found.state != "on":
-        raise WebhookOffError(_off(found.id, StateName(found.state)))
-
-
-def _off(number: int, state: StateName) -> str:
-    return told("webhook {webhook} is {state}; switch it on first", webhook=number, state=state)
+        state = StateName(found.state)
+        raise WebhookOffError(
+            told("webhook {webhook} is {state}; switch it on first", webhook=found.id, state=state)
+        )
 
 
 def _end_waiting(connection: Connection, webhook_id: int, now: datetime) -> None:

@@ -24,7 +24,7 @@ from billing.payments.claim import BILL
 from billing.store import audit, payments_claims
 from billing.store.ids import insert
 from billing.store.views import versions
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,6 +15,7 @@ from billing.store.ids import insert
 from billing.store.installations import register_texts, registers_json
 from billing.store.registry import lock
 from meters.quantity import plain
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,24 +115,43 @@ def _standing(connection: Connection, meter: str) -> Row[Any]:
         .where(table.c.meter == meter, table.c.end.is_(None))
     ).one_or_none()
     if row is None:
-        raise ExchangeError(f"meter {meter!r} stands nowhere now; look up which meter does")
+        raise ExchangeError(
+            told("meter '{meter}' stands nowhere now; look up which meter does", meter=meter)
+        )
     return row
 
 
 def _check(connection: Connection, exchange: Exchange, standing: Row[Any], now: datetime) -> None:
     if not standing.start < exchange.at <= now:
         raise ExchangeError(
-            f"meter {exchange.old!r} stands since {standing.start.isoformat()}, and it is "
-            f"{now.isoformat()}; date the exchange between the two, not {exchange.at.isoformat()}"
+            told(
+                "meter '{old}' stands since {start}, and it is {now}; date the exchange "
+                "between the two, not {at}",
+                old=exchange.old,
+                start=standing.start.isoformat(),
+                now=now.isoformat(),
+                at=exchange.at.isoformat(),
+            )
         )
     if exchange.multiplier <= 0 or not exchange.multiplier.is_finite():
-        raise ExchangeError(f"the multiplier must be above 0, not {exchange.multiplier}")
-    for which, registers in (("old", exchange.last), ("new", exchange.first)):
+        raise ExchangeError(
+            told("the multiplier must be above 0, not {multiplier}", multiplier=exchange.multiplier)
+        )
+    for which, registers in ((told("old"), exchange.last), (told("new"), exchange.first)):
         if not registers:
-            raise ExchangeError(f"say what the {which} meter showed: at least one register")
+            raise ExchangeError(
+                told("say what the {which} meter showed: at least one register", which=which)
+            )
         for name, value in registers.items():
             if not value.is_finite() or value < 0:
-                raise ExchangeError(f"{name} of the {which} meter cannot show {value}")
+                raise ExchangeError(
+                    told(
+                        "{name} of the {which} meter cannot show {value}",
+                        name=name,
+                        which=which,
+                        value=value,
+                    )
+                )
     table = tables.installation
     elsewhere = connection.scalar(
         select(tables.point.c.code)
@@ -143,8 +163,12 @@ def _check(connection: Connection, exchange: Exchange, standing: Row[Any], now: 
     )
     if elsewhere is not None:
         raise ExchangeError(
-            f"meter {exchange.new!r} stands at point {elsewhere} already; correct its code, or "
-            "record first that it left there"
+            told(
+                "meter '{new}' stands at point {elsewhere} already; correct its code, or "
+                "record first that it left there",
+                new=exchange.new,
+                elsewhere=elsewhere,
+            )
         )
 
 

@@ -10,6 +10,7 @@ from billing import tables
 from billing.canonical import read_json
 from billing.store import corrections
 from billing.what_if.tried import FrozenLine, Holder
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +47,17 @@ def of_tariff(
     """Return the lines of one tariff; raise `NothingBilledError` that says by which they were."""
     billed = lines(connection, community_id, period)
     if not billed:
-        raise NothingBilledError(f"nothing of {period} is issued there")
+        raise NothingBilledError(told("nothing of {period} is issued there", period=period))
     if code not in billed:
         by = sorted(billed)
         raise NothingBilledError(
-            f"nothing was billed by tariff {code!r} in {period}; it was by "
-            f"{', '.join(by)}: say which one the draft replaces",
+            told(
+                "nothing was billed by tariff '{code}' in {period}; it was by {known}: "
+                "say which one the draft replaces",
+                code=code,
+                period=period,
+                known=", ".join(by),
+            ),
             by,
         )
     return billed[code]

@@ -11,6 +11,7 @@ from billing import tables
 from billing.canonical import canonical_json
 from billing.store import runs
 from billing.store.ids import insert
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,7 +54,9 @@ def add(
     """Hold a building or a unit of a community in a run."""
     building_id, unit_id = _place(connection, community_id, building=building, unit=unit)
     if _found(connection, run_id, building_id=building_id, unit_id=unit_id):
-        raise HeldError(f"{building or unit} is held in run {run_id} already")
+        raise HeldError(
+            told("{what} is held in run {run} already", what=building or unit, run=run_id)
+        )
     insert(
         connection,
         tables.hold,
@@ -79,7 +82,7 @@ def remove(
     building_id, unit_id = _place(connection, community_id, building=building, unit=unit)
     hold_id = _found(connection, run_id, building_id=building_id, unit_id=unit_id)
     if hold_id is None:
-        raise HeldError(f"{building or unit} is not held in run {run_id}")
+        raise HeldError(told("{what} is not held in run {run}", what=building or unit, run=run_id))
     connection.execute(delete(tables.hold).where(tables.hold.c.id == hold_id))
 
 
@@ -87,12 +90,22 @@ def release_community(connection: Connection, run: Run, community: str) -> None:
     """Let a run bill a community that it left out, unless another run has its month by now."""
     parts = [each for each in run.communities if each.community == community]
     if not parts:
-        raise UnknownPlaceError(f"run {run.id} has no community {community!r}")
+        raise UnknownPlaceError(
+            told("run {run} has no community '{community}'", run=run.id, community=community)
+        )
     for part in parts:
         if part.state != "held":
-            raise HeldError(f"{community} is not held in run {run.id}")
+            raise HeldError(
+                told("{community} is not held in run {run}", community=community, run=run.id)
+            )
         if runs.taken(connection, part.community_id, part.period) is not None:
-            raise HeldError(f"another run has {part.period} of {community} by now")
+            raise HeldError(
+                told(
+                    "another run has {month} of {community} by now",
+                    month=part.period,
+                    community=community,
+                )
+            )
         _release_part(connection, part.id)
 
 
@@ -179,13 +192,17 @@ def _place(
 ) -> tuple[int | None, int | None]:
     """Return the ids of a building or a unit: of exactly one of them."""
     if (building is None) == (unit is None):
-        raise UnknownPlaceError("name either a building or a unit")
+        raise UnknownPlaceError(told("name either a building or a unit"))
     table, code = (tables.unit, unit) if building is None else (tables.building, building)
     found = connection.scalar(
         select(table.c.id).where(table.c.community_id == community_id, table.c.code == code)
     )
     if found is None:
-        raise UnknownPlaceError(f"the community has no {table.name} {code!r}")
+        raise UnknownPlaceError(
+            told("the community has no unit '{code}'", code=code)
+            if building is None
+            else told("the community has no building '{code}'", code=code)
+        )
     return (None, found) if building is None else (found, None)
 
 

@@ -15,6 +15,7 @@ from billing import tables
 from billing.store import runs
 from billing.store.ids import insert
 from billing.work_tables import run_job
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,7 +66,7 @@ def read(connection: Connection, job_id: int) -> Job:
     """Return a job; raise `UnknownJobError`."""
     row = connection.execute(_jobs().where(run_job.c.id == job_id)).one_or_none()
     if row is None:
-        raise UnknownJobError(f"there is no job {job_id}")
+        raise UnknownJobError(told("there is no job {job}", job=job_id))
     return _job(row)
 
 

@@ -11,6 +11,7 @@ from billing import ledger, tables
 from billing.money import from_fen, to_fen
 from billing.store import audit
 from billing.store import ledger as journal
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,13 @@ def enter(
         .where(owner.c.code == community, table.c.code == account)
     ).one_or_none()
     if row is None:
-        raise UnknownAccountError(f"community {community!r} has no account {account!r}")
+        raise UnknownAccountError(
+            told(
+                "community '{community}' has no account '{account}'",
+                community=community,
+                account=account,
+            )
+        )
     entry = ledger.opening(community, account, row.id, amount)
     posted = tables.journal_entry
     query = select(posted.c.posted_at).where(posted.c.reference == entry.reference)

@@ -24,8 +24,8 @@ from billing.store.ids import insert_all
 from billing.store.payments_due import payers
 from billing.store.payments_policy import policies_of
 from billing.store.payments_receipts import Paid
-from billing.told import told
 from meters.interval import utc
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -18,7 +18,7 @@ from billing.store import audit, ledger, payments_book, payments_claims, payment
 from billing.store.payments_book import New, Payment
 from billing.store.payments_due import payer_named
 from billing.store.payments_policy import policy_of
-from billing.told import StateName, told
+from meters.told import StateName, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

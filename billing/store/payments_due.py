@@ -18,7 +18,7 @@ from billing.payments.payment_code import PaymentCodeError, account_of, payment_
 from billing.store import disputes
 from billing.store.opening_balance import UnknownAccountError
 from billing.store.payments_claims import claims, credit
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -96,7 +96,7 @@ def payer(connection: Connection, account_id: int) -> Payer:
     """Return the account with this id; raise `UnknownAccountError` if there is none."""
     found = payers(connection, [account_id])
     if not found:
-        raise UnknownAccountError(f"there is no account {account_id}")
+        raise UnknownAccountError(told("there is no account {account}", account=account_id))
     return found[account_id]
 
 

@@ -23,7 +23,7 @@ from billing.payments.order import (
 from billing.store import audit, payments_claims
 from billing.store.ids import insert
 from billing.store.payments_due import payer
-from billing.told import StateName, told
+from meters.told import StateName, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

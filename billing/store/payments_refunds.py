@@ -21,7 +21,7 @@ from billing.payments.order import number_of
 from billing.payments.provider import RefundAsked, RefundState
 from billing.store import audit, ledger, payments_book, payments_claims
 from billing.store.ids import insert
-from billing.told import StateName, told
+from meters.told import StateName, told
 
 if TYPE_CHECKING:
     from datetime import datetime

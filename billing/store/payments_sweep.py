@@ -27,7 +27,7 @@ from billing.store import (
     payments_refunds,
 )
 from billing.store.payments import Callback
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

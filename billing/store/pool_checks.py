@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from billing import tables
 from billing.store import audit, runs
 from billing.store.ids import insert
+from meters.told import joined, told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,7 +67,7 @@ def say(
     """
     row = _pool_of(connection, statement_id)
     run = runs.read(connection, row.bill_run_id, lock=True)
-    runs.assert_state(run.id, run.state, "check the pools of", *CHECKABLE)
+    runs.assert_state(run.id, run.state, *CHECKABLE)
     insert(
         connection,
         tables.pool_check,
@@ -114,7 +115,9 @@ def _pool_of(connection: Connection, statement_id: int) -> Row[*tuple[Any, ...]]
         .where(statement.c.id == statement_id)
     ).one_or_none()
     if row is None:
-        raise UnknownStatementError(f"there is no statement {statement_id}")
+        raise UnknownStatementError(
+            told("there is no statement {statement}", statement=statement_id)
+        )
     return row
 
 
@@ -169,8 +172,23 @@ def assert_none_held(connection: Connection, run_id: int) -> None:
     """Raise `PoolHeldError` where the apportionment of a pool of a run is held."""
     held = [each for each in of_run(connection, run_id) if each.word is Word.HELD]
     if held:
-        what = "; ".join(
-            f"pool {each.pool} of {each.community} by {each.said_by}: {each.reason}"
-            for each in held
+        what = joined(
+            (
+                told(
+                    "pool {pool} of {community} by {person}: {reason}",
+                    pool=each.pool,
+                    community=each.community,
+                    person=each.said_by,
+                    reason=each.reason,
+                )
+                for each in held
+            ),
+            by="; ",
         )
-        raise PoolHeldError(f"run {run_id} has pools that are held: {what}; sign them off first")
+        raise PoolHeldError(
+            told(
+                "run {run} has pools that are held: {what}; sign them off first",
+                run=run_id,
+                what=what,
+            )
+        )

@@ -11,6 +11,7 @@ from billing import tables
 from billing.scoping import scope_of
 from billing.store import audit
 from billing.store.ids import insert
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,9 +62,17 @@ def chosen(connection: Connection, code: str | None) -> int:
         meant = [scope_of(connection)] if scope_of(connection) is not None else [*known.values()]
         if len(meant) == 1 and meant[0] is not None:
             return meant[0]
-        raise UnknownProjectError(f"there are several projects; say which: {', '.join(known)}")
+        raise UnknownProjectError(
+            told("there are several projects; say which: {known}", known=", ".join(known))
+        )
     if code not in known:
-        raise UnknownProjectError(f"there is no project {code!r}; there is: {', '.join(known)}")
+        raise UnknownProjectError(
+            told(
+                "there is no project '{project}'; there is: {known}",
+                project=code,
+                known=", ".join(known),
+            )
+        )
     return known[code]
 
 

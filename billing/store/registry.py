@@ -26,6 +26,7 @@ from billing.store import (
 from billing.store.bulk import insert_rows, select_rows
 from billing.store.ids import insert
 from meters.interval import Period
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -106,7 +107,9 @@ def period_of(connection: Connection, community_id: int, key: str) -> Period:
         select(tables.community.c.zone).where(tables.community.c.id == community_id)
     )
     if zone is None:
-        raise UnknownCommunityError(f"no community has the id {community_id}")
+        raise UnknownCommunityError(
+            told("no community has the id {community}", community=community_id)
+        )
     return Period.month(key, ZoneInfo(zone))
 
 

@@ -20,6 +20,7 @@ from billing.vee.reviews import Decision, Item, Review
 from billing.vee.settings import Validation
 from meters.estimate import Method
 from meters.quantity import plain
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,20 +66,16 @@ def decide(connection: Connection, community: str, review: Review) -> int:
     Raises `UnknownRegisterError` for a point that the community does not have, and for a register
     that no meter of the point has.
     """
-    table, owner = tables.point, tables.community
-    found = connection.execute(
-        select(table.c.id, table.c.community_id)
-        .join(owner, owner.c.id == table.c.community_id)
-        .where(owner.c.code == community, table.c.code == review.point)
-    ).one_or_none()
-    if found is None:
-        raise UnknownRegisterError(f"community {community!r} has no point {review.point!r}")
-    point_id, community_id = found
+    point_id, community_id = _point(connection, community, review.point)
     known = _registers(connection, point_id)
     if review.register not in known:
         raise UnknownRegisterError(
-            f"point {review.point!r} has no register {review.register!r}; it has "
-            f"{', '.join(sorted(known)) or 'none'}"
+            told(
+                "point '{point}' has no register '{register}'; it has {known}",
+                point=review.point,
+                register=review.register,
+                known=", ".join(sorted(known)) or "–",
+            )
         )
     what = {
         "finding": review.finding,
@@ -98,7 +95,7 @@ def decide(connection: Connection, community: str, review: Review) -> int:
         **said,
         **what,
     )
-    told = {name: str(value) for name, value in what.items() if value is not None}
+    decided = {name: str(value) for name, value in what.items() if value is not None}
     audit.append(
         connection,
         at=review.made_at,
@@ -106,9 +103,24 @@ def decide(connection: Connection, community: str, review: Review) -> int:
         action=f"review.{review.decision}",
         subject=f"point:{community}/{review.point}",
         communities=[community_id],
-        detail={"review": review_id, **said, **told},
+        detail={"review": review_id, **said, **decided},
     )
     return review_id
+
+
+def _point(connection: Connection, community: str, point: str) -> tuple[int, int]:
+    """Return the ids of a point and of its community; raise `UnknownRegisterError`."""
+    table, owner = tables.point, tables.community
+    found = connection.execute(
+        select(table.c.id, table.c.community_id)
+        .join(owner, owner.c.id == table.c.community_id)
+        .where(owner.c.code == community, table.c.code == point)
+    ).one_or_none()
+    if found is None:
+        raise UnknownRegisterError(
+            told("community '{community}' has no point '{point}'", community=community, point=point)
+        )
+    return found.id, found.community_id
 
 
 def _registers(connection: Connection, point_id: int) -> set[str]:

@@ -13,6 +13,7 @@ from billing.canonical import canonical_json, read_json
 from billing.problem import Problem
 from billing.store import projects
 from billing.store.ids import insert
+from meters.told import StateName, joined, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -219,7 +220,7 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
     query = select(tables.bill_run).where(tables.bill_run.c.id == run_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        raise UnknownRunError(f"there is no bill run {run_id}")
+        raise UnknownRunError(told("there is no bill run {run}", run=run_id))
     community, part = tables.community, tables.community_run
     parts = connection.execute(
         select(part, community.c.code.label("community"))
@@ -258,15 +259,22 @@ def lock_part(connection: Connection, run_id: int, part_id: int) -> tuple[str, s
     query = select(run.c.state).where(run.c.id == run_id).with_for_update(read=True)
     state = connection.scalar(query)
     if state is None:
-        raise UnknownRunError(f"there is no bill run {run_id}")
+        raise UnknownRunError(told("there is no bill run {run}", run=run_id))
     mine = select(part.c.digest).where(part.c.id == part_id).with_for_update()
     return str(state), connection.execute(mine).scalar_one()
 
 
-def assert_state(run_id: int, state: str, step: str, *states: str) -> None:
-    """Raise `StateError` unless `state` is one of those in which `step` may be taken."""
+def assert_state(run_id: int, state: str, *states: str) -> None:
+    """Raise `StateError` unless `state` is one of those in which the next step may be taken."""
     if state not in states:
-        raise StateError(f"run {run_id} is {state}; to {step} it must be {' or '.join(states)}")
+        raise StateError(
+            told(
+                "run {run} is {state}; this takes a run that is {states}",
+                run=run_id,
+                state=StateName(state),
+                states=joined(map(StateName, states)),
+            )
+        )
 
 
 def last_issued_period(connection: Connection, community_id: int) -> str | None:

@@ -13,6 +13,7 @@ from billing.store import audit, definitions
 from billing.store.ids import insert
 from billing.tariff import read_tariff
 from billing.work_tables import tariff_draft
+from meters.told import StateName, told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,8 +95,13 @@ def publish(connection: Connection, draft_id: int, *, actor: str, now: datetime)
     found = _open(connection, draft_id)
     if actor == found.drafted_by:
         raise DraftEyesError(
-            f"{actor} has drafted {found.code}, version {found.version}, so somebody else "
-            "publishes it (four eyes)"
+            told(
+                "{person} has drafted {tariff}, version {version}, so somebody else "
+                "publishes it (four eyes)",
+                person=actor,
+                tariff=found.code,
+                version=found.version,
+            )
         )
     _assert_own(connection, found.code)
     definitions.add_tariff(connection, found.tariff)
@@ -112,7 +118,7 @@ def read(connection: Connection, draft_id: int) -> Draft:
     """Return a draft; raise `UnknownDraftError`."""
     found = _drafts(connection, select(tariff_draft).where(tariff_draft.c.id == draft_id))
     if not found:
-        raise UnknownDraftError(f"there is no draft {draft_id}")
+        raise UnknownDraftError(told("there is no draft {draft}", draft=draft_id))
     return found[0]
 
 
@@ -164,8 +170,11 @@ def _assert_own(connection: Connection, code: str) -> None:
         shared = connection.scalar(ELSEWHERE, {"project": project, "named": f'%"{code}"%'})
     if shared is not None:
         raise SharedTariffError(
-            f"tariff {code} is charged by another company too; give yours an id of its own, or "
-            "ask whoever runs the installation (tallygate billing define)"
+            told(
+                "tariff {tariff} is charged by another company too; give yours an id of "
+                "its own, or ask whoever runs the installation (tallygate billing define)",
+                tariff=code,
+            )
         )
 
 
@@ -174,7 +183,13 @@ def _open(connection: Connection, draft_id: int) -> Draft:
     connection.execute(locked).one_or_none()
     found = read(connection, draft_id)
     if found.state is not DraftState.OPEN:
-        raise DraftError(f"draft {draft_id} is {found.state}; upload the tariff again")
+        raise DraftError(
+            told(
+                "draft {draft} is {state}; upload the tariff again",
+                draft=draft_id,
+                state=StateName(found.state),
+            )
+        )
     return found
 
 

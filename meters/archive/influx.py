@@ -43,6 +43,7 @@ from meters.archive.rows import (
 )
 from meters.edges import Gathered
 from meters.interval import utc
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -273,7 +274,10 @@ class InfluxArchive:
             bad = refused_lines(lines, self._server.write, proven=self._proven)
         except EveryLineRefusedError as error:
             raise ArchiveUnavailableError(
-                f"the archive takes no line at all now: {error}; try again later"
+                told(
+                    "the archive takes no line at all now: {why}; try again later",
+                    why=str(error),
+                )
             ) from error
         self._proven = next((line for n, line in enumerate(lines) if n not in bad), self._proven)
         return bad

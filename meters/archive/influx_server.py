@@ -18,7 +18,7 @@ import httpx
 
 from meters.archive.circuit import SECOND_NS, Circuit
 from meters.archive.influxql import Table
-from meters.archive.protocol import ArchiveUnavailableError
+from meters.archive.protocol import ArchiveUnavailableError, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -174,10 +174,7 @@ class InfluxServer:
         self._circuit.succeeded()
 
     def _unavailable(self, why: str) -> ArchiveUnavailableError:
-        return ArchiveUnavailableError(
-            f"the archive at {self.address} cannot be used now: {_told(why)};"
-            " nothing is known to be stored, try again later"
-        )
+        return unavailable(str(self.address), _told(why))
 
 
 def _told(words: str) -> str:

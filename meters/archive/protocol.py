@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from meters.told import told
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
@@ -65,6 +67,18 @@ class ArchiveUrlError(ValueError):
 
 class ArchiveUnavailableError(RuntimeError):
     """The archive cannot be reached or cannot write now; nothing is known to be stored."""
+
+
+def unavailable(where: str, why: str) -> ArchiveUnavailableError:
+    """Return the error that says why the archive at `where` cannot be used."""
+    return ArchiveUnavailableError(
+        told(
+            "the archive at {where} cannot be used now: {why}; nothing is known to be stored, "
+            "try again later",
+            where=where,
+            why=why,
+        )
+    )
 
 
 class Archive(Protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from meters.archive.protocol import ArchiveUnavailableError
+from meters.archive.protocol import ArchiveUnavailableError, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,11 +63,7 @@ def reaching(url: URL) -> Iterator[None]:
 
 
 def _unavailable(url: URL, why: str) -> ArchiveUnavailableError:
-    where = url.render_as_string(hide_password=True)
-    return ArchiveUnavailableError(
-        f"the archive at {where} cannot be used now: {why};"
-        " nothing is known to be stored, try again later"
-    )
+    return unavailable(url.render_as_string(hide_password=True), why)
 
 
 def _sqlite_reason(error: object) -> str | None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import api
 import billing
+import meters
 from api import language, terms
 from api.pages import rendering
 from api.problems import TYPES
@@ -52,7 +53,11 @@ def texts_in_code() -> set[Any]:
     found = extract_from_dir(
         FOLDER, METHODS, {"**/templates/**.html": {"trimmed": "true"}}, keywords=KEYWORDS
     )
-    raised = extract_from_dir(Path(billing.__file__).parent, [("**.py", "python")], keywords=TOLD)
+    raised = [
+        message
+        for folder in (Path(billing.__file__).parent, Path(meters.__file__).parent)
+        for message in extract_from_dir(folder, [("**.py", "python")], keywords=TOLD)
+    ]
     return {message for *_, message, _, _ in (*found, *raised) if message}
 
 

@@ -307,7 +307,7 @@ def test_where_the_policy_says_so_corrections_stand_on_the_next_bill(books: Book
 
 def test_the_policy_says_how_a_community_is_corrected(sqlite_books: Books) -> None:
     sqlite_books.bill("2026-10")
-    with pytest.raises(PeriodError, match="corrections of yard are on the correction bill"):
+    with pytest.raises(PeriodError, match="corrections of yard are on bills of their own"):
         lifecycle.create_run(
             sqlite_books.database,
             period="2026-11",

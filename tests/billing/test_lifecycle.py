@@ -123,23 +123,23 @@ def test_each_step_starts_from_its_state(sqlite_books: Books) -> None:
     books = sqlite_books
     run_id = books.create()
     for step in (books.review, books.approve, books.issue):
-        with pytest.raises(StateError, match="run 1 is draft; to"):
+        with pytest.raises(StateError, match="run 1 is draft; this takes"):
             step(run_id)
     books.compute(run_id)
-    with pytest.raises(StateError, match="run 1 is computed; to issue it must be approved"):
+    with pytest.raises(StateError, match="run 1 is computed; this takes a run that is approved"):
         books.issue(run_id)
-    with pytest.raises(StateError, match="run 1 is computed; to approve it must be reviewed"):
+    with pytest.raises(StateError, match="run 1 is computed; this takes a run that is reviewed"):
         books.approve(run_id)
     books.review(run_id)
     assert books.compute(run_id).state == "computed"
     books.review(run_id)
     books.approve(run_id)
     for step in (books.compute, books.review, books.approve):
-        with pytest.raises(StateError, match="run 1 is approved; to"):
+        with pytest.raises(StateError, match="run 1 is approved; this takes"):
             step(run_id)
     books.issue(run_id)
     for step in (books.compute, books.review, books.approve, books.issue, books.withdraw):
-        with pytest.raises(StateError, match="run 1 is issued; to"):
+        with pytest.raises(StateError, match="run 1 is issued; this takes"):
             step(run_id)
 
 
@@ -170,7 +170,7 @@ def test_what_is_not_issued_can_be_withdrawn_and_its_month_is_free(books: Books)
         assert (run.state, run.reason, run.withdrawn_by) == ("withdrawn", "not this month", "clerk")
         assert content(books) == [[], [], [], [], []]
         for step in (books.compute, books.review, books.approve, books.issue, books.withdraw):
-            with pytest.raises(StateError, match="is withdrawn; to"):
+            with pytest.raises(StateError, match="is withdrawn; this takes"):
                 step(run_id)
 
     assert books.bill("2026-10").communities[0].bills == 4

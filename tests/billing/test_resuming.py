@@ -95,5 +95,7 @@ def test_a_computation_that_is_repeated_and_cut_off_leaves_a_draft(
 def test_what_came_to_its_end_is_not_resumed(database: Database, run_id: int) -> None:
     compute(database, run_id, Counted())
 
-    with pytest.raises(StateError, match=rf"run {run_id} is computed; to resume it must be draft"):
+    with pytest.raises(
+        StateError, match=rf"run {run_id} is computed; this takes a run that is draft"
+    ):
         compute(database, run_id, Counted(), resume=True)

@@ -380,7 +380,7 @@ def test_one_parked_community_blocks_the_run_and_lets_the_others_be_computed(
     )
     assert (yard.community, yard.state, yard.bills) == ("yard", "computed", 4)
     assert billed(sqlite_books) == clerk()
-    with pytest.raises(lifecycle.StateError, match="run 1 is blocked; to review it must be"):
+    with pytest.raises(lifecycle.StateError, match="run 1 is blocked; this takes a run that is"):
         sqlite_books.review(run_id)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from billing.payments.provider import RefusedError, Scene
-from billing.told import told
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime

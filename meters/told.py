@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class StateName(str):
@@ -40,6 +40,12 @@ class Told(str):
 def told(template: str, **values: object) -> Told:
     """Return `template` with `values` put in by their names in braces."""
     return Told(template, values)
+
+
+def joined(texts: Iterable[object], *, by: str = ", ") -> Told:
+    """Return `texts` one after the other, of which each may be `Told` or a `StateName`."""
+    values = {f"part{number}": each for number, each in enumerate(texts)}
+    return Told(by.join(f"{{{name}}}" for name in values), values)
 
 
 def text_of(error: Exception) -> str:
