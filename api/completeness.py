@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from meters.archive.protocol import BOUNDARY_WINDOW
+from meters.archive.rows import ceil_seconds, floor_seconds
+from meters.edges import NEVER_AGAIN_S, NEVER_S
 from meters.interval import local_midnight
 from meters.reading import Series
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from api.freshness import MeterState
     from billing.store.views.meters import Standing
-    from meters.archive.protocol import Archive, Boundary
+    from meters.archive.protocol import Archive
     from meters.meter_type import MeterType
 
 HOUR = timedelta(hours=1)
@@ -59,32 +61,33 @@ def completeness(
 ) -> list[Completeness]:
     """Return how complete the readings of the meters of `states` are, in their order.
 
-    A register that a meter has never shown is not waited for. One question to the archive an
-    instant, whatever the number of meters. May wait for the archive, so it belongs into a thread.
+    A register that a meter has never shown is not waited for. One question to the archive a zone,
+    whatever the number of meters. May wait for the archive, so it belongs into a thread.
     Raises `ArchiveUnavailableError`.
     """
     series = {each.standing.meter: _series(types, each) for each in states}
-    good, expected = dict.fromkeys(series, 0), dict.fromkeys(series, 0)
+    found = dict.fromkeys(series, Completeness(0, 0))
     by_zone: dict[str, list[Standing]] = defaultdict(list)
     for each in states:
-        by_zone[each.standing.zone].append(each.standing)
+        if series[each.standing.meter]:
+            by_zone[each.standing.zone].append(each.standing)
     window = HOUR if span is Span.DAY else BOUNDARY_WINDOW
     for zone, members in by_zone.items():
-        for instant in instants(span, zone=ZoneInfo(zone), now=now):
+        wanted = [one for at in members for one in series[at.meter]]
+        looked_at = instants(span, zone=ZoneInfo(zone), now=now)
+        edges = archive.edges(wanted, looked_at, window=window)
+        near = edges.before_s != NEVER_S
+        if span is not Span.DAY:
+            near |= edges.after_s != NEVER_AGAIN_S
+        rows, instants_s = edges.rows(), edges.instants_s
+        for at in members:
             # an instant before the meter stood there is nobody's duty, nor is one after that
-            due = [
-                at
-                for at in members
-                if series[at.meter]
-                and at.start <= instant - window
-                and (at.end is None or instant <= at.end)
-            ]
-            wanted = [one for at in due for one in series[at.meter]]
-            found = archive.boundaries(wanted, instant, window=window) if wanted else {}
-            for at in due:
-                expected[at.meter] += 1
-                good[at.meter] += all(_has_one(found[one], span) for one in series[at.meter])
-    return [Completeness(good[e.standing.meter], expected[e.standing.meter]) for e in states]
+            due = instants_s >= ceil_seconds(at.start + window)
+            if at.end is not None:
+                due &= instants_s <= floor_seconds(at.end)
+            good = due & near[[rows[one] for one in series[at.meter]]].all(axis=0)
+            found[at.meter] = Completeness(int(good.sum()), int(due.sum()))
+    return [found[each.standing.meter] for each in states]
 
 
 def _series(types: Mapping[str, MeterType], state: MeterState) -> list[Series]:
@@ -94,10 +97,6 @@ def _series(types: Mapping[str, MeterType], state: MeterState) -> list[Series]:
         return [Series(meter, each.register) for each in state.newest]
     known = types.get(state.standing.meter_type)
     return [] if known is None else [Series(meter, name) for name in known.billing_registers]
-
-
-def _has_one(found: Boundary, span: Span) -> bool:
-    return found.before is not None or (span is not Span.DAY and found.after is not None)
 
 
 def instants(span: Span, *, zone: ZoneInfo, now: datetime) -> list[datetime]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from billing.store.views.meter_times import OwnTimes
+from meters.archive.rows import EPOCH, SECOND, ceil_seconds
+from meters.edges import NEVER_S
 from meters.interval import Interval
 from meters.reading import Series, Verdict
 
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
     from billing.store.views.meters import Placed, Standing
     from meters.archive.protocol import Archive
+    from meters.edges import Flags, Int64s
     from meters.meter_type import MeterType
     from meters.reading import Reading
 
@@ -35,6 +41,11 @@ class Freshness(StrEnum):
     NEVER = "never"
 
 
+_BY_AGE = (Freshness.FRESH, Freshness.LATE, Freshness.SILENT)
+_OLDEST = (FRESH, STALE)
+"""How old a reading is at most for each of `_BY_AGE` but the last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Newest:
     """The newest reading of one register."""
@@ -45,20 +56,31 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """What the newest readings of a meter say about it."""
+class MeterState:
+    """A meter where it stands, its newest readings, and what they say about it."""
 
+    standing: Standing
+    newest: tuple[Newest, ...]
     age: timedelta | None
     freshness: Freshness
     worst: Verdict | None
 
 
-@dataclass(frozen=True, slots=True)
-class MeterState(Condition):
-    """A meter where it stands, its newest readings, and what they say about it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditions:
+    """What the newest readings of n meters say about them.
 
-    standing: Standing
-    newest: tuple[Newest, ...]
+    `places`: int64[n], the places of their freshness in `Freshness`; `doubtful`: bool[n], whether
+    one of the readings is not good.
+    """
+
+    places: Int64s
+    doubtful: Flags
+
+    def are(self, freshness: Freshness) -> Flags:
+        """Return which of the meters are `freshness`."""
+        found: Flags = self.places == list(Freshness).index(freshness)
+        return found
 
 
 def meter_states(
@@ -87,18 +109,35 @@ def conditions(
     *,
     now: datetime,
     own: OwnTimes = ALWAYS,
-) -> list[Condition]:
-    """Return what `meter_states` would say of each of `placed`, without the readings.
+) -> Conditions:
+    """Return what `meter_states` would say of each of `placed`, in columns.
 
     For counting and choosing among all meters. May wait for the archive as that does.
     """
     known = {each.meter_type for each in placed} & types.keys()
     registers = {name: list(types[name].billing_registers) for name in known}
-    wanted = [
-        [Series(each.meter, name) for name in registers.get(each.meter_type, ())] for each in placed
+    wanted = [registers.get(each.meter_type, ()) for each in placed]
+    series = [
+        Series(each.meter, name)
+        for each, names in zip(placed, wanted, strict=True)
+        for name in names
     ]
-    latest = _latest(archive, [one for series in wanted for one in series], own)
-    return [_condition([latest[one] for one in series if one in latest], now) for series in wanted]
+    told = archive.last_read(series)
+    times_s, bad = told.times_s.copy(), told.verdicts != Verdict.GOOD
+    if own.changes:
+        for place, (meter, _) in enumerate(series):
+            if meter in own.changes and times_s[place] != NEVER_S:
+                at = EPOCH + int(times_s[place]) * SECOND
+                if not own.is_own(meter, at):
+                    times_s[place], bad[place] = NEVER_S, False
+    owners = np.repeat(np.arange(len(placed)), [len(names) for names in wanted])
+    newest, doubtful = np.full(len(placed), NEVER_S), np.zeros(len(placed), np.bool_)
+    np.maximum.at(newest, owners, times_s)
+    np.logical_or.at(doubtful, owners, bad)
+    never = newest == NEVER_S
+    ages_s = ceil_seconds(now) - np.where(never, 0, newest)
+    places = np.searchsorted([each // SECOND for each in _OLDEST], ages_s)
+    return Conditions(np.where(never, len(_BY_AGE), places), doubtful)
 
 
 def recent_readings(
@@ -152,18 +191,8 @@ def _state(
         for name, unit in units.items()
         if (reading := latest.get(Series(standing.meter, name))) is not None
     )
-    found = _condition([each.reading for each in newest], now)
-    return MeterState(found.age, found.freshness, found.worst, standing, newest)
-
-
-def _condition(newest: Sequence[Reading], now: datetime) -> Condition:
     if not newest:
-        return Condition(None, Freshness.NEVER, None)
-    age = now - max(each.time for each in newest)
-    return Condition(age, _freshness(age), max(each.verdict for each in newest))
-
-
-def _freshness(age: timedelta) -> Freshness:
-    if age <= FRESH:
-        return Freshness.FRESH
-    return Freshness.LATE if age <= STALE else Freshness.SILENT
+        return MeterState(standing, (), None, Freshness.NEVER, None)
+    age = now - max(each.reading.time for each in newest)
+    worst = max(each.reading.verdict for each in newest)
+    return MeterState(standing, newest, age, _BY_AGE[bisect_left(_OLDEST, age)], worst)

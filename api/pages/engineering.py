@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from itertools import compress, repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -17,6 +20,7 @@ from fastapi.responses import RedirectResponse, Response
 from api import asking, freshness, problems
 from api.completeness import Completeness, Span, completeness
 from api.errors import DOMAIN_ERRORS, as_problem
+from api.freshness import Freshness
 from api.pages import chart
 from api.pages.rendering import page
 from api.permission import Permission
@@ -31,9 +35,9 @@ from meters.interval import Interval, local_midnight
 from meters.reading import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from api.freshness import Condition, MeterState
+    from api.freshness import Conditions, MeterState
     from billing.store.views.meter_times import OwnTimes
     from billing.store.views.meters import Placed, Standing
     from meters.meter_type import MeterType
@@ -70,21 +74,21 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
     with resources.database.snapshot() as connection:
         placed = meters.placed(connection, at=now)
         types = resources.catalogue.known(connection)
-        devices = gateways.devices(connection)
-        read_by = {each.meter: each.gateway for each in device_lists.ways(connection)}
         names = device_lists.gateway_names(connection)
+        read_there = device_lists.meters_of(connection, gateway) if gateway else frozenset()
     own = own_times_of(resources.database, caller.project)
-    read_by = {meter: found[0] for meter, found in devices.items()} | read_by
     # by our own order: the databases' collations differ
     wanted = [
         each
-        for each in sorted(placed, key=lambda each: each.meter)
-        if (not gateway or read_by.get(each.meter) == gateway) and _is_about(each, q)
+        for each in sorted(placed, key=attrgetter("meter"))
+        if (not gateway or each.meter in read_there) and _is_about(each, q)
     ]
 
-    def ask() -> tuple[list[Condition], list[Placed], list[tuple[MeterState, Completeness]]]:
+    def ask() -> tuple[Conditions, list[Placed], list[tuple[MeterState, Completeness]]]:
         found = freshness.conditions(resources.archive, types, wanted, now=now, own=own)
-        shown = _chosen(wanted, found, state, after)[: METERS_SHOWN + 1]
+        matching = list(compress(wanted, _matching(found, state)))
+        begin = bisect_right(matching, after, key=attrgetter("meter"))
+        shown = matching[begin : begin + METERS_SHOWN + 1]
         listed = shown[:METERS_SHOWN]
         return found, shown, _rows(resources, types, listed, own=own, span=days, now=now)
 
@@ -94,13 +98,12 @@ async def list_meters(  # noqa: PLR0917 - the filters of the page
         "meters.html",
         principal=caller,
         states=states,
-        counts=Counter(each.freshness for each in found),
-        doubtful=sum(_matches(each, SUSPECT) for each in found),
-        Freshness=freshness.Freshness,
+        counts={each: int(found.are(each).sum()) for each in Freshness},
+        doubtful=int(found.doubtful.sum()),
+        Freshness=Freshness,
         Span=Span,
         is_empty=not placed,
-        devices=devices,
-        read_by=read_by,
+        **_said_by_gateways(resources, [each.meter for each in shown]),
         gateways=names,
         chosen={"state": state, "gateway": gateway, "q": q, "days": int(days)},
         more=shown[METERS_SHOWN - 1].meter if len(shown) > METERS_SHOWN else None,
@@ -204,21 +207,21 @@ def _is_about(placed: Placed, text: str) -> bool:
     return text.casefold() in told.casefold()
 
 
-def _matches(found: Condition, state: str) -> bool:
+def _matching(found: Conditions, state: str) -> Iterable[object]:
+    """Return which meters the filter `state` lets through."""
     if state == SUSPECT:
-        return bool(found.worst)
-    return not state or found.freshness.value == state
+        return found.doubtful
+    if not state:
+        return repeat(True)  # noqa: FBT003  it is what is repeated
+    return found.are(Freshness(state)) if state in set(Freshness) else ()
 
 
-def _chosen(
-    wanted: Sequence[Placed], found: Sequence[Condition], state: str, after: str
-) -> list[Placed]:
-    """Return the meters behind `after` that match the filter `state`."""
-    return [
-        each
-        for each, condition in zip(wanted, found, strict=True)
-        if each.meter > after and _matches(condition, state)
-    ]
+def _said_by_gateways(resources: Resources, shown: Sequence[str]) -> dict[str, Any]:
+    with resources.database.snapshot() as connection:
+        return {
+            "devices": gateways.devices(connection, of=shown),
+            "listed_by": device_lists.listed_by(connection, shown),
+        }
 
 
 def _rows(

@@ -23,7 +23,7 @@ from meters.definition import DefinitionError, Problem
 from meters.told import told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
 SOURCE = "the device list"
@@ -135,6 +135,23 @@ def way_of(connection: Connection, meter: str) -> Way | None:
     if row is None:
         return None
     return Way(meter=meter, gateway=row.gateway, bus=row.bus, settings=json.loads(row.settings))
+
+
+def meters_of(connection: Connection, gateway: str) -> frozenset[str]:
+    """Return the meters on the gateway's list, and those that it reports and nobody lists."""
+    listed, reported = tables.gateway_meter, tables.gateway_device
+    strangers = select(reported.c.meter).where(
+        reported.c.gateway == gateway, reported.c.meter.not_in(select(listed.c.meter))
+    )
+    own = select(listed.c.meter).where(listed.c.gateway == gateway)
+    return frozenset(connection.scalars(own.union(strangers)))
+
+
+def listed_by(connection: Connection, meters: Collection[str]) -> dict[str, str]:
+    """Return on which gateway's list each of `meters` is that is on any."""
+    table = tables.gateway_meter
+    query = select(table.c.meter, table.c.gateway).where(table.c.meter.in_(meters))
+    return {row.meter: row.gateway for row in connection.execute(query)}
 
 
 def put_bus(

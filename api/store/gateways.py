@@ -16,6 +16,7 @@ from api.store import device_lists, questions
 from billing.scoping import is_taken
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import Table
@@ -101,12 +102,19 @@ def gateway(connection: Connection, name: str) -> Gateway | None:
     return None if row is None else _gateway(row)
 
 
-def devices(connection: Connection, *, gateway: str | None = None) -> dict[str, tuple[str, Device]]:
-    """Return each meter's gateway and what that one says of it, by meter."""
+def devices(
+    connection: Connection, *, gateway: str | None = None, of: Collection[str] | None = None
+) -> dict[str, tuple[str, Device]]:
+    """Return each meter's gateway and what that one says of it, by meter.
+
+    With `gateway` of those that it reports, with `of` of these meters alone.
+    """
     table = tables.gateway_device
     query = select(table).order_by(table.c.meter)
     if gateway is not None:
         query = query.where(table.c.gateway == gateway)
+    if of is not None:
+        query = query.where(table.c.meter.in_(of))
     return {row.meter: (row.gateway, _device(row)) for row in connection.execute(query)}
 
 

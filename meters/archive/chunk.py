@@ -132,7 +132,7 @@ class Chunks:
     @cached_property
     def good(self) -> Flags:
         """Which readings may be trusted."""
-        good: Flags = self._verdicts == 0
+        good: Flags = self.verdicts == 0
         return good
 
     @cached_property
@@ -175,7 +175,7 @@ class Chunks:
                 owners.tolist(),
                 times.tolist(),
                 values,
-                self._verdicts[positions].tolist(),
+                self.verdicts[positions].tolist(),
                 self._reasons_at(positions),
                 self._raws_at(positions),
             )
@@ -196,7 +196,8 @@ class Chunks:
         return self._rest_at + np.where(self._has & _MISSING, bits, 0)
 
     @cached_property
-    def _verdicts(self) -> NDArray[np.uint8]:
+    def verdicts(self) -> NDArray[np.uint8]:
+        """How each reading was judged, as `Verdict`."""
         verdicts = np.zeros(self.starts[-1], np.uint8)
         for n in np.flatnonzero(self._has & _VERDICTS).tolist():
             start, end = self.starts[n : n + 2].tolist()
@@ -236,7 +237,7 @@ class Chunks:
             and np.array_equal(self.times, whole.times)
             and np.array_equal(self._missing, whole.missing)
             and np.array_equal(self.values, whole.values)
-            and np.array_equal(self._verdicts, whole.verdicts)
+            and np.array_equal(self.verdicts, whole.verdicts)
             and self._reasons_at(every) == whole.reasons
             and self._raws_at(every) == whole.raws
         )

@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from meters.archive import influxql
 from meters.archive.bisection import EveryLineRefusedError, refused_lines
 from meters.archive.influx_server import InfluxServer, SpanTooWideError
@@ -32,6 +34,7 @@ from meters.archive.protocol import (
     ArchiveUnavailableError,
     Boundary,
     Conflict,
+    LastRead,
     Refused,
 )
 from meters.archive.rows import (
@@ -41,7 +44,7 @@ from meters.archive.rows import (
     ceil_seconds,
     floor_seconds,
 )
-from meters.edges import Gathered
+from meters.edges import NEVER_S, Gathered
 from meters.interval import utc
 from meters.told import told
 
@@ -173,12 +176,17 @@ class InfluxArchive:
         meters = {one.meter for one in series or ()}
         if series is not None and not meters:
             return {}
-        try:
-            tables = self._server.ask([influxql.nearest(None, meters, newest=True)])
-        except SpanTooWideError:
-            tables = self._server.ask([influxql.nearest_of_late(meters)])
+        tables = self._newest(meters, whole=True)
         found = {reading.series: reading for reading in influxql.readings(tables)}
         return found if series is None else {one: found[one] for one in series if one in found}
+
+    def last_read(self, series: Sequence[Series]) -> LastRead:
+        """Return when and how `latest` was read, for any number of series: in their order."""
+        tables = self._newest({one.meter for one in series}, whole=False) if series else []
+        found = {one: told for one, *told in influxql.times_and_verdicts(tables)}
+        never = [NEVER_S, 0]
+        told = np.array([found.get(one, never) for one in series], np.int64).reshape(-1, 2)
+        return LastRead(told[:, 0], told[:, 1])
 
     def close(self) -> None:
         """Release connections."""
@@ -187,15 +195,19 @@ class InfluxArchive:
 
     # what is asked
 
+    def _newest(self, meters: Collection[str], *, whole: bool) -> list[Table]:
+        try:
+            return self._server.ask([influxql.newest(meters, whole=whole)])
+        except SpanTooWideError:
+            return self._server.ask([influxql.newest(meters, influxql.LATELY, whole=whole)])
+
     def _nearest(
         self, series: Collection[Series], span: Span, *, newest: bool
     ) -> dict[Series, Reading]:
         if not series or span.first_s > span.last_s:
             return {}
         meters = {one.meter for one in series}
-        tables = self._in_parts(
-            lambda part: influxql.nearest(part, meters, newest=newest, only_good=True), span
-        )
+        tables = self._in_parts(lambda part: influxql.nearest(part, meters, newest=newest), span)
         found: dict[Series, Reading] = {}
         for reading in influxql.readings(tables):
             rival = found.get(reading.series)
@@ -244,8 +256,9 @@ class InfluxArchive:
                 continue
             span = Span.of(first, first + AHEAD_S)
             with suppress(SpanTooWideError):  # then each is asked for
-                newest = influxql.times(self._server.ask([influxql.newest_times(span)]))
-                self._presence.learn(span, newest, now)
+                asked = influxql.newest((), span.condition, whole=False)
+                told = influxql.times_and_verdicts(self._server.ask([asked]))
+                self._presence.learn(span, {one: time for one, time, _ in told}, now)
                 looked = True
         return looked
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _FIELDS = '"value", "raw", "reasons"'
 NAMED_MAX = 200
 """Up to so many meters are named in a question; for more, all are asked and some dropped."""
+LATELY = "time >= now() - 2d"
+"""The last two days, by the server's clock, and the future."""
 _GAP_S = 3600
 """Readings further apart than this are asked for in questions of their own."""
 
@@ -47,26 +49,22 @@ def of_series(series: Series, span: Span) -> str:
     return _select(f'"verdict", {_FIELDS}', where)
 
 
-def nearest(
-    span: Span | None, meters: Collection[str], *, newest: bool, only_good: bool = False
-) -> str:
-    """Ask for the newest (or oldest) reading of every series of `meters`, and maybe of others."""
-    where = [] if span is None else [span.condition]
-    where += ['"verdict" = 0'] if only_good else []
+def nearest(span: Span, meters: Collection[str], *, newest: bool) -> str:
+    """Ask for the newest (or oldest) good reading of every series of `meters`, and maybe others."""
     pick = "last" if newest else "first"
     columns = f'{pick}("verdict") AS "verdict", {_FIELDS}'
-    return _select(columns, [*where, *_named(meters)], by_series=True)
+    where = [span.condition, '"verdict" = 0', *_named(meters)]
+    return _select(columns, where, by_series=True)
 
 
-def nearest_of_late(meters: Collection[str]) -> str:
-    """Ask for the newest reading of the last two days, by the server's clock, and of the future."""
-    columns = f'last("verdict") AS "verdict", {_FIELDS}'
-    return _select(columns, ["time >= now() - 2d", *_named(meters)], by_series=True)
+def newest(meters: Collection[str], *conditions: str, whole: bool) -> str:
+    """Ask for the newest reading of every series of `meters`, and maybe of others.
 
-
-def newest_times(span: Span) -> str:
-    """Ask when each series that has a reading in `span` has its newest one there."""
-    return _select('last("verdict")', [span.condition], by_series=True)
+    Not `whole`: only for its time and verdict, which InfluxDB finds with far less work.
+    """
+    fields = f", {_FIELDS}" if whole else ""
+    where = [*conditions, *_named(meters)]
+    return _select(f'last("verdict") AS "verdict"{fields}', where, by_series=True)
 
 
 def clusters(identities: Iterable[tuple[Series, int]]) -> Iterator[list[tuple[Series, int]]]:
@@ -146,8 +144,8 @@ def readings(tables: Iterable[Table], series: Series | None = None) -> Iterator[
             yield decode(kept, own)
 
 
-def times(tables: Iterable[Table]) -> dict[Series, int]:
-    """Return the time of each series of `tables`."""
-    return {
-        Series(table.tags["meter"], table.tags["register"]): table.rows[0][0] for table in tables
-    }
+def times_and_verdicts(tables: Iterable[Table]) -> Iterator[tuple[Series, int, int]]:
+    """Yield when each series of `tables` was read last, and the verdict."""
+    for table in tables:
+        time, verdict = table.rows[0]
+        yield Series(table.tags["meter"], table.tags["register"]), time, verdict

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from meters.edges import Edges
+    from meters.edges import Edges, Int64s
     from meters.interval import Interval
     from meters.reading import Reading, Series
 
@@ -59,6 +59,18 @@ class Boundary(NamedTuple):
     at: datetime
     before: Reading | None
     after: Reading | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastRead:
+    """When each of n series was read last, and how that reading was judged.
+
+    `times_s`: int64[n], seconds since 1970, `meters.edges.NEVER_S` where there is no reading;
+    `verdicts`: int64[n], as `Verdict`, 0 where there is none.
+    """
+
+    times_s: Int64s
+    verdicts: Int64s
 
 
 class ArchiveUrlError(ValueError):
@@ -117,6 +129,9 @@ class Archive(Protocol):
 
     def latest(self, series: Collection[Series] | None = None) -> Mapping[Series, Reading]:
         """Return the newest reading of each of `series` (of all by default) that has any."""
+
+    def last_read(self, series: Sequence[Series]) -> LastRead:
+        """Return when and how `latest` was read, for any number of series: in their order."""
 
     def close(self) -> None:
         """Release files and connections."""

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.dialects import sqlite
 
-from meters.archive import chunk_queries, edge_queries, history, queries
+from meters.archive import chunk_queries, edge_queries, history, last_queries, queries
 from meters.archive.driver import set_up_postgresql
 from meters.archive.protocol import (
     BOUNDARY_WINDOW,
@@ -24,6 +25,7 @@ from meters.archive.protocol import (
     ArchiveUrlError,
     Boundary,
     Conflict,
+    LastRead,
     Refused,
 )
 from meters.archive.rows import (
@@ -202,6 +204,13 @@ class SqlArchive:
                 only_good=False,
             )
         return {one: decode(rows[number], one) for one, number in ids.items() if number in rows}
+
+    def last_read(self, series: Sequence[Series]) -> LastRead:
+        """Return when and how `latest` was read, for any number of series: in their order."""
+        with self.transaction() as connection:
+            self._known(connection, [one for one in series if one not in self._ids])
+            ids = np.array([self._ids.get(one, last_queries.NOBODY) for one in series], np.int64)
+            return LastRead(*last_queries.last_read(connection, ids))
 
     def close(self) -> None:
         """Release files and connections."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from meters.archive.protocol import Appended
+    from meters.archive.protocol import Appended, LastRead
     from meters.interval import Interval
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -234,6 +234,9 @@ class MadeUpArchive:
 
     def latest(self, series: Collection[Series] | None = None) -> Mapping[Series, Reading]:
         raise NotImplementedError(f"what {series} showed last is not made up")
+
+    def last_read(self, series: Sequence[Series]) -> LastRead:
+        raise NotImplementedError(f"when {series} were read last is not made up")
 
     def close(self) -> None:
         """There is nothing to close."""

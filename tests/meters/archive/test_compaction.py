@@ -47,6 +47,7 @@ def answers(archive: SqlArchive) -> list[object]:
         *(archive.boundaries(METERS, at, window=timedelta(days=30)) for at in instants[::5]),
         archive.latest(),
         archive.latest(METERS[:1]),
+        archive.last_read(METERS).times_s.tolist(),
     ]
 
 

@@ -48,6 +48,18 @@ def reading(
     return Reading(series, time, number, raw, verdict, reasons)
 
 
+def last_read(archive: Archive, series: list[Series]) -> list[Reading | None]:
+    """Return what `latest` says of each of `series`, after `last_read` has said the same."""
+    newest = archive.latest(series)
+    found = [newest.get(one) for one in series]
+    told = archive.last_read(series)
+    assert told.times_s.tolist() == [
+        NEVER_S if each is None else int(each.time.timestamp()) for each in found
+    ]
+    assert told.verdicts.tolist() == [0 if each is None else each.verdict for each in found]
+    return found
+
+
 def test_what_was_appended_is_read_back_as_it_was(archive: Archive) -> None:
     readings = [
         reading(0, "123456.7891"),
@@ -200,12 +212,27 @@ def test_the_latest_reading_counts_whatever_its_verdict_and_age(archive: Archive
     assert archive.latest([WATER]) == {WATER: old}
     assert archive.latest([ENERGY, Series("nobody", "volume")]) == {ENERGY: newest}
     assert archive.latest([]) == {}
+    nobody = Series("nobody", "volume")
+    assert last_read(archive, [WATER, nobody, ENERGY, WATER]) == [old, None, newest, old]
+    assert last_read(archive, []) == []
 
 
 def test_a_reading_from_a_wrong_clock_does_not_hide_the_others(archive: Archive) -> None:
     far = reading(60 * 365 * 86400, "1", series=WATER)
     archive.append([far, reading(0, "7")])
     assert archive.latest() == {WATER: far, ENERGY: reading(0, "7")}
+    assert last_read(archive, [ENERGY, WATER]) == [reading(0, "7"), far]
+
+
+def test_many_series_that_were_read_last_on_other_days_are_all_told(archive: Archive) -> None:
+    series = [Series(f"m-{number:03}", "volume") for number in range(700)]
+    newest = [
+        reading(-7200 * (number % 90), series=one, verdict=Verdict(number % 3))
+        for number, one in enumerate(series)
+    ]
+    archive.append([reading(-91 * 7200, series=one) for one in series])
+    archive.append(newest)
+    assert last_read(archive, series) == newest
 
 
 Drawn: TypeAlias = tuple[int, int, int | None, str, Verdict, tuple[Reason, ...]]
@@ -292,6 +319,7 @@ def test_boundaries_and_latest_agree_with_a_naive_search(
             at, before[-1] if before else None, after[0] if after else None
         )
         assert newest.get(one) == (own[-1] if own else None)
+    last_read(archive, series)
 
 
 def test_edges_tell_in_columns_what_boundaries_tell_one_by_one(archive: Archive) -> None:

@@ -252,8 +252,9 @@ def test_one_series_is_sought_by_its_key_and_never_by_scanning_the_others(
 
     sqlite_archive.readings(meters[7], DAY)
     sqlite_archive.latest([meters[7]])
+    sqlite_archive.last_read([meters[7]])
     sqlite_archive.boundaries([meters[7]], NOON + timedelta(minutes=30))
-    assert len(asked) == 4
+    assert len(asked) == 5
     with sqlite_archive._engine.connect() as connection:
         for statement, values in tuple(asked):
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
