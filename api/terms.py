@@ -64,6 +64,8 @@ REASONS: Mapping[str, str] = {
     "rate": _("the counter rose faster than the meter can count"),
     "rollover": _("the counter wrapped after its last digit"),
     "late": _("older than the last good reading, and contradicts it"),
+    "no-scale": _("its scale factor says nothing that the meter's type knows"),
+    "rescaled": _("its scale factor is another than that of the last good reading"),
     "out-of-range": _("beyond the digits of the counter"),
     "ambiguous": _("the counter went down, after time enough for any number of turns"),
     "unanswered": _("goes on from readings that contradict the last good one; a person has to say"),

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from meters.access import LorawanAccess, ModbusAccess
-    from meters.meter_type import Check, MeterType, Proof, Register
+    from meters.captured_answer import Proof
+    from meters.meter_type import Check, MeterType, Register
 
 KINDS_OF_PROOF = ("capture", "display", "manual", "driver", "computed")
 
@@ -218,7 +219,8 @@ def _sum(check: Check) -> str:
 def _where(register: Register) -> str:
     if register.address is not None:
         order = "" if register.order is None else f" {register.order}"
-        return f"{register.address:#06x} {register.type}{order}"
+        scale = "" if register.scale_factor is None else f" {register.scale_factor}"
+        return f"{register.address:#06x} {register.type}{order}{scale}"
     if register.byte is not None:
         order = "" if register.order is None else f" {register.order}"
         return f"byte {register.byte} {register.type}{order}"

@@ -68,6 +68,8 @@ _PLANS: dict[int, TypePlan] = {}
 def plan(meter_type: MeterType, names: Collection[str]) -> tuple[Block, ...]:
     """Return the requests that read the registers `names`, those that bills rest on first.
 
+    The scale factor of a register is read with it, under a name of its own.
+
     Neighbours are joined across at most `max_gap` undefined words, into at most `max_words`, never
     over a forbidden address, and not at all for a type that is read `singly`. Each register is
     whole in exactly one block. Raises `ValueError` for a type without Modbus.
@@ -80,7 +82,7 @@ def plan(meter_type: MeterType, names: Collection[str]) -> tuple[Block, ...]:
         else:
             runs.append([span])
     blocks = [_block(access, run) for run in runs]
-    billing = meter_type.billing_registers.keys()
+    billing = {span.name for span in _spans(meter_type, meter_type.billing_registers)}
     return tuple(sorted(blocks, key=lambda block: billing.isdisjoint(block.names)))
 
 
@@ -101,7 +103,8 @@ def halves(meter_type: MeterType, block: Block) -> tuple[Block, Block]:
     stay together.
     """
     access = _access(meter_type)
-    spans = sorted(_spans(meter_type, block.names))
+    every = _spans(meter_type, meter_type.registers)
+    spans = sorted(span for span in every if span.name in block.names)
     middle = len(spans) // 2
     return _block(access, spans[:middle]), _block(access, spans[middle:])
 
@@ -152,8 +155,7 @@ def _block(access: ModbusAccess, run: list[_Span]) -> Block:
 
 def _spans(meter_type: MeterType, names: Collection[str]) -> list[_Span]:
     return [
-        _Span(register.address, register.address + register.type.words, name)
+        _Span(words.start, words.stop, place)
         for name in names
-        if (register := meter_type.registers[name]).address is not None
-        and register.type is not None
+        for place, words in meter_type.registers[name].spans(name).items()
     ]

@@ -26,6 +26,8 @@ class Rival(NamedTuple):
     value: Decimal
     """What the last of them showed, at `time`."""
     readings: int
+    scale: str | None = None
+    """What its scale factor said of them all."""
 
 
 class Probation(NamedTuple):
@@ -59,12 +61,19 @@ class Baseline(NamedTuple):
     """None once the baseline is confirmed."""
     load: Load | None = None
     """None while the counter moves, or no load is shown."""
+    scale: str | None = None
+    """What its scale factor said; None where it has none, or a person told the value."""
 
     @property
     def stands_by(self) -> bool:
         """Whether the rival is what was there before the baseline jumped."""
         rival, probation = self.rival, self.probation
         return rival is not None and probation is not None and rival.time < probation.since
+
+
+def is_rescaled(before: Baseline | Rival, scale: str | None) -> bool:
+    """Return whether a scale factor says something else than it did, as far as both are known."""
+    return scale is not None and before.scale is not None and scale != before.scale
 
 
 def rebase(time: datetime, value: Decimal) -> Baseline:
@@ -78,11 +87,13 @@ def to_text(baseline: Baseline) -> str:
     if baseline.moved is not None:
         document["moved"] = baseline.moved.isoformat()
     if baseline.rival is not None:
-        document["rival"] = [_plain(each) for each in baseline.rival]
+        document["rival"] = [_plain(each) for each in baseline.rival if each is not None]
     if baseline.probation is not None:
         document["probation"] = [_plain(each) for each in baseline.probation]
     if baseline.load is not None:
         document["load"] = [_plain(each) for each in baseline.load]
+    if baseline.scale is not None:
+        document["scale"] = baseline.scale
     return _WRITER.encode(document)
 
 
@@ -96,15 +107,16 @@ def from_text(text: str) -> Baseline:
             _time(document["time"]),
             _number(document["value"]),
             None if moved is None else _time(moved),
-            None if rival is None else _rival(*rival),
+            None if rival is None else _rival(rival),
             None if probation is None else Probation(_time(probation[0]), int(probation[1])),
             None if load is None else _load(*load),
+            document.get("scale"),
         )
     except (ValueError, LookupError, TypeError, AttributeError, InvalidOperation) as error:
         raise ValueError(f"not a baseline: {text!r:.200} ({error})") from error
 
 
-def _plain(value: datetime | Decimal | int) -> str | int:
+def _plain(value: datetime | Decimal | int | str) -> str | int:
     if isinstance(value, datetime):
         return value.isoformat()
     return value if isinstance(value, int) else str(value)
@@ -121,8 +133,9 @@ def _number(text: str) -> Decimal:
     return number
 
 
-def _rival(since: str, first: str, time: str, value: str, readings: int) -> Rival:
-    return Rival(_time(since), _number(first), _time(time), _number(value), int(readings))
+def _rival(told: list[Any]) -> Rival:
+    since, first, time, value, readings, *scale = told
+    return Rival(_time(since), _number(first), _time(time), _number(value), int(readings), *scale)
 
 
 def _load(since: str, time: str, gauge: str, passed: str, readings: int) -> Load:

@@ -36,6 +36,8 @@ WHY = {
     Reason.RATE: "rose faster than it can count",
     Reason.ROLLOVER: "wrapped after its last digit",
     Reason.LATE: "older than the last good one, and contradicts it",
+    Reason.NO_SCALE: "its scale factor says nothing that the type knows",
+    Reason.RESCALED: "its scale factor is not that of the last good one",
     Reason.OUT_OF_RANGE: "beyond the digits of the counter",
     Reason.AMBIGUOUS: "went down after time enough for any number of turns",
     Reason.UNANSWERED: "goes on from what contradicts the last good one",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from meters.baseline import Baseline, Probation, Rival
+from meters.baseline import Baseline, Probation, Rival, is_rescaled
 from meters.growth import growth, is_jump, is_steep
 from meters.question import PERSISTING_READINGS, PERSISTING_TIME, persists
 from meters.reading import Reason, Verdict
@@ -41,20 +41,31 @@ def begin(time: datetime, value: Decimal) -> Outcome:
     return GOOD, (Reason.UNCONFIRMED,), baseline
 
 
-def weigh(register: Register, baseline: Baseline, time: datetime, value: Decimal) -> Outcome:
-    """Return the outcome of a reading of a counter, that may have come late or twice."""
-    fits = fits_display(register, value)
+def weigh(
+    register: Register,
+    baseline: Baseline,
+    time: datetime,
+    value: Decimal,
+    scale: str | None = None,
+) -> Outcome:
+    """Return the outcome of a reading of a counter, that may have come late or twice.
+
+    `scale` is what its scale factor said. Where that changes, the value may be right or off by a
+    power of ten, and no growth is plausible enough to tell: it contradicts the baseline.
+    """
+    rescaled = is_rescaled(baseline, scale)
+    fits = fits_display(register, value) and not rescaled
     elapsed = time - baseline.time
     if elapsed.days < 0:
         late = growth(register, value, baseline.value, -elapsed) if fits else Reason.LATE
         return _suspect(Reason.LATE, baseline) if isinstance(late, Reason) else _good(baseline)
-    grown: Decimal | Reason = Reason.OUT_OF_RANGE
+    grown: Decimal | Reason = Reason.RESCALED if rescaled else Reason.OUT_OF_RANGE
     if fits:
         grown = growth(register, baseline.value, value, elapsed)
     if not elapsed:
         return _suspect(grown, baseline) if isinstance(grown, Reason) else _good(baseline)
     rival = baseline.rival
-    if rival is not None and time > rival.time:
+    if rival is not None and time > rival.time and not is_rescaled(rival, scale):
         further = growth(register, rival.value, value, time - rival.time)
         if not isinstance(further, Reason) and (
             isinstance(grown, Reason) or _from_rival(register, baseline, rival, grown, further)
@@ -64,7 +75,7 @@ def weigh(register: Register, baseline: Baseline, time: datetime, value: Decimal
         return _moved(register, baseline, time, value, grown)
     if rival is not None and time <= rival.time:
         return _suspect(grown, baseline)  # it came late or twice
-    begun = Rival(time, value, time, value, 1)
+    begun = Rival(time, value, time, value, 1, scale)
     return _suspect(grown, baseline._replace(rival=begun))
 
 
@@ -133,4 +144,4 @@ def _stands_by(baseline: Baseline) -> Rival:
         since, readings = baseline.time - PERSISTING_TIME, PERSISTING_READINGS
     else:
         since, readings = probation.since, probation.readings
-    return Rival(since, baseline.value, baseline.time, baseline.value, readings)
+    return Rival(since, baseline.value, baseline.time, baseline.value, readings, baseline.scale)

@@ -27,7 +27,7 @@ def plausible_growth(register: Register, elapsed: timedelta) -> Decimal | None:
     rate = register.canonical_max_rate
     if rate is None:
         return None
-    return rate * _counted_s(elapsed) / HOUR_S + register.smallest_step
+    return rate * _counted_s(elapsed) / HOUR_S + register.largest_step
 
 
 def growth(
@@ -44,7 +44,7 @@ def growth(
     if rate is None:
         return difference if difference >= 0 else Reason.FALLING
     # compared in hours × 3600: exact, without a division
-    most = rate * _counted_s(elapsed) + register.smallest_step * HOUR_S
+    most = rate * _counted_s(elapsed) + register.largest_step * HOUR_S
     if difference >= 0:
         return difference if difference * HOUR_S <= most else Reason.RATE
     modulus = register.modulus
@@ -62,7 +62,7 @@ def is_steep(register: Register, grown: Decimal, elapsed: timedelta) -> bool:
     A meter that is read once a day counts more than an hour's each day; a glitch fills the time.
     """
     rate = register.canonical_max_rate
-    if rate is None or grown <= rate + register.smallest_step:
+    if rate is None or grown <= rate + register.largest_step:
         return False
     return grown * STEEP_PARTS * HOUR_S > rate * _counted_s(elapsed)
 
@@ -70,7 +70,7 @@ def is_steep(register: Register, grown: Decimal, elapsed: timedelta) -> bool:
 def is_jump(register: Register, grown: Decimal) -> bool:
     """Return whether `grown` is more than an hour at the highest rate, however long it took."""
     rate = register.canonical_max_rate
-    return rate is not None and grown > rate + register.smallest_step
+    return rate is not None and grown > rate + register.largest_step
 
 
 def _counted_s(elapsed: timedelta) -> int:

@@ -91,12 +91,15 @@ def judge(observation: Observation, register: Register, baseline: Baseline | Non
     kind = register.kind
     if kind is _GAUGE or kind is _PARTIAL or register.check_only:
         return Judged(_reading(observation, _GOOD, ()), baseline)
+    time, scale = observation.time, observation.scale
     if baseline is not None:
-        verdict, reasons, kept = weigh(register, baseline, observation.time, value)
-        return Judged(_reading(observation, verdict, reasons), kept)
-    if not fits_display(register, value):
+        verdict, reasons, kept = weigh(register, baseline, time, value, scale)
+    elif fits_display(register, value):
+        verdict, reasons, kept = begin(time, value)
+    else:
         return Judged(_reading(observation, _SUSPECT, (Reason.OUT_OF_RANGE,)), None)
-    verdict, reasons, kept = begin(observation.time, value)
+    if scale is not None and verdict is _GOOD and kept.time == time:
+        kept = kept._replace(scale=scale)
     return Judged(_reading(observation, verdict, reasons), kept)
 
 

@@ -10,16 +10,20 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from meters.access import LAST_ADDRESS, Address, LorawanAccess, ModbusAccess, MqttAccess, Pointer
-from meters.definition import Definition, Exact, exact
+from meters.captured_answer import Proof
+from meters.definition import Definition, Exact
 from meters.quantity import PER_UNIT, UNITS, plain
-from meters.reading import Reason
-from meters.register_decoder import JsonDecoder, WireDecoder
+from meters.register_decoder import JsonDecoder, WireDecoder, wire_decoder
+from meters.scale_factor import ScaleFactor
 from meters.words import WordOrder, WordType, wire_from_hex
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Kind(StrEnum):
@@ -53,6 +57,8 @@ class Register(Definition):
     check_only: bool = False
     """A total that bills do not rest on: it is read beside the gauges, for a cross-check."""
     scale: Exact = Decimal(1)
+    scale_factor: ScaleFactor | None = None
+    """The register that says by what the number is multiplied besides."""
     offset: Exact = Decimal(0)
     sentinels: tuple[str, ...] = ()
     """What means "no value": bytes as hex, as on the wire; in JSON the value: `-1`, `null`."""
@@ -103,9 +109,13 @@ class Register(Definition):
         if not self.is_on_wire:
             if self.type or self.order:
                 raise ValueError("type and order belong to an address or byte, not to JSON")
+            if self.scale_factor is not None:
+                raise ValueError(_NO_SCALE_FACTOR)
             return self
         if self.quoted:
             raise ValueError("quoted belongs to JSON, not to an address or byte")
+        if self.scale_factor is not None and self.address is None:
+            raise ValueError(_NO_SCALE_FACTOR)
         if self.type is None:
             raise ValueError('an address or byte needs a type such as "float32"')
         self._check_bytes(self.type)
@@ -131,6 +141,11 @@ class Register(Definition):
             )
         if self.resolution is None and (self.type is None or self.type.is_float):
             raise ValueError('needs a resolution, the display\'s smallest step ("0.01")')
+        if self.scale_factor is not None and self.digits is not None and self.resolution is None:
+            raise ValueError(
+                "digits are those of the display: state its resolution, since the step of the "
+                "number follows its scale_factor"
+            )
         if (self.smallest_step * PER_UNIT) % 1:
             raise ValueError(
                 f"its step of {plain(self.smallest_step)} {self.canonical_unit} is finer than "
@@ -160,6 +175,12 @@ class Register(Definition):
         first = self.address or 0
         return range(first, first + self.type.words)
 
+    def spans(self, name: str) -> dict[str, range]:
+        """Return the addresses of its words on Modbus by its `name`, and of its scale factor's."""
+        if self.scale_factor is None:
+            return {name: self.span}
+        return {name: self.span, f"{name}.scale_factor": self.scale_factor.span}
+
     @cached_property
     def canonical_unit(self) -> str:
         """The unit that readings of this register are kept in."""
@@ -168,8 +189,21 @@ class Register(Definition):
     @cached_property
     def smallest_step(self) -> Decimal:
         """The display's smallest step in the canonical unit."""
-        step = self.resolution if self.resolution is not None else abs(self.scale)
+        step = self.resolution if self.resolution is not None else min(self._steps)
         return step * UNITS[self.unit].factor
+
+    @cached_property
+    def largest_step(self) -> Decimal:
+        """The most that a step can be, in the canonical unit: a scale factor can make it coarse."""
+        if self.scale_factor is None:
+            return self.smallest_step
+        return max(self.smallest_step, max(self._steps) * UNITS[self.unit].factor)
+
+    @property
+    def _steps(self) -> list[Decimal]:
+        """What one step of the number may be, in `unit`."""
+        factors = [Decimal(1)] if self.scale_factor is None else self.scale_factor.factors.values()
+        return [abs(self.scale) * factor for factor in factors]
 
     @cached_property
     def modulus(self) -> Decimal | None:
@@ -180,6 +214,12 @@ class Register(Definition):
     def canonical_max_rate(self) -> Decimal | None:
         """The most that the meter can count in an hour, in the canonical unit."""
         return None if self.max_rate is None else self.max_rate * UNITS[self.unit].factor
+
+
+_NO_SCALE_FACTOR = (
+    "a scale_factor is a register on Modbus; what JSON or a binary payload holds is scaled by "
+    "scale, or by the codec that makes it"
+)
 
 
 def _hex(sentinel: str) -> bytes:
@@ -196,55 +236,6 @@ class Check(Definition):
     parts: tuple[str, ...] = Field(min_length=1)
     tolerance: Exact = Field(ge=0)
     """How far the sum may be off, in the canonical unit of `total`."""
-
-
-FAULTS = (Reason.SENTINEL, Reason.NOT_A_NUMBER, Reason.OUT_OF_RANGE)
-"""Why an answer may decode to no value."""
-
-
-def _expected(value: object) -> object:
-    """Return a value, or the fault that a proof expects instead of one."""
-    return Reason(value) if isinstance(value, str) and value in FAULTS else exact(value)
-
-
-class Proof(Definition):
-    """What a real meter answered, and what that must decode to."""
-
-    kind: Literal["capture", "manual", "display", "driver", "computed"]
-    """What sort of source: a captured answer, the maker's manual, an answer together with what the
-    display showed, a public driver's test, or computed from the manual's description."""
-    source: str = Field(min_length=1)
-    """Where the answer and its value come from."""
-    variant: str | None = None
-    """The variant that it proves."""
-    frame: str | None = None
-    """A captured RTU response, as hex with CRC."""
-    words: str | None = None
-    """A dump of register words, as hex."""
-    payload: str | None = None
-    """A captured message of the broker."""
-    bytes: str | None = None
-    """A binary payload, as hex."""
-    at: Address | None = None
-    """Address of the first word; by default the lowest address that is expected."""
-    expect: dict[str, Annotated[Decimal | Reason, BeforeValidator(_expected)]] = Field(
-        default_factory=dict
-    )
-    """Register → value in the register's canonical unit, or the fault in its place."""
-    identity: str | None = None
-    """The meter's own number that the answer states."""
-    time: AwareDatetime | None = None
-    """The device time that a payload states."""
-
-    @model_validator(mode="after")
-    def _is_one_of(self) -> Self:
-        if [self.frame, self.words, self.payload, self.bytes].count(None) != 3:
-            raise ValueError("state exactly one of frame, words, payload and bytes")
-        if not self.expect and self.identity is None:
-            raise ValueError("expects nothing; state the values in expect, or the identity")
-        if self.time is not None and self.payload is None:
-            raise ValueError("only a payload states a time")
-        return self
 
 
 class MeterType(Definition):
@@ -293,13 +284,15 @@ class MeterType(Definition):
                 f"register {name!r} and the way in (Modbus, MQTT or LoRaWAN) do not match"
             )
         if self.modbus is not None:
-            if len(register.span) > self.modbus.max_words:
-                raise ValueError(f"register {name!r} does not fit one request of max_words")
-            for first, last in self.modbus.forbidden:
-                if register.span.start <= last and first < register.span.stop:
-                    raise ValueError(
-                        f"register {name!r} lies in the forbidden range {first:#06x}-{last:#06x}"
-                    )
+            for place, span in register.spans(name).items():
+                if len(span) > self.modbus.max_words:
+                    raise ValueError(f"register {place!r} does not fit one request of max_words")
+                for first, last in self.modbus.forbidden:
+                    if span.start <= last and first < span.stop:
+                        raise ValueError(
+                            f"register {place!r} lies in the forbidden range "
+                            f"{first:#06x}-{last:#06x}"
+                        )
 
     def _check_places(self) -> None:
         """Two registers in one place are a slip: at most one of them can be right."""
@@ -313,6 +306,20 @@ class MeterType(Definition):
         for name, register in self.registers.items():
             if register.pointer is not None and (other := taken.get((register.topic, None))):
                 raise ValueError(f"{other!r} is all that its topic brings; {name!r} points into it")
+        self._check_scale_factors(taken)
+
+    def _check_scale_factors(self, taken: Mapping[object, str]) -> None:
+        """Registers may share a scale factor, and then say the same of it."""
+        known: dict[int, ScaleFactor] = {}
+        for name, register in self.registers.items():
+            scale = register.scale_factor
+            if scale is None:
+                continue
+            for address in scale.span:
+                if other := taken.get(address):
+                    raise ValueError(f"the scale_factor of {name!r} stands where {other!r} does")
+                if known.setdefault(address, scale) != scale:
+                    raise ValueError(f"the scale_factor of {name!r} and another's do not agree")
 
     def _check_sum(self, check: Check) -> None:
         names = (check.total, *check.parts)
@@ -375,7 +382,7 @@ class MeterType(Definition):
     def wire_decoders(self) -> dict[str, WireDecoder]:
         """What decodes the registers that stand as bytes, by name."""
         return {
-            name: WireDecoder(register, register.type, self.order_of(register))
+            name: wire_decoder(register, register.type, self.order_of(register))
             for name, register in self.registers.items()
             if register.type is not None
         }

@@ -13,11 +13,11 @@ from meters.cross_check import off_by, violated
 from meters.decoding import Telegram, decode_binary, decode_identity, decode_image, decode_payload
 from meters.definition import DefinitionError, Problem, read_document, validate
 from meters.frame import FrameError, parse_response
-from meters.meter_type import MeterType, Proof
+from meters.meter_type import MeterType
 from meters.payload import PayloadError
 from meters.quantity import plain
 from meters.reading import Reason
-from meters.register_decoder import WireDecoder
+from meters.register_decoder import wire_decoder
 from meters.variant import merged, proven_variant, variants_of, without_variants
 from meters.words import WordOrder, from_hex, wire_from_hex
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meters.access import ModbusAccess
+    from meters.captured_answer import Proof
     from meters.meter_type import Register
     from meters.register_decoder import Decoded
 
@@ -170,7 +171,8 @@ def _first(meter_type: MeterType, proof: Proof) -> int:
     if proof.at is not None:
         return proof.at
     if proof.expect:
-        return min(meter_type.registers[name].span.start for name in proof.expect)
+        expected = (meter_type.registers[name].spans(name).values() for name in proof.expect)
+        return min(span.start for spans in expected for span in spans)
     access = meter_type.modbus
     return 0 if access is None or access.identity is None else access.identity.address
 
@@ -182,7 +184,7 @@ def _compare(
         register = meter_type.registers[name]
         found = decoded.get(name)
         if found is None:
-            actual = f"nothing: it is not in the proof{_elsewhere(meter_type, proof, register)}"
+            actual = f"nothing: it is not in the proof{_elsewhere(meter_type, proof, name)}"
         elif expected in (found.value, found.fault):
             yield from _beyond_display(register, found, source, f"{where}.expect.{name}")
             continue
@@ -200,13 +202,16 @@ def _compare(
         )
 
 
-def _elsewhere(meter_type: MeterType, proof: Proof, register: Register) -> str:
-    """Return where a proof's words stand, for a register that is not among them."""
+def _elsewhere(meter_type: MeterType, proof: Proof, name: str) -> str:
+    """Return where a proof's words stand, for a register that is not whole among them."""
+    register, first = meter_type.registers[name], _first(meter_type, proof)
     if proof.words is None or register.address is None:
         return ""
-    first, address = _first(meter_type, proof), register.address
     last = first + len(from_hex(proof.words)) - 1
-    said = f", whose words stand from {first:#06x} to {last:#06x}, and it at {address:#06x}"
+    address, what = register.address, "it"
+    if register.scale_factor is not None and first <= address and register.span.stop - 1 <= last:
+        address, what = register.scale_factor.address, "its scale_factor"
+    said = f", whose words stand from {first:#06x} to {last:#06x}, and {what} at {address:#06x}"
     for base in NUMBERED_FROM:
         if base <= address < base + NUMBERED:
             said += f"; what a manual numbers {address} is {address - base:#06x} on the wire"
@@ -222,7 +227,7 @@ def _other_order(
     for order in WordOrder:
         if order is meter_type.order_of(register):
             continue
-        value = WireDecoder(register, register.type, order).decode(wire_from_hex(found.raw)).value
+        value = wire_decoder(register, register.type, order).decode(wire_from_hex(found.raw)).value
         if value and value == expected:  # a 0 is what any order may come to
             return f'; order = "{order}" would be right'
     return ""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
+from meters.baseline import is_rescaled
 from meters.quantity import plain
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Question:
             return None
         return cls(
             series,
-            _likely(baseline.value, rival.first),
+            _likely(baseline, rival),
             baseline.value,
             baseline.time,
             rival.first,
@@ -93,8 +94,9 @@ def persists(rival: Rival) -> bool:
     return rival.readings >= PERSISTING_READINGS and rival.time - rival.since >= PERSISTING_TIME
 
 
-def _likely(known: Decimal, shown: Decimal) -> Cause:
-    if shown < 0:
+def _likely(baseline: Baseline, rival: Rival) -> Cause:
+    known, shown = baseline.value, rival.first
+    if shown < 0 or is_rescaled(baseline, rival.scale):
         return Cause.MAP
     if shown and any(abs(known * power - shown) <= shown * SAME for power in POWERS_OF_TEN):
         return Cause.MAP

@@ -33,6 +33,10 @@ class Reason(StrEnum):
     """The counter wrapped at its declared digits; the reading is good."""
     LATE = "late"
     """The reading is older than the baseline and contradicts it."""
+    NO_SCALE = "no-scale"
+    """Its scale factor says nothing that the type knows: nobody can tell the value."""
+    RESCALED = "rescaled"
+    """Its scale factor is another than that of the last good reading: a person has to look."""
     OUT_OF_RANGE = "out-of-range"
     """The value does not fit the declared digits."""
     AMBIGUOUS = "ambiguous"
@@ -65,7 +69,8 @@ class Observation(NamedTuple):
 
     `value` is in the register's canonical unit, None where the words hold no number; then `fault`
     says why. `time` is when the meter answered (UTC, whole seconds), `raw` the words as hex
-    (`462a 7521`) or the JSON text of the value.
+    (`462a 7521`) or the JSON text of the value. Where a scale factor tells the scale, its words
+    follow in `raw`, and stand in `scale`.
     """
 
     series: Series
@@ -73,6 +78,7 @@ class Observation(NamedTuple):
     value: Decimal | None
     raw: str
     fault: Reason | None = None
+    scale: str | None = None
 
 
 class Reading(NamedTuple):

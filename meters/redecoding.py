@@ -20,7 +20,7 @@ from meters.decoding import observations
 from meters.image import Image
 from meters.judge import judge_together
 from meters.reading import Observation, Reading, Reason, Series, Verdict
-from meters.words import wire_from_hex
+from meters.words import from_wire, wire_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -213,8 +213,12 @@ class _Stored:
         if register.address is None:
             self.octets.update(enumerate(wire, register.byte or 0))
             return
-        pairs = zip(wire[::2], wire[1::2], strict=False)
-        self.words.update(enumerate((high << 8 | low for high, low in pairs), register.address))
+        words = from_wire(wire[: len(wire) // 2 * 2])
+        if register.scale_factor is not None:
+            scale = register.scale_factor
+            self.words.update(zip(scale.span, words[len(register.span) :], strict=False))
+            words = words[: len(register.span)]
+        self.words.update(enumerate(words, register.address))
 
     def _in_payload(self, corrected: MeterType, name: str) -> Decoded | None:
         offsets = corrected.registers[name].span

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meters.quantity import INT64_MAX, UNITS, from_scaled, number_in
 from meters.reading import Reason
-from meters.words import decoder, wire_from_hex, wire_hex
+from meters.words import decoder, encode_wire, wire_from_hex, wire_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meters.image import Image
     from meters.meter_type import Register
+    from meters.scale_factor import ScaleFactor
     from meters.words import WordOrder, WordType
 
 LONGEST_TEXT = 60
@@ -30,11 +31,15 @@ _EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 
 
 class Decoded(NamedTuple):
-    """A register's value in its canonical unit, or the fault that stands in its place."""
+    """A register's value in its canonical unit, or the fault that stands in its place.
+
+    `scale` are the words of its scale factor, which `raw` ends with; None where it has none.
+    """
 
     value: Decimal | None
     raw: str
     fault: Reason | None = None
+    scale: str | None = None
 
 
 class WireDecoder:
@@ -49,13 +54,19 @@ class WireDecoder:
         "size",
     )
 
-    def __init__(self, register: Register, word_type: WordType, order: WordOrder) -> None:
+    def __init__(
+        self,
+        register: Register,
+        word_type: WordType,
+        order: WordOrder,
+        factor: Decimal = Decimal(1),
+    ) -> None:
         self.first = (register.byte if register.address is None else register.address) or 0
         """The address of the first word, or the offset of the first byte."""
         self.size = word_type.size
         self.is_billing = register.is_billing
         self._read = decoder(word_type, order)
-        self._convert = conversion(register)
+        self._convert = conversion(register, factor)
         self._sentinels = frozenset(map(wire_from_hex, register.sentinels))
 
     def decode(self, wire: bytes) -> Decoded:
@@ -83,6 +94,50 @@ class WireDecoder:
         """Return what the register's bytes in `payload` say; None where it is too short."""
         wire = payload[self.first : self.first + self.size]
         return self._decode(wire) if len(wire) == self.size else None
+
+
+class ScaledDecoder(WireDecoder):
+    """Decodes a register on Modbus whose scale another one tells, by all that this one may say.
+
+    Its bytes are those of the register and then those of its scale factor, as a reading keeps them.
+    """
+
+    __slots__ = ("_by_scale", "_scale_first", "_scale_size", "_unscaled")
+
+    def __init__(
+        self, register: Register, word_type: WordType, order: WordOrder, scale: ScaleFactor
+    ) -> None:
+        super().__init__(register, word_type, order)
+        self.size += scale.type.size
+        self._scale_first, self._scale_size = scale.address, scale.type.size
+        self._unscaled = WireDecoder(register, word_type, order)
+        self._by_scale = {
+            encode_wire(Decimal(said), scale.type, scale.order or order): WireDecoder(
+                register, word_type, order, factor
+            )
+            for said, factor in scale.factors.items()
+        }
+
+    def _decode(self, wire: bytes) -> Decoded:
+        number, scale = wire[: -self._scale_size], wire[-self._scale_size :]
+        scaled = self._by_scale.get(scale)
+        value, _, fault, _ = (scaled or self._unscaled).decode(number)
+        if scaled is None and value is not None:
+            value, fault = None, Reason.NO_SCALE
+        return Decoded(value, wire_hex(wire), fault, wire_hex(scale))
+
+    def in_image(self, image: Image) -> Decoded | None:
+        """Return what the register says in `image`; None where it or its scale is not whole."""
+        number = image.wire(self.first, self.size - self._scale_size)
+        scale = image.wire(self._scale_first, self._scale_size)
+        return None if number is None or scale is None else self._decode(number + scale)
+
+
+def wire_decoder(register: Register, word_type: WordType, order: WordOrder) -> WireDecoder:
+    """Return what decodes `register`, whose bytes are a `word_type` in `order`."""
+    if register.scale_factor is None:
+        return WireDecoder(register, word_type, order)
+    return ScaledDecoder(register, word_type, order, register.scale_factor)
 
 
 class JsonDecoder:
@@ -140,22 +195,24 @@ def _sentinel(text: str) -> object:
         return text
 
 
-def conversion(register: Register) -> Callable[[Decimal], Decimal | None]:
+def conversion(
+    register: Register, factor: Decimal = Decimal(1)
+) -> Callable[[Decimal], Decimal | None]:
     """Return what turns a number that `register` holds into a value of its canonical unit.
 
-    The value is exact, or rounded once, half-even, to the display's resolution. It is None where
-    no archive could hold it.
+    `factor` is what its scale factor tells. The value is exact, or rounded once, half-even, to the
+    display's resolution. It is None where no archive could hold it.
     """
-    scale, offset, factor = register.scale, register.offset, UNITS[register.unit].factor
+    scale, offset, unit = register.scale * factor, register.offset, UNITS[register.unit].factor
     add, multiply = _EXACT.add, _EXACT.multiply
-    as_it_is, is_canonical = scale == 1 and not offset, factor == 1
+    as_it_is, is_canonical = scale == 1 and not offset, unit == 1
     rounded = _EXACT.plus if register.resolution is None else _rounding(register.resolution)
 
     def convert(number: Decimal) -> Decimal | None:
         try:
             value = rounded(number if as_it_is else add(multiply(number, scale), offset))
             if not is_canonical:
-                value = multiply(value, factor)
+                value = multiply(value, unit)
         except (InvalidOperation, Overflow):  # more digits than any archive has
             return None
         return value if _LOWEST <= value <= _HIGHEST else None

@@ -291,7 +291,7 @@ def most_between(register: Register, at_s: Int64s) -> Int64s:
     if rate is None:
         return np.full(len(seconds), OVER_INT64)
     seconds = seconds + 2 * (TOLERANCE // SECOND) + GRACE_S
-    most: Int64s = to_scaled(rate) * seconds // HOUR_S + to_scaled(register.smallest_step)
+    most: Int64s = to_scaled(rate) * seconds // HOUR_S + to_scaled(register.largest_step)
     return most
 
 

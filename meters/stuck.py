@@ -81,7 +81,7 @@ def is_stuck(load: Load, register: Register) -> bool:
     return (
         load.readings >= READINGS
         and load.time - load.since >= TIME
-        and load.passed >= register.smallest_step * STEPS * HOUR_S
+        and load.passed >= register.largest_step * STEPS * HOUR_S
     )
 
 

@@ -16,6 +16,7 @@ from meters.words import encode_wire, from_wire, wire_from_hex
 
 if TYPE_CHECKING:
     from meters.meter_type import MeterType, Register
+    from meters.scale_factor import ScaleFactor
     from meters.words import WordType
 
 
@@ -30,8 +31,20 @@ def step_of(register: Register) -> int:
     step = to_scaled(register.smallest_step)
     if register.type is None or register.type.is_float:
         return step
-    held = abs(register.scale) * UNITS[register.unit].factor
+    held = abs(_scale(register)) * UNITS[register.unit].factor
     return max(step, to_scaled(held)) if (held * PER_UNIT) % 1 == 0 else step
+
+
+def said_by(scale_factor: ScaleFactor) -> tuple[int, Decimal]:
+    """Return what a simulated meter's scale factor says, and the factor: the nearest one to 1."""
+    return min(scale_factor.factors.items(), key=lambda each: abs(each[1].adjusted()))
+
+
+def _scale(register: Register) -> Decimal:
+    """Return what one step of the number that `register` holds is in its unit."""
+    if register.scale_factor is None:
+        return register.scale
+    return register.scale * said_by(register.scale_factor)[1]
 
 
 class Display:
@@ -45,9 +58,9 @@ class Display:
         self.step = step_of(register)
         """What the display shows at least, in 10⁻⁴ of the canonical unit."""
         # what one step, and the offset, are in the numbers that the register holds
-        per_unit = UNITS[register.unit].factor * register.scale
-        self._number_per_step = from_scaled(self.step) / per_unit
-        self._shift = register.offset / register.scale
+        scale = _scale(register)
+        self._number_per_step = from_scaled(self.step) / (UNITS[register.unit].factor * scale)
+        self._shift = register.offset / scale
         self.modulus = self._wrap()
         """Where the counter wraps to zero, in 10⁻⁴ of its unit; None where it never does."""
         self._words: dict[int, tuple[int, ...]] = {}

@@ -100,7 +100,9 @@ class SimulatedMeter:
         return self.number
 
     def words(self, name: str, time: datetime, condition: Condition = SOUND) -> tuple[int, ...]:
-        """Return the words of the register `name` at `time`, in wire order."""
+        """Return the words of the register or scale factor `name` at `time`, in wire order."""
+        if name in self.model.scale_words:
+            return self.model.scale_words[name]
         if condition is SOUND and name != IDENTITY:
             return self.model.displays[name].words(self._truth.value(name, time))
         if name == IDENTITY:
@@ -119,14 +121,18 @@ class SimulatedMeter:
         names: Iterable[str] | None = None,
         condition: Condition = SOUND,
     ) -> dict[int, int]:
-        """Return address → word for the registers `names` (by default the billing registers)."""
+        """Return address → word for the registers `names` (by default the billing registers).
+
+        Their scale factors are among the words.
+        """
         if self.publishes:
             raise ValueError(f"{self.id} publishes, and is not on Modbus")
-        first_word = self.model.first_word
+        first_word, places = self.model.first_word, self.model.places
         image: dict[int, int] = {}
         for name in self.model.billing if names is None else names:
-            words = self.words(name, time, condition)
-            image.update(enumerate(words, start=first_word[name]))
+            for place in places.get(name, (name,)):
+                words = self.words(place, time, condition)
+                image.update(enumerate(words, start=first_word[place]))
         return image
 
     def messages(self, time: datetime, condition: Condition = SOUND) -> tuple[Message, ...]:

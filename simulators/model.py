@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from meters.meter_type import Kind
-from simulators.display import Display
+from meters.words import encode
+from simulators.display import Display, said_by
 from simulators.payload import PayloadForm
 from simulators.truth import bands_of, recipes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from meters.meter_type import MeterType
 
 IDENTITY = ""
@@ -50,6 +54,12 @@ class Model:
             for topic in sorted(meter_type.topics)
         }
         """By the topic below the meter's: the JSON that it brings, None for a plain value."""
+        self.places = {
+            name: tuple(register.spans(name)) for name, register in meter_type.registers.items()
+        }
+        """By the register: the names of its own place, and of its scale factor's."""
+        self.scale_words = dict(_scale_words(meter_type))
+        """By the name of its place: the words of each scale factor, which never change."""
         self._spans = sorted(_spans(meter_type))
         self.first_word = {span.name: span.first for span in self._spans}
         """The address at which each register, and the identity register, begins."""
@@ -105,8 +115,9 @@ def _spans(meter_type: MeterType) -> list[Span]:
     if access is None:
         return []
     spans = [
-        Span(register.span.start, register.span.stop, name, access.function)
+        Span(words.start, words.stop, place, access.function)
         for name, register in meter_type.registers.items()
+        for place, words in register.spans(name).items()
     ]
     if access.identity is not None:
         identity = access.identity
@@ -114,6 +125,15 @@ def _spans(meter_type: MeterType) -> list[Span]:
             Span(identity.address, identity.after, IDENTITY, identity.function or access.function)
         )
     return spans
+
+
+def _scale_words(meter_type: MeterType) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for name, register in meter_type.registers.items():
+        scale = register.scale_factor
+        if scale is not None:
+            order = scale.order or meter_type.order_of(register)
+            place = list(register.spans(name))[-1]
+            yield place, encode(Decimal(said_by(scale)[0]), scale.type, order)
 
 
 def _pointers(meter_type: MeterType, topic: str) -> list[str]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from meters.access import ModbusAccess
-    from meters.meter_type import MeterType, Proof, Register
+    from meters.captured_answer import Proof
+    from meters.meter_type import MeterType, Register
 
 Way = Literal["modbus", "mqtt", "lorawan"]
 WAYS: tuple[Way, ...] = ("modbus", "mqtt", "lorawan")
@@ -178,7 +179,8 @@ def _row(meter_type: MeterType, name: str, register: Register) -> tuple[str, ...
 
 def _place(register: Register) -> str:
     if register.address is not None:
-        return f"{register.address:#06x}"
+        scale = register.scale_factor
+        return f"{register.address:#06x}" + (f" {scale}" if scale is not None else "")
     if register.byte is not None:
         return f"byte {register.byte}"
     return " ".join(filter(None, (register.topic, register.pointer)))

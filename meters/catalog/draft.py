@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _WHOLE = ("address", "byte", "digits")
 _SWITCHES = ("check_only", "quoted")
+_RANGES = ("exponent", "decimals")
 _SAID_ONCE = "one register is 'NAME key=value …': import_energy kind=total unit=kWh address=0x0048"
 GUIDE = (
     "# What a real meter answered, and what its display showed at that moment. Words prove type,",
@@ -25,7 +26,8 @@ GUIDE = (
 def parse_register(text: str) -> tuple[str, dict[str, Any]]:
     """Return the register that `text` tells, `import_energy kind=total unit=kWh address=0x48 …`.
 
-    The keys are those of a type's file. Raises `ValueError` saying what is wrong.
+    The keys are those of a type's file, one of a table in it with a point:
+    `scale_factor.exponent=-3,3`. Raises `ValueError` saying what is wrong.
     """
     name, *pairs = text.split() or [""]
     register: dict[str, Any] = {}
@@ -33,7 +35,11 @@ def parse_register(text: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = pair.partition("=")
         if not equals or not value:
             raise ValueError(f"{pair!r} is not key=value; {_SAID_ONCE}")
-        register[key] = _plain_value(key, value)
+        table, _, key_in_it = key.rpartition(".")
+        within = register.setdefault(table, {}) if table else register
+        if not isinstance(within, dict):
+            raise ValueError(f"{table} is told twice, as a value and as {pair!r}")
+        within[key_in_it] = _plain_value(key_in_it, value)
     return check_register(name, register)
 
 
@@ -59,6 +65,8 @@ def _plain_value(key: str, value: str) -> object:
             raise ValueError(f"{key} must be a whole number such as 72 or 0x0048") from None
     if key in _SWITCHES:
         return value == "true"
+    if key in _RANGES:
+        return [_plain_value("digits", each) for each in value.split(",")]
     return value.split(",") if key == "sentinels" else value
 
 
@@ -115,7 +123,8 @@ def _proofs(meter_type: MeterType) -> Iterator[tuple[str, list[str]]]:
     billing = meter_type.billing_registers
     if meter_type.modbus is not None:
         for names in _together(meter_type):
-            first, after = billing[names[0]].span.start, billing[names[-1]].span.stop
+            spans = [span for name in names for span in billing[name].spans(name).values()]
+            first, after = min(each.start for each in spans), max(each.stop for each in spans)
             words = f"{after - first} words from {first:#06x}"
             yield f'at = {first:#06x}\nwords = ""  # {words}: `tallygate meters dump`', names
         return

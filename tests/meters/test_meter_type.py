@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import meters
 from meters.access import LorawanAccess, ModbusAccess, MqttAccess
+from meters.captured_answer import Proof
 from meters.definition import DefinitionError
-from meters.meter_type import Check, Kind, MeterType, Proof, Register
+from meters.meter_type import Check, Kind, MeterType, Register
 from meters.proof import parse_meter_types, prove
 from meters.variant import Variant
 from meters.words import WordOrder

@@ -48,9 +48,10 @@ def read(meter: SimulatedMeter, time: datetime) -> dict[str, Decoded]:
     meter_type = meter.meter_type
     if meter_type.modbus is not None:
         image: dict[int, int] = {}
-        for register in meter_type.registers.values():
-            words = ask(meter, meter_type.modbus.function, register.span, time)
-            image.update(zip(register.span, words, strict=True))
+        for name, register in meter_type.registers.items():
+            for span in register.spans(name).values():
+                words = ask(meter, meter_type.modbus.function, span, time)
+                image.update(zip(span, words, strict=True))
         return decode_image(meter_type, image)
     decoded: dict[str, Decoded] = {}
     for message in meter.messages(time):
