@@ -259,6 +259,10 @@ PROBLEMS: Mapping[str, str] = {
     "VerificationExpired": _(
         "Point {subject}: the meter's verification has expired. Have it verified, or exchange it."
     ),
+    "Rescaled": _(
+        "Point {subject}: the scale factor of its meter changed. Compare its readings with the"
+        " display."
+    ),
     "empty-scope": _("Pool {subject}: no unit takes part. Correct its scope."),
     "duplicate-unit": _("Pool {subject}: a unit is listed twice. List it once."),
     "unknown-unit": _("Pool {subject}: excludes a unit that is not in its scope. Correct it."),
@@ -303,6 +307,10 @@ FINDINGS: Mapping[str, str] = {
     "RatioChanged": _(
         "The multiplier of meter {meter} changed from {before:number} to {after:number} at"
         " {at:moment}; each part is multiplied by its own."
+    ),
+    "Rescaled": _(
+        "The scale factor of meter {meter} changed between {opening:number} and"
+        " {closing:number}. Compare both with its display."
     ),
     "VerificationExpired": _(
         "The verification of meter {meter} expired at {expired:moment}. Have it verified, or"

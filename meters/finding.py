@@ -202,6 +202,21 @@ class RatioChanged(Finding):
 
 
 @dataclass(frozen=True, slots=True)
+class Rescaled(Finding):
+    """The scale factor of the register said something else at both ends of what it counted."""
+
+    meter: str
+    opening: Decimal
+    closing: Decimal
+
+    def __str__(self) -> str:
+        return (
+            f"the scale factor of meter {self.meter} changed between {plain(self.opening)} and "
+            f"{plain(self.closing)}; compare both with its display"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class VerificationExpired(Finding):
     """The verification of a meter that stood in the interval had expired, or expired in it."""
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TOLERANCE = timedelta(minutes=15)
 """How far from a boundary a reading may be and still stand for it as it is."""
 
+_SHOWN = len("462a ")
+
 
 class Source(StrEnum):
     """How a register at an instant is known."""
@@ -112,3 +114,14 @@ def value_of(reading: Reading) -> Decimal:
     if reading.value is None:
         raise ValueError(f"a good reading of {reading.series.meter} holds no value")
     return reading.value
+
+
+def scales_at(register: Register, *ends: RegisterAt) -> set[str]:
+    """Return what its scale factor said in the readings on which `ends` rest."""
+    scale = register.scale_factor
+    if scale is None or register.type is None:
+        return set()
+    words = register.type.words + scale.type.words
+    first, length = _SHOWN * register.type.words, _SHOWN * words - 1
+    raws = (reading.raw for end in ends for reading in end.readings)
+    return {raw[first:] for raw in raws if len(raw) == length}

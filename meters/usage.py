@@ -28,6 +28,7 @@ from meters.finding import (
     NotInstalled,
     Overlapping,
     RatioChanged,
+    Rescaled,
     RolledOver,
     TruedUp,
     Unconfirmed,
@@ -36,7 +37,7 @@ from meters.finding import (
 from meters.growth import growth
 from meters.interval import Interval
 from meters.reading import Reason
-from meters.register_at import RegisterAt, Source, register_at, value_of
+from meters.register_at import RegisterAt, Source, register_at, scales_at, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -321,6 +322,8 @@ def _segment(
     said: list[Finding] = []
     if closing.value < opening.value:
         said.append(RolledOver(seen.meter))
+    if len(scales_at(seen.register, opening, closing)) > 1:
+        said.append(Rescaled(seen.meter, opening.value, closing.value))
     step = seen.register.smallest_step * multiplier
     if step >= COARSE_STEP and 0 < grown * multiplier < step * COARSE_PARTS:
         said.append(CoarseRegister(seen.meter, step, grown * multiplier))

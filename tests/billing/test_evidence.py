@@ -45,6 +45,7 @@ from meters.finding import (
     NotInstalled,
     Overlapping,
     RatioChanged,
+    Rescaled,
     RolledOver,
     TruedUp,
     Unconfirmed,
@@ -220,6 +221,10 @@ FINDINGS: dict[type[Finding], tuple[Finding, dict[str, Any]]] = {
         (
             RatioChanged(AT, "m", Decimal(40), Decimal("60.0")),
             {"at": "2026-09-30T16:00:00Z", "meter": "m", "before": "40", "after": "60"},
+        ),
+        (
+            Rescaled("m", Decimal(5), Decimal("50.0")),
+            {"meter": "m", "opening": "5", "closing": "50"},
         ),
         (VerificationExpired("m", AT), {"meter": "m", "expired": "2026-09-30T16:00:00Z"}),
         (

@@ -155,6 +155,35 @@ def test_a_type_that_is_read_singly_has_a_request_for_each_register() -> None:
     assert [(block.start, block.words) for block in plan(made, made.registers)] == [(0, 1), (1, 2)]
 
 
+def _scaled(address: int, scale: int, **modbus: Any) -> MeterType:
+    made = _type({"a": (address, "uint32"), "b": (200, "uint16")}, max_words=50, max_gap=8)
+    document = made.model_dump(by_alias=True, exclude_none=True)
+    document["modbus"] |= modbus
+    for name in document["register"]:
+        document["register"][name]["scale_factor"] = {"address": scale, "exponent": [-2, 0]}
+    return validate(MeterType, document, "made up")
+
+
+def test_what_tells_the_scale_is_read_in_the_same_request() -> None:
+    (block,) = plan(_scaled(10, 20), ["a"])
+
+    assert (block.start, block.words, block.names) == (10, 11, ("a", "a.scale_factor"))
+
+
+def test_a_scale_that_lies_far_off_is_read_in_the_same_turn() -> None:
+    near, far = plan(_scaled(10, 100), ["a"])
+
+    assert (near.start, near.words, far.start, far.words) == (10, 2, 100, 1)
+    assert [block.start for block in plan(_scaled(10, 100), ["a", "b"])] == [10, 100, 200]
+
+
+def test_a_refused_request_for_a_register_and_its_scale_is_asked_for_in_parts() -> None:
+    made = _scaled(10, 20)
+    (block,) = plan(made, ["a"])
+
+    assert [half.names for half in halves(made, block)] == [("a",), ("a.scale_factor",)]
+
+
 def test_what_bills_rest_on_is_read_first() -> None:
     iem = shipped()["schneider-iem3155"]
     first, *rest = plan(iem, iem.registers)

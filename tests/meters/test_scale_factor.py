@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judged_counter import QUARTER, RATE, SERIES, START, judged, register, shown, verdicts
 
+from meters.archive.protocol import Boundary
 from meters.baseline import from_text, rebase, to_text
 from meters.decoding import decode_image, decode_register, observations
 from meters.definition import DefinitionError
+from meters.finding import Rescaled
+from meters.installation import Installation
+from meters.interval import Interval
 from meters.meter_type import MeterType
 from meters.proof import parse_meter_types
 from meters.question import Cause, Question
 from meters.reading import Observation, Reading, Reason, Verdict
 from meters.redecoding import redecode
 from meters.register_decoder import Decoded
+from meters.usage import Usage, measure
 from meters.words import WordOrder, WordType, encode, from_hex
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 RESOLVED = {"resolution": "0.001"}
 ENERGY = {
@@ -271,6 +274,12 @@ def test_a_tenfold_value_of_another_scale_is_suspect_however_plausible_it_is() -
     assert shown(baseline) == (START + 3 * QUARTER, Decimal("0.3"))
 
 
+def test_a_counter_of_coarse_steps_may_move_by_one() -> None:
+    readings, _ = judged(every_quarter(*[("0", "0003")] * 4, ("1000", "0003")), SCALED)
+
+    assert verdicts(readings)[-1] == "good"
+
+
 def test_a_scale_that_stays_changed_asks_a_person_who_may_let_it_go_on() -> None:
     before = [("100", "ffff")] * 3 + [("100.1", "ffff")] * 2
     after = [("1001", "0000"), ("1001", "0000"), ("1002", "0000")]
@@ -316,6 +325,38 @@ def test_what_is_known_of_the_scale_outlives_the_program(told: tuple[str, str]) 
     assert baseline is not None
     assert baseline.scale == "ffff"
     assert from_text(to_text(baseline)) == baseline
+
+
+def month(opening: tuple[str, str], closing: tuple[str, str]) -> Usage:
+    """Return the use of a month, read at both ends as value and raw words."""
+    ends = START, START + timedelta(days=31)
+    read_at = {
+        ("m-1", at): Boundary(at, Reading(SERIES, at, Decimal(value), raw, Verdict.GOOD), None)
+        for at, (value, raw) in zip(ends, (opening, closing), strict=True)
+    }
+    return measure(
+        point="p-1",
+        name="import_energy",
+        interval=Interval(*ends),
+        installations=[Installation("p-1", "m-1", "t", START - timedelta(days=1))],
+        registers={"t": SCALED},
+        boundaries=read_at,
+    )
+
+
+def test_use_between_two_scales_is_told_to_a_person() -> None:
+    usage = month(("100", "0000 03e8 ffff"), ("1001", "0000 03e9 0000"))
+
+    assert usage.findings == (Rescaled("m-1", Decimal(100), Decimal(1001)),)
+    assert not usage.findings[0].blocks
+
+
+@pytest.mark.parametrize("closing", ["0000 2712 ffff", "by a person", ""])
+def test_use_at_one_scale_needs_no_word(closing: str) -> None:
+    usage = month(("1000", "0000 2710 ffff"), ("1000.2", closing))
+
+    assert usage.findings == ()
+    assert usage.quantity == Decimal("0.2")
 
 
 # --- what was stored -----------------------------------------------------------------------------

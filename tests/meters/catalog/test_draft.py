@@ -15,6 +15,11 @@ HEAD = {"id": "own", "name": "Own", "manufacturer": 'A "B"', "medium": "electric
 MODBUS = {"modbus": {"function": 4, "order": "CDAB"}}
 ENERGY = "import_energy kind=total unit=kWh address=0x48 type=float32 resolution=0.01 max_rate=15"
 
+SCALED = (
+    "import_energy kind=total unit=kWh address=0x48 type=uint32 max_rate=15 "
+    "scale_factor.address=0x4c scale_factor.exponent=-3,0"
+)
+
 
 def begun(access: dict[str, dict[str, object]], *registers: str) -> str:
     return draft(HEAD, access, [parse_register(each) for each in registers], "own.toml")
@@ -34,6 +39,12 @@ def test_as_written_it_says_what_to_fill_in() -> None:
     ("access", "register", "answer", "expected"),
     [
         (MODBUS, ENERGY, ('words = ""', 'words = "7521 462a"'), "10909.28"),
+        (
+            MODBUS,
+            SCALED,
+            ('words = ""', 'words = "e240 0001 0000 0000 fffe"'),
+            "1234.56",
+        ),
         (
             {"mqtt": {}},
             "volume kind=total unit=m3 topic=meter/total resolution=0.001 max_rate=5",
