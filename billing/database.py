@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing import scoping
 from billing.columns import SCOPE
-from meters.archive.driver import set_up_postgresql
+from meters.archive.driver import begin_writing, set_up_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,7 +247,7 @@ def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.info[SCOPE] = scoping.scope_of(connection) or scoping.NOBODY
     if writes:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        begin_writing(connection, within_s=BUSY_TIMEOUT_S)
     else:  # takes no lock, so nothing of it can fail that would have to be told as SQLAlchemy does
         driver: Any = connection.connection.dbapi_connection
         driver.execute("BEGIN")

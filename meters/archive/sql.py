@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.dialects import sqlite
 
 from meters.archive import chunk_queries, edge_queries, history, last_queries, queries
-from meters.archive.driver import set_up_postgresql
+from meters.archive.driver import begin_writing, set_up_postgresql
 from meters.archive.protocol import (
     BOUNDARY_WINDOW,
     Appended,
@@ -324,7 +325,7 @@ def _engine(url: URL, timeout_s: int) -> Engine:
             )
         engine = create_engine(url, connect_args={"timeout": timeout_s})
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "begin", partial(_begin_sqlite, timeout_s=timeout_s))
         return engine
     if url.drivername == "postgresql+pg8000":
         engine = create_engine(
@@ -346,10 +347,12 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry)
         connection.execute(pragma)
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection, *, timeout_s: int) -> None:
     # A writer takes its place in the queue at once: to find out later is to fail.
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if connection.get_execution_options().get("writing", False):
+        begin_writing(connection, within_s=timeout_s)
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _array(column: tuple[Any, ...]) -> str:
