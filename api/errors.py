@@ -188,7 +188,7 @@ def answer(request: Request, error: ProblemError) -> Response:
         )
         page.headers.update(error.headers)
         return page
-    document = error.document(_reader(request), request.url.path)
+    document = error.document(language.of_program(request), request.url.path)
     return JSONResponse(
         document, error.kind.status, headers=error.headers, media_type=problems.MEDIA_TYPE
     )
@@ -205,13 +205,8 @@ async def _of_domain(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  the type registered for
-    errors = _errors(error.errors(), _reader(request))
+    errors = _errors(error.errors(), language.of_program(request))
     return answer(request, ProblemError(problems.INVALID, errors=errors))
-
-
-def _reader(request: Request) -> language.Language:
-    """Return the language that a program's call asks for, else English."""
-    return language.accepted(request.headers.get("accept-language", "")) or language.english()
 
 
 def _errors(found: Sequence[Any], reader: language.Language) -> list[dict[str, str]]:

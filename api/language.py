@@ -97,6 +97,11 @@ def of_request(connection: HTTPConnection) -> Language:
     return accepted(connection.headers.get("accept-language", "")) or default()
 
 
+def of_program(connection: HTTPConnection) -> Language:
+    """Return the language that a program's call asks for, else English."""
+    return accepted(connection.headers.get("accept-language", "")) or english()
+
+
 def accepted(header: str) -> Language | None:
     """Return the best language of an `Accept-Language` header, None where it names none of ours."""
     ranked = []

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, model_val
 from billing.fields import Day, Name, NotEmpty
 from meters.definition import Definition
 from meters.interval import utc
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,8 +181,11 @@ class Calendar(Definition):
         reads_holidays = any(plan.on is not None and "holiday" in plan.on for plan in self.days)
         if reads_holidays and all(holiday.year != day.year for holiday in self.holidays):
             raise CalendarError(
-                f"the calendar lists no holidays of {day.year}; add a version of the tariff with "
-                "them"
+                told(
+                    "the calendar lists no holidays of {year}; add a version of the tariff with "
+                    "them",
+                    year=day.year,
+                )
             )
         if day in self.holidays:
             return "holiday"

@@ -21,6 +21,7 @@ from billing.rating.subjects import AREA, Classes, Subjects
 from billing.spans import not_in_force, rated_spans
 from billing.usage.dividing import band_use
 from meters.quantity import to_scaled
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -103,7 +104,11 @@ def _not_in_force(registry: Registry, name: str) -> Problem:
     return Problem(
         "NoTariff",
         name,
-        f"no version of tariff {name!r} is in force on {registry.period.first}; add one",
+        told(
+            "no version of tariff '{tariff}' is in force on {day}; add one",
+            tariff=name,
+            day=registry.period.first,
+        ),
     )
 
 
@@ -129,8 +134,12 @@ def _without_result(subjects: Sequence[_Subject], error: FormulaBlockedError) ->
     """Yield the units for which a formula has no result; they are never billed 0."""
     for each in error.rows:
         subject = subjects[each.row]
-        what = f"a formula of tariff {subject.rated.version.tariff.id!r} has no result"
-        yield Problem("NoResult", subject.unit.code, f"{what}: {each.problem}; correct either")
+        text = told(
+            "a formula of tariff '{tariff}' has no result: {why}; correct either",
+            tariff=subject.rated.version.tariff.id,
+            why=str(each.problem),
+        )
+        yield Problem("NoResult", subject.unit.code, text)
 
 
 class _Seen:
@@ -158,7 +167,11 @@ class _Seen:
         """Return `unit` under a tariff; None if it does not apply or its use is blocked."""
         tariff, span, needs = rated.version.tariff, rated.span, self.needs(rated.version)
         for name in sorted(needs.attributes - span.attributes.keys() - tariff.assumed.keys()):
-            what = f"tariff {tariff.id!r} reads {name!r} and the unit has none; enter it"
+            what = told(
+                "tariff '{tariff}' reads '{name}' and the unit has none; enter it",
+                tariff=tariff.id,
+                name=name,
+            )
             return Problem("NoArea" if name == AREA else "NoAttribute", unit.code, what)
         if not needs.metered:
             return _Subject(unit, rated, None, {})

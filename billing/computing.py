@@ -30,6 +30,7 @@ from billing.uncollected import uncollected
 from meters.archive.open import open_archive
 from meters.catalog import shipped
 from meters.quantity import InexactQuantityError
+from meters.told import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -192,7 +193,7 @@ def made_of(
         except _VIOLATIONS as error:
             _LOG.exception("%s %s cannot be billed", registry.code, registry.period.key)
             kind = type(error).__name__.removesuffix("Error")
-            return Parked(registry, (Problem(kind, registry.code, str(error)),))
+            return Parked(registry, (Problem(kind, registry.code, text_of(error)),))
 
     return tuple(restate(seen.registries, make))
 

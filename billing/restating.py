@@ -15,6 +15,7 @@ from billing.problem import Problem
 from billing.registry import Issued
 from billing.run import Parked
 from meters.quantity import to_scaled
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +40,10 @@ def restate(
         made = make(continued(registry, earlier))
         yield made
         if isinstance(made, Parked):
-            text = f"{registry.period.key} comes first, and something stands in its way; solve that"
+            text = told(
+                "{month} comes first, and something stands in its way; solve that",
+                month=registry.period.key,
+            )
             for later in registries[place + 1 :]:
                 yield Parked(later, (Problem("EarlierMonth", later.code, text),))
             return

@@ -13,6 +13,7 @@ from billing.pools.policy import Payer
 from billing.pools.sharing import share_pools
 from billing.problem import Problem
 from billing.usage.measuring import measure_points
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -116,9 +117,12 @@ def _changed_meters(registry: Registry) -> Iterator[Problem]:
         ]
         for meter in closing[point.id] - {each.meter for each in standing} if standing else ():
             if not any(each.meter == meter and each.end == start for each in point.installations):
-                text = (
-                    f"{registry.period.previous.key} was issued with meter {meter}, which "
-                    f"{standing[0].meter} had replaced by then; correct that month"
+                text = told(
+                    "{month} was issued with meter {meter}, which {other} had replaced by then; "
+                    "correct that month",
+                    month=registry.period.previous.key,
+                    meter=meter,
+                    other=standing[0].meter,
                 )
                 yield Problem("CorrectionNeeded", point.code, text)
 
@@ -126,7 +130,10 @@ def _changed_meters(registry: Registry) -> Iterator[Problem]:
 def _not_billed_yet(held: Collection[str], unbilled: Mapping[str, str]) -> Iterator[Problem]:
     for unit, since in unbilled.items():
         if unit not in held:
-            text = f"it was held in {since} and is not billed since; hold it on, or correct {since}"
+            text = told(
+                "it was held in {month} and is not billed since; hold it on, or correct {month}",
+                month=since,
+            )
             yield Problem("HeldBefore", unit, text)
 
 
@@ -158,7 +165,9 @@ def _homeless(registry: Registry, unit: Unit) -> Problem:
     empty = next(span for span in unit.spans if span.account is None)
     first = empty.interval.start.astimezone(registry.period.zone).date()
     last = first + timedelta(days=empty.days - 1)
-    text = f"no account holds the unit from {first} to {last}; add the owner's"
+    text = told(
+        "no account holds the unit from {first} to {last}; add the owner's", first=first, last=last
+    )
     return Problem("NoAccount", unit.code, text)
 
 

@@ -13,6 +13,7 @@ from meters.archive.rows import EPOCH, SECOND
 from meters.finding import Finding
 from meters.quantity import from_scaled, to_scaled
 from meters.stepwise import MISSING
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,9 +64,13 @@ class UnknownDemand(Finding):
     windows: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.known} of {self.windows} windows of {self.minutes} minutes are known; the "
-            "highest average may have been in another: have the meter read at least that often"
+        return told(
+            "{known} of {windows} windows of {minutes} minutes are known; the "
+            "highest average may have been in another: have the meter read at least "
+            "that often",
+            known=self.known,
+            windows=self.windows,
+            minutes=self.minutes,
         )
 
 
@@ -77,9 +82,11 @@ class NoDemand(Finding):
     minutes: int
 
     def __str__(self) -> str:
-        return (
-            f"no window of {self.minutes} minutes is known, so there is no highest average; have "
-            "the meter read at least that often, or bill it by another tariff"
+        return told(
+            "no window of {minutes} minutes is known, so there is no highest "
+            "average; have the meter read at least that often, or bill it by another "
+            "tariff",
+            minutes=self.minutes,
         )
 
 

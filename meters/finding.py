@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from meters.quantity import plain
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,9 +30,10 @@ class NotInstalled(Finding):
     interval: Interval
 
     def __str__(self) -> str:
-        return (
-            f"no meter was installed from {self.interval.start} to {self.interval.end}; "
-            "record the installation"
+        return told(
+            "no meter was installed from {start} to {end}; record the installation",
+            start=self.interval.start,
+            end=self.interval.end,
         )
 
 
@@ -45,9 +47,13 @@ class Overlapping(Finding):
     interval: Interval
 
     def __str__(self) -> str:
-        return (
-            f"meters {self.earlier} and {self.later} both stand from {self.interval.start} to "
-            f"{self.interval.end}; end the installation of {self.earlier}"
+        return told(
+            "meters {earlier} and {later} both stand from {start} to {end}; end the "
+            "installation of {earlier}",
+            earlier=self.earlier,
+            later=self.later,
+            start=self.interval.start,
+            end=self.interval.end,
         )
 
 
@@ -60,8 +66,10 @@ class MissingRegister(Finding):
     at: datetime
 
     def __str__(self) -> str:
-        return (
-            f"no good reading of meter {self.meter} near {self.at}; read it, or record the register"
+        return told(
+            "no good reading of meter {meter} near {at}; read it, or record the register",
+            meter=self.meter,
+            at=self.at,
         )
 
 
@@ -75,9 +83,12 @@ class FallingRegister(Finding):
     closing: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"meter {self.meter} fell from {plain(self.opening)} to {plain(self.closing)}; "
-            "confirm an exchange or a wrong reading"
+        return told(
+            "meter {meter} fell from {opening} to {closing}; confirm an exchange or "
+            "a wrong reading",
+            meter=self.meter,
+            opening=plain(self.opening),
+            closing=plain(self.closing),
         )
 
 
@@ -91,9 +102,12 @@ class ImplausibleGrowth(Finding):
     closing: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"meter {self.meter} cannot count from {plain(self.opening)} to "
-            f"{plain(self.closing)} in this time; check its readings"
+        return told(
+            "meter {meter} cannot count from {opening} to {closing} in this time; "
+            "check its readings",
+            meter=self.meter,
+            opening=plain(self.opening),
+            closing=plain(self.closing),
         )
 
 
@@ -145,10 +159,13 @@ class AmbiguousRollover(Finding):
     closing: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"meter {self.meter} can have turned between {plain(self.opening)} and "
-            f"{plain(self.closing)}, and its readings do not say how often; look at the meter, and "
-            "record an exchange or a reset"
+        return told(
+            "meter {meter} can have turned between {opening} and {closing}, and its "
+            "readings do not say how often; look at the meter, and record an "
+            "exchange or a reset",
+            meter=self.meter,
+            opening=plain(self.opening),
+            closing=plain(self.closing),
         )
 
 
@@ -163,9 +180,13 @@ class Unconfirmed(Finding):
     read_at: datetime
 
     def __str__(self) -> str:
-        return (
-            f"meter {self.meter} showed {plain(self.value)} at {self.read_at}, and no later "
-            f"reading confirms it; wait for its next ones, or record the register at {self.at}"
+        return told(
+            "meter {meter} showed {value} at {read_at}, and no later reading "
+            "confirms it; wait for its next ones, or record the register at {at}",
+            meter=self.meter,
+            value=plain(self.value),
+            read_at=self.read_at,
+            at=self.at,
         )
 
 
@@ -179,9 +200,12 @@ class NotABillingRegister(Finding):
     kind: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.register} of meter {self.meter} is a {self.kind} register, which never bills; "
-            "name a total or tariff register"
+        return told(
+            "{register} of meter {meter} is a {kind} register, which never bills; "
+            "name a total or tariff register",
+            register=self.register,
+            meter=self.meter,
+            kind=self.kind,
         )
 
 
@@ -224,9 +248,11 @@ class VerificationExpired(Finding):
     expired: datetime
 
     def __str__(self) -> str:
-        return (
-            f"the verification of meter {self.meter} expired at {self.expired}; have it verified, "
-            "or exchange it"
+        return told(
+            "the verification of meter {meter} expired at {expired}; have it "
+            "verified, or exchange it",
+            meter=self.meter,
+            expired=self.expired,
         )
 
 
@@ -285,7 +311,10 @@ class NegativeTrueUp(Finding):
     closing: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"meter {self.meter} shows {plain(self.closing)}, less than the {plain(self.opening)} "
-            "that was estimated and issued; correct the period that was estimated"
+        return told(
+            "meter {meter} shows {closing}, less than the {opening} that was "
+            "estimated and issued; correct the period that was estimated",
+            meter=self.meter,
+            closing=plain(self.closing),
+            opening=plain(self.opening),
         )

@@ -19,6 +19,7 @@ from meters.finding import Finding
 from meters.growth import GRACE_S, HOUR_S
 from meters.quantity import to_scaled
 from meters.register_at import TOLERANCE, RegisterAt, Source, register_at
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,10 +89,13 @@ class MissingEdges(Finding):
     first: datetime
 
     def __str__(self) -> str:
-        return (
-            f"meter {self.meter} was not read near {self.count} instants at which its use is "
-            f"divided, the first at {self.first}; have its use divided by time, or wait for "
-            "readings that are still to come"
+        return told(
+            "meter {meter} was not read near {count} instants at which its use is "
+            "divided, the first at {first}; have its use divided by time, or wait "
+            "for readings that are still to come",
+            meter=self.meter,
+            count=self.count,
+            first=self.first,
         )
 
 
@@ -104,9 +108,11 @@ class ContradictingEdges(Finding):
     at: datetime
 
     def __str__(self) -> str:
-        return (
-            f"meter {self.meter} counts back or too fast at {self.at}, inside of what its registers"
-            " at both ends say; check its readings"
+        return told(
+            "meter {meter} counts back or too fast at {at}, inside of what its "
+            "registers at both ends say; check its readings",
+            meter=self.meter,
+            at=self.at,
         )
 
 

@@ -48,6 +48,24 @@ def joined(texts: Iterable[object], *, by: str = ", ") -> Told:
     return Told(by.join(f"{{{name}}}" for name in values), values)
 
 
+def document_of(text: object) -> Any:
+    """Return `text` as JSON holds it: with its template and its values where it is `Told`."""
+    if isinstance(text, Told):
+        values = {name: document_of(value) for name, value in text.values.items()}
+        return {"template": text.template, "values": values}
+    return {"state": str(text)} if isinstance(text, StateName) else str(text)
+
+
+def of_document(document: Any) -> str:
+    """Return the text that `document_of` made `document` of."""
+    if isinstance(document, str):
+        return document
+    if "state" in document:
+        return StateName(document["state"])
+    values = {name: of_document(value) for name, value in document["values"].items()}
+    return Told(document["template"], values)
+
+
 def text_of(error: Exception) -> str:
     """Return what `error` says, as `Told` where it was raised with that."""
     first = error.args[0] if error.args else ""

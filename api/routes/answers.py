@@ -58,20 +58,19 @@ def held(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
 
 
 async def _language(request: Request) -> Language:
-    header = request.headers.get("accept-language", "")
-    return language.accepted(header) or language.english()
+    return language.of_program(request)
 
 
 Reader = Annotated[Language, Depends(_language)]
 """The language that sentences of an answer are written in: by `Accept-Language`, else English."""
 
 
-def run_of(connection: Connection, run: int) -> Run:
-    """Return a run as it is answered; raise `UnknownRunError`."""
+def run_of(connection: Connection, run: int, reader: Language) -> Run:
+    """Return a run as `reader` is answered; raise `UnknownRunError`."""
     found = runs.read(connection, run)
     pools = statements.heads_of_run(connection, run)
     borne = shares.borne(connection, [each.id for each in pools])
-    return Run.whole(found, pools, borne, holds.of_run(connection, run))
+    return Run.whole(found, pools, borne, holds.of_run(connection, run), reader)
 
 
 def scope_of(principal: Principal) -> Scope:

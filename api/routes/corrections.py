@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from api import idempotency, problems
+from api.language import of_program
 from api.permission import Permission
 from api.principal import Principal
 from api.resources import of
-from api.routes.answers import failing, run_of
+from api.routes.answers import Reader, failing, run_of
 from api.schemas.corrections import CorrectedMonth, CorrectionPreview, NewCorrection
 from api.schemas.runs import Code, Run
 from api.schemas.values import Month
@@ -38,6 +39,7 @@ def preview_correction(
     caller: Preparer,
     community: Annotated[Code, Query()],
     first: Annotated[Month, Query()],
+    reader: Reader,
 ) -> CorrectionPreview:
     """Computes the issued months from `first` on anew, with what is known now; stores nothing."""
     del caller
@@ -45,7 +47,7 @@ def preview_correction(
     types = resources.catalogue.current(resources.database)
     sources = Sources(resources.database, resources.archive, types)
     found = previewing.affected(sources, community=community, first=first)
-    return CorrectionPreview(months=[CorrectedMonth.of(each) for each in found])
+    return CorrectionPreview(months=[CorrectedMonth.of(each, reader) for each in found])
 
 
 @router.post(
@@ -74,6 +76,6 @@ async def create_correction(
             database, community=new.community, first=new.first, actor=caller.name, now=now
         )
         with database.snapshot() as connection:
-            return 201, run_of(connection, run)
+            return 201, run_of(connection, run, of_program(request))
 
     return await idempotency.once(request, caller, key, work)

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import Response
 
 from api import etag, idempotency, problems
+from api.language import languages, of_program
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
 from api.permission import Permission
 from api.principal import Principal
 from api.resources import of
-from api.routes.answers import failing, held, run_of
+from api.routes.answers import Reader, failing, held, run_of
 from api.schemas.jobs import Job
 from api.schemas.runs import (
     AnomalyOfRun,
@@ -86,11 +87,13 @@ async def list_runs(
     response_model=Run,
     responses=held(problems.NOT_FOUND),
 )
-async def get_run(request: Request, caller: RunReader, run: RunId, known: etag.Known) -> Response:
+async def get_run(
+    request: Request, caller: RunReader, run: RunId, reader: Reader, known: etag.Known
+) -> Response:
     """With what it made of each community, and every problem that keeps one from being billed."""
     del caller
     with of(request).database.snapshot() as connection:
-        return etag.answer(run_of(connection, run), known)
+        return etag.answer(run_of(connection, run, reader), known)
 
 
 @router.post(
@@ -123,7 +126,7 @@ async def create_run(
             now=now,
         )
         with database.snapshot() as connection:
-            return 201, run_of(connection, run_id)
+            return 201, run_of(connection, run_id, of_program(request))
 
     return await idempotency.once(request, caller, key, work)
 
@@ -167,7 +170,7 @@ async def compute_run(
             now=now,
         )
         with database.snapshot() as connection:
-            return 200, run_of(connection, run)
+            return 200, run_of(connection, run, of_program(request))
 
     return await idempotency.repeatable(request, caller, key, work)
 
@@ -321,7 +324,7 @@ async def _advance(
         _demand(request, database, run)
         step(database)
         with database.snapshot() as connection:
-            return 200, run_of(connection, run)
+            return 200, run_of(connection, run, of_program(request))
 
     return await idempotency.once(request, caller, key, work)
 
@@ -329,6 +332,8 @@ async def _advance(
 def _demand(request: Request, database: Database, run: int) -> None:
     def tag() -> str:
         with database.snapshot() as connection:
-            return etag.tag_of(run_of(connection, run))
+            answers = [run_of(connection, run, each) for each in languages().values()]
+        tags = [etag.tag_of(each) for each in answers]
+        return next((each for each in tags if each in request.headers["if-match"]), tags[0])
 
     etag.demand(request, tag)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from api import etag, idempotency, pool_trials, problems
+from api.language import of_program
 from api.masking import shown_shares
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, paged, read_number_cursor
 from api.permission import Permission
@@ -208,7 +209,7 @@ async def try_statement(
     asked = pool_trials.asked(basis, None if company_share is None else Decimal(company_share))
     with of(request).database.snapshot() as connection:
         found = _found(connection, Scope(unissued=True), statement)
-        return StatementTrial.of(pool_trials.trial(connection, found, asked))
+        return StatementTrial.of(pool_trials.trial(connection, found, asked), of_program(request))
 
 
 @router.post(
@@ -245,6 +246,6 @@ async def check_statement(
             now=now,
         )
         with database.snapshot() as connection:
-            return 200, run_of(connection, run)
+            return 200, run_of(connection, run, of_program(request))
 
     return await idempotency.once(request, caller, key, work)

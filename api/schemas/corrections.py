@@ -10,6 +10,7 @@ from api.schemas.runs import Code, ProblemOfRun
 from api.schemas.values import Answer, Money, Month, Quantity, money, quantity
 
 if TYPE_CHECKING:
+    from api.language import Language
     from billing.correction import Correction
     from billing.previewing import Change
 
@@ -93,15 +94,12 @@ class CorrectedMonth(Answer):
     problems: list[ProblemOfRun]
 
     @classmethod
-    def of(cls, change: Change) -> CorrectedMonth:
+    def of(cls, change: Change, language: Language) -> CorrectedMonth:
         return cls(
             period=change.period,
             change=money(change.total),
             corrections=[CorrectionOfAccount.of(each) for each in change.corrections],
-            problems=[
-                ProblemOfRun(kind=each.kind, subject=each.subject, text=each.text)
-                for each in change.problems
-            ],
+            problems=[ProblemOfRun.of(each, language) for each in change.problems],
         )
 
 

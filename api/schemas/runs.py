@@ -9,11 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.statements import StatementSummary
 from api.schemas.values import Answer, Money, Month, money
+from api.telling import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from api.language import Language
     from billing.anomalies import Anomaly
+    from billing.problem import Problem
     from billing.store.holds import Hold
     from billing.store.runs import CommunityRun
     from billing.store.runs import Run as RunRow
@@ -118,9 +121,14 @@ class RunSummary(Answer):
 class ProblemOfRun(Answer):
     """Something that keeps a community from being billed, and what to do about it."""
 
-    kind: str
+    kind: str = Field(description="Stays as it is in every language.")
     subject: str
-    text: str
+    text: str = Field(description="In the language of `Accept-Language`, else English.")
+
+    @classmethod
+    def of(cls, problem: Problem, language: Language) -> ProblemOfRun:
+        text = said(problem.text, language) or problem.text
+        return cls(kind=problem.kind, subject=problem.subject, text=text)
 
 
 class AnomalyOfRun(Answer):
@@ -181,17 +189,14 @@ class CommunityOfRun(Answer):
     problems: list[ProblemOfRun]
 
     @classmethod
-    def of(cls, part: CommunityRun) -> CommunityOfRun:
+    def of(cls, part: CommunityRun, language: Language) -> CommunityOfRun:
         return cls(
             community=part.community,
             state=part.state,
             bills=part.bills,
             total=money(part.total),
             digest=part.digest,
-            problems=[
-                ProblemOfRun(kind=each.kind, subject=each.subject, text=each.text)
-                for each in part.problems
-            ],
+            problems=[ProblemOfRun.of(each, language) for each in part.problems],
         )
 
 
@@ -226,6 +231,7 @@ class Run(Answer):
         statements: Sequence[StatementHead],
         borne: Mapping[int, Borne],
         holds: Sequence[Hold],
+        language: Language,
     ) -> Run:
         return cls(
             id=run.id,
@@ -245,7 +251,7 @@ class Run(Answer):
             withdrawn_by=run.withdrawn_by,
             withdrawn_at=run.withdrawn_at,
             withdrawn_because=run.reason,
-            communities=[CommunityOfRun.of(part) for part in run.communities],
+            communities=[CommunityOfRun.of(part, language) for part in run.communities],
             holds=[HoldOfRun.of(each) for each in holds],
             statements=[StatementSummary.of(head, borne[head.id]) for head in statements],
         )

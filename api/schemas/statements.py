@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.values import Answer, Money, Month, Quantity, Title, money, quantity, titles
+from api.telling import said
 from billing.store.pool_checks import Word
 from meters.quantity import plain
 
 if TYPE_CHECKING:
+    from api.language import Language
     from api.masking import ShownShare
     from api.pool_trials import Trial
     from billing.pools.apportionment import KeySum
@@ -193,7 +195,7 @@ class StatementTrial(Answer):
     obstacles: list[Obstacle]
 
     @classmethod
-    def of(cls, trial: Trial) -> StatementTrial:
+    def of(cls, trial: Trial, language: Language) -> StatementTrial:
         return cls(
             before=money(trial.before),
             now=money(trial.now),
@@ -207,7 +209,9 @@ class StatementTrial(Answer):
                 for each in trial.moved
             ],
             obstacles=[
-                Obstacle(kind=str(each.kind), unit=each.unit, text=each.what)
+                Obstacle(
+                    kind=str(each.kind), unit=each.unit, text=said(each.what, language) or each.what
+                )
                 for each in trial.obstacles
             ],
         )

@@ -11,6 +11,7 @@ from billing.pools.basis import Basis, InexactKeyError
 from billing.pools.obstacle import Obstacle, ObstacleKind
 from billing.pools.policy import AllZero, OwnerChange, Payer, Vacancy
 from meters.quantity import to_scaled
+from meters.told import text_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,7 +101,7 @@ def _plain_rows(pool: Pool, sharing: Sequence[Participant]) -> list[KeyRow] | No
 def _row(pool: Pool, unit: Participant, obstacles: list[Obstacle]) -> KeyRow:
     """Return the row of `unit`; what is wrong with it is added to `obstacles`."""
     if unit.vacant and pool.vacant is Vacancy.BLOCK:
-        what = 'is vacant; say in the pool who pays: vacant = "owner pays" or "company pays"'
+        what = told('is vacant; say in the pool who pays: vacant = "owner pays" or "company pays"')
         obstacles.append(Obstacle(ObstacleKind.VACANT, unit.unit, what))
     company = unit.vacant and pool.vacant is Vacancy.COMPANY_PAYS
     found, assumed = [], False
@@ -131,16 +132,22 @@ def _value(key: Key, unit: Participant) -> tuple[int, Obstacle | None]:
     try:
         value = key.of(unit)
     except InexactKeyError as error:
-        return 0, Obstacle(ObstacleKind.INEXACT_KEY, unit.unit, str(error))
+        return 0, Obstacle(ObstacleKind.INEXACT_KEY, unit.unit, text_of(error))
     what = key.attribute or key.basis
     if value is None:
-        return 0, Obstacle(ObstacleKind.MISSING_KEY, unit.unit, f"has no {what}; enter it")
+        return 0, Obstacle(
+            ObstacleKind.MISSING_KEY, unit.unit, told("has no {what}; enter it", what=what)
+        )
     if value < 0:
         return 0, Obstacle(
-            ObstacleKind.NEGATIVE_KEY, unit.unit, f"has a negative {what}; correct it"
+            ObstacleKind.NEGATIVE_KEY,
+            unit.unit,
+            told("has a negative {what}; correct it", what=what),
         )
     if value == 0 and key.basis is Basis.AREA:
-        return 0, Obstacle(ObstacleKind.ZERO_KEY, unit.unit, "has an area of 0; enter its area")
+        return 0, Obstacle(
+            ObstacleKind.ZERO_KEY, unit.unit, told("has an area of 0; enter its area")
+        )
     return value, None
 
 
@@ -166,7 +173,7 @@ def _held(pool: Pool, rows: Sequence[KeyRow], obstacles: list[Obstacle]) -> Iter
             case OwnerChange.HOLDER_AT_THE_END:
                 yield from (row._replace(account=held[-1].account) for row in held)
             case OwnerChange.BLOCK | None:
-                what = (
+                what = told(
                     "changes hands within the period; say in the pool who pays: "
                     'owner_change = "by days" or "holder at the end"'
                 )
@@ -224,16 +231,16 @@ def _joined(rows: Sequence[KeyRow], added: Sequence[bool]) -> list[KeyRow]:
 
 def _all_zero(pool: Pool, keys: Keys) -> Iterator[Obstacle]:
     if not keys.rows:
-        what = f"no unit of {pool.scope} takes part; correct the scope"
+        what = told("no unit of {scope} takes part; correct the scope", scope=pool.scope)
         yield Obstacle(ObstacleKind.EMPTY_SCOPE, None, what)
         return
     if pool.all_zero is AllZero.COMPANY_PAYS:
         return
     for key, total in zip(pool.keys, keys.totals, strict=True):
         if total == 0:
-            what = (
-                f"the {key.attribute or key.basis} of every unit is 0, so there is nothing to "
-                "share by; check them, or say in the pool who pays then: "
-                'all_zero = "company pays"'
+            what = told(
+                "the {what} of every unit is 0, so there is nothing to share by; check them, or "
+                'say in the pool who pays then: all_zero = "company pays"',
+                what=key.attribute or key.basis,
             )
             yield Obstacle(ObstacleKind.ZERO_KEY_SUM, None, what)

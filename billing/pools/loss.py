@@ -13,6 +13,7 @@ from billing.pools.supply import lost
 from billing.problem import Problem
 from billing.rating.bands import Banded
 from meters.quantity import to_scaled
+from meters.told import joined, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,10 +89,14 @@ def registers_of_bands(tariffs: Iterable[Tariff]) -> dict[str, str] | str:
                 continue
             for band, register in (charge.registers or {}).items():
                 if found.setdefault(band, register) != register:
-                    return (
-                        f"its tariff {tariff.id!r} reads the band {band!r} from {found[band]} and "
-                        f"from {register}, so nobody can say what is lost in it; let a version "
-                        "that reads it from another register begin with a month"
+                    return told(
+                        "its tariff '{tariff}' reads the band '{band}' from {one} and from {other},"
+                        " so nobody can say what is lost in it; let a version that reads it from "
+                        "another register begin with a month",
+                        tariff=tariff.id,
+                        band=band,
+                        one=found[band],
+                        other=register,
                     )
     return found
 
@@ -151,11 +156,18 @@ def _of_documents(master: Supply, supply: Supply) -> Fraction:
 def _nothing_at_master(
     pool: Pool, master: Uses, missing: Uses, bands: Mapping[str, str]
 ) -> Iterator[Problem]:
-    whole = [("", sum(master.values()), sum(missing.values()))]
-    by_band = [(f" in {band}", master[name], missing[name]) for band, name in bands.items()]
-    for where, counted, gone in by_band or whole:
+    whole = [(None, sum(master.values()), sum(missing.values()))]
+    by_band = [(band, master[name], missing[name]) for band, name in bands.items()]
+    for band, counted, gone in by_band or whole:
         if counted == 0 and gone:
-            text = f"its master counted nothing{where} while its subs did; correct the readings"
+            text = (
+                told("its master counted nothing while its subs did; correct the readings")
+                if band is None
+                else told(
+                    "its master counted nothing in {band} while its subs did; correct the readings",
+                    band=band,
+                )
+            )
             yield Problem("NothingAtMaster", pool.id, text)
 
 
@@ -165,15 +177,21 @@ def _unusual(pool: Pool, master: Uses, missing: Uses, bands: Mapping[str, str]) 
     counted, gone = sum(master.values()), sum(missing.values())
     share = Fraction(gone, counted) if counted else Fraction(0)
     if not Fraction(low) <= share <= Fraction(high):
-        yield (
-            f"{quantity_text(gone)} of its master's use is lost, {_percent(share)}; its band is "
-            f"{_percent(Fraction(low))} to {_percent(Fraction(high))}"
+        yield told(
+            "{lost} of its master's use is lost, {share}; its band is {low} to {high}",
+            lost=quantity_text(gone),
+            share=_percent(share),
+            low=_percent(Fraction(low)),
+            high=_percent(Fraction(high)),
         )
     for band, register in sorted(bands.items()):
         if missing[register] * gone < 0:
-            yield (
-                f"{quantity_text(gone)} of its master's use is lost, but in {band} "
-                f"{quantity_text(missing[register])}, so its meters disagree about the hours"
+            yield told(
+                "{lost} of its master's use is lost, but in {band} {gone}, so its meters disagree "
+                "about the hours",
+                lost=quantity_text(gone),
+                band=band,
+                gone=quantity_text(missing[register]),
             )
 
 
@@ -182,9 +200,15 @@ def _outside(registry: Registry, pool: Pool, quantity: int, unusual: list[str]) 
     return Problem(
         "LossOutsideBand",
         pool.id,
-        f"{'; '.join(unusual)}. Look for a leak, theft or stuck "
-        f"meter, or let it pass: `tallygate billing loss approve {registry.code} {pool.id} "
-        f"{registry.period.key} {lost_text}`",
+        told(
+            "{what}. Look for a leak, theft or stuck meter, or let it pass: `tallygate billing "
+            "loss approve {community} {pool} {month} {lost}`",
+            what=joined(unusual, by="; "),
+            community=registry.code,
+            pool=pool.id,
+            month=registry.period.key,
+            lost=lost_text,
+        ),
     )
 
 

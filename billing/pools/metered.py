@@ -17,6 +17,7 @@ from billing.rating.subjects import BandUse, Subjects
 from billing.spans import in_force
 from billing.usage.dividing import band_use
 from meters.quantity import plain, to_scaled
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,11 +50,15 @@ def tariff_problems(registry: Registry, pool: Pool) -> Iterator[Problem]:
     versions = registry.tariffs.get(name, ())
     if not versions or versions[0].tariff.valid_from > registry.period.first:
         yield Problem(
-            "NoTariff", pool.id, f"no version of its tariff {name!r} is in force; add one"
+            "NoTariff",
+            pool.id,
+            told("no version of its tariff '{tariff}' is in force; add one", tariff=name),
         )
     found = (what for version in versions for what in _mismatches(version.tariff, pool))
     for what in dict.fromkeys(found):
-        yield Problem("TariffMismatch", pool.id, f"its tariff {name!r} {what}")
+        yield Problem(
+            "TariffMismatch", pool.id, told("its tariff '{tariff}' {what}", tariff=name, what=what)
+        )
 
 
 def _mismatches(tariff: Tariff, pool: Pool) -> Iterator[str]:
@@ -66,21 +71,27 @@ def _mismatches(tariff: Tariff, pool: Pool) -> Iterator[str]:
         for name in charge.needs.registers
     }
     if billed != set(source.counted):
-        yield (
-            f"bills {', '.join(sorted(billed)) or 'no register'}, and the pool shares "
-            f"{', '.join(source.counted)}; let both name the same, as register or registers"
+        yield told(
+            "bills {billed}, and the pool shares {shared}; let both name the same, as register or "
+            "registers",
+            billed=", ".join(sorted(billed)) or told("no register"),
+            shared=", ".join(source.counted),
         )
     if needs.classes:
-        yield "tells customer classes apart, and a shared meter has none; name one that does not"
+        yield told(
+            "tells customer classes apart, and a shared meter has none; name one that does not"
+        )
     if unknown := sorted(needs.attributes - tariff.assumed.keys()):
-        yield f"reads {unknown[0]!r}, and a shared meter has none; let the tariff assume it"
+        yield told(
+            "reads '{name}', and a shared meter has none; let the tariff assume it", name=unknown[0]
+        )
     if needs.demand and len(source.points) > 1:
-        yield (
+        yield told(
             "bills demand, and several meters have no highest average in common; make each of its "
             "points a pool of its own"
         )
     if needs.bands and source.subs:
-        yield (
+        yield told(
             "divides one register by a calendar, and what subs count is not divided for their "
             "master; let registers count the bands, of the master and its subs, or share all that "
             "the master counts"

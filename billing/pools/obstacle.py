@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from meters.told import told
+
 
 class ObstacleKind(StrEnum):
     """Why a pool cannot be shared."""
@@ -32,7 +34,14 @@ class Obstacle:
     what: str
 
     def __str__(self) -> str:
-        return self.what if self.unit is None else f"unit {self.unit}: {self.what}"
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """What it is of which unit."""
+        if self.unit is None:
+            return self.what
+        return told("unit {unit}: {what}", unit=self.unit, what=self.what)
 
 
 @dataclass(frozen=True, slots=True)

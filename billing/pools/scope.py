@@ -12,6 +12,7 @@ from pydantic import AfterValidator, StrictBool, StrictInt, model_validator
 from billing.fields import NotEmpty
 from billing.pools.obstacle import Obstacle, ObstacleKind
 from meters.definition import Definition
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -153,12 +154,14 @@ def scope_obstacles(
     known = {each.unit for each in inside} if scope.exclude.units else set()
     for name in sorted(set(scope.exclude.units) - known):
         yield Obstacle(
-            ObstacleKind.UNKNOWN_UNIT, name, "is excluded but not in the pool's scope; correct it"
+            ObstacleKind.UNKNOWN_UNIT,
+            name,
+            told("is excluded but not in the pool's scope; correct it"),
         )
     there = {each.unit for each in participants} if scope.units else set()
     for name in sorted(set(scope.units or ()) - there):
         yield Obstacle(
-            ObstacleKind.UNKNOWN_UNIT, name, "is named by the pool but not there; correct it"
+            ObstacleKind.UNKNOWN_UNIT, name, told("is named by the pool but not there; correct it")
         )
     yield from _untold(scope, participants)
 
@@ -172,7 +175,9 @@ def _listed_twice(participants: Sequence[Participant]) -> Iterator[Obstacle]:
         until[each.unit] = each.first_day + each.days
     for name in sorted(twice):
         yield Obstacle(
-            ObstacleKind.DUPLICATE_UNIT, name, "is listed twice for the same days; list it once"
+            ObstacleKind.DUPLICATE_UNIT,
+            name,
+            told("is listed twice for the same days; list it once"),
         )
 
 
@@ -192,11 +197,11 @@ def _untold(scope: Scope, participants: Sequence[Participant]) -> Iterator[Obsta
             yield Obstacle(
                 ObstacleKind.UNKNOWN_ENTRANCE,
                 each.unit,
-                "has no entrance, and the pool goes by entrance; enter it",
+                told("has no entrance, and the pool goes by entrance; enter it"),
             )
         elif by_floor and each.floor is None and scope.entrance in (None, each.entrance):
             yield Obstacle(
                 ObstacleKind.UNKNOWN_FLOOR,
                 each.unit,
-                "has no floor, and the pool goes by floor; enter it",
+                told("has no floor, and the pool goes by floor; enter it"),
             )

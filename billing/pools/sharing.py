@@ -18,6 +18,7 @@ from billing.pools.sourcing import Sourced, cost_documents, source
 from billing.pools.supply import part_document
 from billing.problem import Problem
 from meters.quantity import to_scaled
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ def _divided(blocked: Blocked, held: Collection[str]) -> tuple[list[Waiting], li
         if each.unit is not None and each.unit in held:
             waits.append(Waiting(blocked.pool, each.unit, each.what))
         else:
-            blocks.append(Problem(each.kind, blocked.pool, str(each)))
+            blocks.append(Problem(each.kind, blocked.pool, each.text))
     return waits, blocks
 
 
@@ -108,7 +109,11 @@ def _shared_twice(registry: Registry) -> Iterator[Problem]:
     for pool, other, point in sorted(
         {(pool, names[0], point) for (point, _), names in taken.items() for pool in names[1:]}
     ):
-        text = f"measures at {point}, as pool {other!r} does; one of them must let it go"
+        text = told(
+            "measures at {point}, as pool '{pool}' does; one of them must let it go",
+            point=point,
+            pool=other,
+        )
         yield Problem("SharedTwice", pool, text)
 
 
@@ -131,10 +136,11 @@ def _share(
         return statement
     margin = margin_of(statement, version.costs, of_documents=sourced.of_documents)
     if margin.exceeded:
-        text = (
-            f"its owners would be charged {from_fen(margin.charged)} for what cost "
-            f"{from_fen(margin.paid)} by its documents; correct the tariff, the documents or the "
-            "company's share"
+        text = told(
+            "its owners would be charged {charged} for what cost {paid} by its documents; correct "
+            "the tariff, the documents or the company's share",
+            charged=from_fen(margin.charged),
+            paid=from_fen(margin.paid),
         )
         return [Problem("ChargedMoreThanPaid", pool.id, text)]
     evidence = {

@@ -11,6 +11,7 @@ from billing.pools.loss import loss
 from billing.pools.metered import metered, tariff_problems
 from billing.pools.supply import Supply, invoiced
 from billing.problem import Problem
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,16 +53,23 @@ def _not_approved(pool: Pool, cost: Cost) -> Problem:
     return Problem(
         "CostNotApproved",
         pool.id,
-        f"{cost.entered_by} entered {from_fen(cost.amount)} by {cost.document}; somebody else has "
-        f"to approve or reject it: `tallygate billing cost approve {cost.id}`",
+        told(
+            "{person} entered {amount} by {document}; somebody else has to approve or reject it: "
+            "`tallygate billing cost approve {cost}`",
+            person=cost.entered_by,
+            amount=from_fen(cost.amount),
+            document=cost.document,
+            cost=cost.id,
+        ),
     )
 
 
 def _by_document(registry: Registry, version: PoolVersion) -> Sourced | list[Problem]:
     if not version.costs:
-        text = (
-            f"nobody entered what it cost in {registry.period.key}; enter it with its document: "
-            "`tallygate billing cost enter`"
+        text = told(
+            "nobody entered what it cost in {month}; enter it with its document: "
+            "`tallygate billing cost enter`",
+            month=registry.period.key,
         )
         return [Problem("NoCost", version.pool.id, text)]
     supply = invoiced(((each.document, each.amount) for each in version.costs), registry.currency)

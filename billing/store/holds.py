@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, or_, select
@@ -170,7 +170,7 @@ def hold_part(connection: Connection, part_id: int, problem: Problem) -> None:
         .where(part.c.id == part_id)
         .values(
             state="held",
-            problems=canonical_json([asdict(problem)]),
+            problems=canonical_json([problem.document()]),
             anomalies="[]",
             bills=0,
             total=0,

@@ -235,7 +235,7 @@ def read(connection: Connection, run_id: int, *, lock: bool = False) -> Run:
             period=each.period,
             revision=each.revision,
             state=each.state,
-            problems=tuple(Problem(**problem) for problem in read_json(each.problems)),
+            problems=tuple(Problem.of(problem) for problem in read_json(each.problems)),
             anomalies=tuple(
                 Anomaly(**{**anomaly, "kind": AnomalyKind(anomaly["kind"])})
                 for anomaly in read_json(each.anomalies)
@@ -328,7 +328,7 @@ def record_result(
         .where(part.c.id == community_run_id)
         .values(
             state=state,
-            problems=canonical_json([asdict(each) for each in problems]),
+            problems=canonical_json([each.document() for each in problems]),
             anomalies=canonical_json([asdict(each) for each in anomalies]),
             bills=bills,
             total=total,

@@ -19,6 +19,7 @@ from billing.usage.wanted import wanted
 from billing.vee.reviews import INFORMATIVE, NOTHING, Item, Reviewed, overlays
 from billing.vee.validating import validate
 from meters.quantity import InexactQuantityError, to_scaled
+from meters.told import text_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +109,10 @@ def _exact(usages: Sequence[Usage], problems: list[Problem]) -> list[Usage]:
         for usage in usages:
             to_scaled(usage.quantity or Decimal(0))
     except InexactQuantityError as error:
-        text = f"its use cannot be billed: {error}; correct the multiplier or the registers"
+        text = told(
+            "its use cannot be billed: {why}; correct the multiplier or the registers",
+            why=text_of(error),
+        )
         problems.append(Problem("InexactUsage", usages[0].point, text))
         return []
     return list(usages)

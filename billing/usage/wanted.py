@@ -12,6 +12,7 @@ from billing.calendar import CalendarError
 from billing.problem import Problem
 from billing.spans import in_force, rated_spans
 from meters.interval import Interval
+from meters.told import text_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,7 +90,7 @@ def wanted(
             try:
                 found.append(_wanted(asking, point, name, types))
             except CalendarError as error:
-                problems.append(Problem("CalendarGap", point.code, str(error)))
+                problems.append(Problem("CalendarGap", point.code, text_of(error)))
     return found, problems
 
 
@@ -296,15 +297,23 @@ def _lacking(point: Point, name: str, types: Mapping[str, MeterType]) -> Iterato
             yield Problem(
                 "UnknownMeterType",
                 point.code,
-                f"meter {each.meter} is of the unknown type {each.meter_type!r}; add its file",
+                told(
+                    "meter {meter} is of the unknown type '{type}'; add its file",
+                    meter=each.meter,
+                    type=each.meter_type,
+                ),
             )
         elif name not in meter_type.billing_registers:
             yield Problem(
                 "UnknownRegister",
                 point.code,
-                f"a tariff bills by {name!r}, which {meter_type.name} does not count",
+                told(
+                    "a tariff bills by '{register}', which {type} does not count",
+                    register=name,
+                    type=meter_type.name,
+                ),
             )
     if not point.installations:
         yield Problem(
-            "NotInstalled", point.code, "no meter was ever installed; record the installation"
+            "NotInstalled", point.code, told("no meter was ever installed; record the installation")
         )

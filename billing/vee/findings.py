@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from meters.finding import Finding
 from meters.quantity import plain
+from meters.told import told
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,9 +22,11 @@ class HighUse(Finding):
     average: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"{plain(self.daily)} a day, {plain(self.average)} in the months before: a leak, "
-            "another use, or a wrong reading?"
+        return told(
+            "{daily} a day, {average} in the months before: a leak, another use, or "
+            "a wrong reading?",
+            daily=plain(self.daily),
+            average=plain(self.average),
         )
 
 
@@ -35,9 +38,11 @@ class LowUse(Finding):
     average: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"{plain(self.daily)} a day, {plain(self.average)} in the months before: nobody there, "
-            "a bypass, or a meter that slips?"
+        return told(
+            "{daily} a day, {average} in the months before: nobody there, a bypass, "
+            "or a meter that slips?",
+            daily=plain(self.daily),
+            average=plain(self.average),
         )
 
 
@@ -50,9 +55,12 @@ class Spike(Finding):
     third: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"{plain(self.quantity)} on {self.day}, {plain(self.third)} on the third highest day: "
-            "look at the readings of that day"
+        return told(
+            "{quantity} on {day}, {third} on the third highest day: look at the "
+            "readings of that day",
+            quantity=plain(self.quantity),
+            day=self.day,
+            third=plain(self.third),
         )
 
 
@@ -64,9 +72,11 @@ class ZeroTooLong(Finding):
     days: int
 
     def __str__(self) -> str:
-        return (
-            f"nothing was used for {self.days} days from {self.first} on: is the unit vacant, or "
-            "the meter dead?"
+        return told(
+            "nothing was used for {days} days from {first} on: is the unit vacant, "
+            "or the meter dead?",
+            days=self.days,
+            first=self.first,
         )
 
 
@@ -78,9 +88,11 @@ class Stuck(Finding):
     days: int
 
     def __str__(self) -> str:
-        return (
-            f"the counter moved every day and has stood still for {self.days} days from "
-            f"{self.first} on: look at the meter"
+        return told(
+            "the counter moved every day and has stood still for {days} days from "
+            "{first} on: look at the meter",
+            days=self.days,
+            first=self.first,
         )
 
 
@@ -93,9 +105,11 @@ class SumMismatch(Finding):
     total: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"{self.parts} sum to {plain(self.quantity)}, the register counted "
-            f"{plain(self.total)}: one of them was read wrong"
+        return told(
+            "{parts} sum to {quantity}, the register counted {total}: one of them was read wrong",
+            parts=self.parts,
+            quantity=plain(self.quantity),
+            total=plain(self.total),
         )
 
 
@@ -107,9 +121,11 @@ class MasterMismatch(Finding):
     subs: Decimal
 
     def __str__(self) -> str:
-        return (
-            f"the master counted {plain(self.master)}, the meters behind it {plain(self.subs)}: a "
-            "leak, a theft, a wrong ratio, or a meter that nobody knows?"
+        return told(
+            "the master counted {master}, the meters behind it {subs}: a leak, a "
+            "theft, a wrong ratio, or a meter that nobody knows?",
+            master=plain(self.master),
+            subs=plain(self.subs),
         )
 
 
@@ -122,7 +138,11 @@ class NoEstimate(Finding):
     why: str
 
     def __str__(self) -> str:
-        return f"no estimate by {self.method}: {self.why}; take another method, or state a register"
+        return told(
+            "no estimate by {method}: {why}; take another method, or state a register",
+            method=self.method,
+            why=self.why,
+        )
 
 
 @dataclass(frozen=True, slots=True)

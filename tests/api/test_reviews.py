@@ -174,3 +174,21 @@ def test_a_decision_names_a_register_that_the_point_has(blocked: House) -> None:
 def test_an_auditor_sees_a_case_and_has_no_form_for_it(blocked: House) -> None:
     page = blocked.reader("auditor").get(CASE)
     assert (page.status_code, 'action="/staff/reviews/case"' in page.text) == (200, False)
+
+
+def test_what_blocks_a_run_is_said_in_the_readers_language(blocked: House) -> None:
+    clerk = blocked.caller("clerk")
+    said = {
+        language: clerk.call("GET", "/v1/runs/2", headers={"Accept-Language": language})
+        for language in ("en", "zh-CN")
+    }
+    problems = {name: each.json()["communities"][0]["problems"] for name, each in said.items()}
+    assert {each["kind"] for each in problems["zh-CN"]} == {"HighUse"}
+    assert " a day, " in problems["en"][0]["text"]
+    assert problems["zh-CN"][0]["text"].startswith("日均 ")
+    page = blocked.reader("clerk", "zh-CN").get("/staff/runs/2").text
+    assert problems["zh-CN"][0]["text"] in page
+
+    headers = {"Idempotency-Key": "read-in-chinese", "If-Match": said["zh-CN"].headers["etag"]}
+    again = clerk.call("POST", "/v1/runs/2/compute", headers=headers)
+    assert again.status_code == 200, "whatever language it was read in"
