@@ -43,7 +43,8 @@ class Telegram(NamedTuple):
 def decode_register(meter_type: MeterType, name: str, words: Sequence[int]) -> Decoded:
     """Return what `words`, in wire order, say for the register `name` of a Modbus type.
 
-    Raises `ValueError` where they are not as many as the register has.
+    They are what a reading keeps as raw: the register's own, and those of its scale factor. Raises
+    `ValueError` where they are not as many.
     """
     register = meter_type.wire_decoders.get(name)
     if register is None or meter_type.modbus is None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from meters.catalog.table import aligned
-from meters.decoding import Telegram, decode_binary, decode_identity, decode_image
+from meters.decoding import (
+    Telegram,
+    decode_binary,
+    decode_identity,
+    decode_image,
+    decode_register,
+)
 from meters.frame import FrameError, parse_response
 from meters.quantity import plain
 
@@ -67,6 +73,21 @@ def from_words(
     return Telegram(number, None, registers)
 
 
+def from_raw(meter_type: MeterType, name: str, words: Sequence[int]) -> Telegram:
+    """Return what a reading of the register `name` says that keeps `words`; raise `AnswerError`."""
+    _modbus(meter_type)
+    register = meter_type.registers.get(name)
+    if register is None:
+        raise AnswerError(
+            f"{meter_type.id} has no register {name!r}; it has {', '.join(meter_type.registers)}"
+        )
+    length = sum(map(len, register.spans(name).values()))
+    if len(words) != length:
+        scale = "" if register.scale_factor is None else ", those of its scale factor at the end"
+        raise AnswerError(f"a reading of {name} keeps {length} words{scale}; got {len(words)}")
+    return Telegram(None, None, {name: decode_register(meter_type, name, words)})
+
+
 def from_bytes(meter_type: MeterType, payload: bytes) -> Telegram:
     """Return what the binary `payload` of an uplink says; raise `AnswerError`, `PayloadError`."""
     if meter_type.lorawan is None:
@@ -87,7 +108,7 @@ def _only_place(meter_type: MeterType, words: int) -> int:
     places = {
         register.span.start: name
         for name, register in meter_type.registers.items()
-        if len(register.span) == words
+        if len(register.span) == words and register.scale_factor is None
     }
     if access.identity is not None and access.identity.after - access.identity.address == words:
         places[access.identity.address] = "its own number"
@@ -96,7 +117,7 @@ def _only_place(meter_type: MeterType, words: int) -> int:
     known = ", ".join(f"{address:#06x} ({name})" for address, name in sorted(places.items()))
     raise AnswerError(
         f"{words} words alone do not say where they stand; state the address of the first with "
-        "--at" + (f": {known}" if known else "")
+        "--at" + (f": {known}" if known else "") + ", or the --register whose reading keeps them"
     )
 
 

@@ -15,6 +15,7 @@ from meters.catalog.answer import (
     answer_lines,
     from_bytes,
     from_frame,
+    from_raw,
     from_words,
 )
 from meters.catalog.choice import UnknownTypeError, chosen_type, known_types
@@ -142,6 +143,7 @@ def _checked(path: Path) -> Checked:
 @click.option("--words", help="Register words as hex: '462a 7521'.")
 @click.option("--frame", help="A captured RTU answer as hex, with its CRC.")
 @click.option("--at", type=Number(), help="Address of the first word of --words or --frame.")
+@click.option("--register", help="The register whose reading keeps --words as raw.")
 @click.option(
     "--payload", type=click.File("rb"), help="A file with a message of the broker; - for input."
 )
@@ -176,10 +178,15 @@ def _answer(
     words: str | None,
     frame: str | None,
     at: int | None,
+    register: str | None,
     payload: Any,
     subtopic: str,
     binary: str | None,
 ) -> Telegram:
+    if register is not None and words is None:
+        raise AnswerError("--register says whose raw words --words are; give them too")
+    if words is not None and register is not None:
+        return from_raw(meter_type, register, from_hex(words))
     if words is not None:
         return from_words(meter_type, from_hex(words), at)
     if frame is not None:

@@ -59,15 +59,20 @@ def check_register(name: str, register: Mapping[str, Any]) -> tuple[str, dict[st
 
 def _plain_value(key: str, value: str) -> object:
     if key in _WHOLE:
-        try:
-            return int(value, 0)
-        except ValueError:
-            raise ValueError(f"{key} must be a whole number such as 72 or 0x0048") from None
+        return _whole(key, value)
     if key in _SWITCHES:
         return value == "true"
     if key in _RANGES:
-        return [_plain_value("digits", each) for each in value.split(",")]
+        return [_whole(key, each) for each in value.split(",")]
     return value.split(",") if key == "sentinels" else value
+
+
+def _whole(key: str, value: str) -> int:
+    try:
+        return int(value, 0)
+    except ValueError:
+        what = "two such as -3,3" if key in _RANGES else "a whole number such as 72 or 0x0048"
+        raise ValueError(f"{key} must be {what}") from None
 
 
 def draft(

@@ -13,9 +13,11 @@ from meters.catalog.answer import (
     answer_lines,
     from_bytes,
     from_frame,
+    from_raw,
     from_words,
 )
 from meters.frame import FrameError, crc16
+from meters.words import from_hex
 
 SDM120 = shipped()["eastron-sdm120"]
 CAPTURED = bytes.fromhex("010404462a7521298c")
@@ -37,6 +39,35 @@ def test_a_captured_frame_reads_as_its_display() -> None:
 def test_words_that_could_stand_in_several_places_ask_where() -> None:
     with pytest.raises(AnswerError, match=r"--at: .*0x0048 \(import_energy\)"):
         from_frame(SDM120, CAPTURED)
+
+
+def test_the_raw_words_of_a_reading_read_as_its_register_at_its_scale() -> None:
+    sunspec = shipped()["sunspec-203"]
+
+    answer = from_raw(sunspec, "import_energy", from_hex("0012 d644 ffff"))
+
+    assert answer.registers["import_energy"].value == Decimal("123.45")
+    assert (
+        from_raw(SDM120, "import_energy", from_hex("462a 7521")).registers
+        == from_words(SDM120, from_hex("462a 7521"), 0x48).registers
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("energy", "0012 d644 ffff", "has no register 'energy'; it has import_energy, export"),
+        ("import_energy", "0012 d644", "keeps 3 words, those of its scale factor at the end; got"),
+    ],
+)
+def test_raw_words_that_no_reading_keeps_say_so(name: str, words: str, said: str) -> None:
+    with pytest.raises(AnswerError, match=said):
+        from_raw(shipped()["sunspec-203"], name, from_hex(words))
+
+
+def test_words_without_their_scale_are_nobodys() -> None:
+    with pytest.raises(AnswerError, match=r"with --at, or the --register whose reading keeps them"):
+        from_words(shipped()["sunspec-203"], [0x12, 0xD644])
 
 
 def test_words_that_fit_one_place_alone_stand_there() -> None:

@@ -166,6 +166,8 @@ def test_a_payload_from_standard_input_is_decoded() -> None:
         (["eastron-sdm120", "--words", "00", "--at", "nowhere"], 2, "write 72 or 0x0048"),
         (["eastron-sdm120", "--payload", "-"], 1, "is on Modbus"),
         (["wmbusmeters-water", "--words", "0000"], 1, "give --payload"),
+        (["eastron-sdm120", "--register", "voltage", "--payload", "-"], 1, "--words are; give"),
+        (["eastron-sdm120", "--register", "volt", "--words", "0000"], 1, "no register 'volt'"),
         (["wmbusmeters-water", "--payload", "-"], 1, "it cannot be decoded"),
         (["homie-water", "--payload", "-", "--subtopic", "other"], 1, "no message of homie-water"),
         (["no-type", "--words", "0000"], 1, "there is no meter type 'no-type'"),

@@ -21,6 +21,13 @@ SCALED = (
 )
 
 
+def test_a_range_that_is_none_says_how_to_write_it() -> None:
+    with pytest.raises(ValueError, match="exponent must be two such as -3,3"):
+        parse_register(SCALED.replace("-3,0", "-3,x"))
+    with pytest.raises(ValueError, match="scale_factor is told twice"):
+        parse_register(f"{SCALED} scale_factor=3 scale_factor.type=int16")
+
+
 def begun(access: dict[str, dict[str, object]], *registers: str) -> str:
     return draft(HEAD, access, [parse_register(each) for each in registers], "own.toml")
 
