@@ -35,16 +35,16 @@ def step_of(register: Register) -> int:
     return max(step, to_scaled(held)) if (held * PER_UNIT) % 1 == 0 else step
 
 
-def said_by(scale_factor: ScaleFactor) -> tuple[int, Decimal]:
-    """Return what a simulated meter's scale factor says, and the factor: the nearest one to 1."""
-    return min(scale_factor.factors.items(), key=lambda each: abs(each[1].adjusted()))
+def said_by(scale_factor: ScaleFactor) -> list[tuple[int, Decimal]]:
+    """Return what a simulated meter's scale factor may say, with the factor: nearest to 1 first."""
+    return sorted(scale_factor.factors.items(), key=lambda each: abs(each[1].adjusted()))
 
 
 def _scale(register: Register) -> Decimal:
     """Return what one step of the number that `register` holds is in its unit."""
     if register.scale_factor is None:
         return register.scale
-    return register.scale * said_by(register.scale_factor)[1]
+    return register.scale * said_by(register.scale_factor)[0][1]
 
 
 class Display:

@@ -68,6 +68,8 @@ class FaultKind(StrEnum):
     EXCHANGE = "exchange"
     """Another device hangs there: another number, counters that begin at `first`."""
     # Modbus
+    RESCALED = "rescaled"
+    """Scale factors say something else, while what they scale stays as it is."""
     SLOW = "slow"
     """The answer comes `delay_ms` late, with the transaction id of its request."""
     EXCEPTION = "exception"
@@ -133,6 +135,7 @@ MODBUS_FAULTS = (
     | RTU_FAULTS
     | TCP_FAULTS
     | {
+        FaultKind.RESCALED,
         FaultKind.SLOW,
         FaultKind.EXCEPTION,
         FaultKind.SHORT_FRAME,

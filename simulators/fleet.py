@@ -124,6 +124,8 @@ def _cannot_befall(fault: Fault, meter: SimulatedMeter) -> str | None:
             f"{meter.id} has no register {min(unknown)!r}; there are "
             f"{', '.join(meter.meter_type.registers)}"
         )
+    if fault.kind is FaultKind.RESCALED and not meter.model.can_be_rescaled:
+        return f"{meter.meter_type.id} has no scale_factor that could say something else"
     access = meter.meter_type.mqtt
     if fault.kind in CLOCKS and access is not None and access.time is None:
         return f"{meter.id} states no time that {fault.kind.value!r} could falsify"

@@ -101,8 +101,8 @@ class SimulatedMeter:
 
     def words(self, name: str, time: datetime, condition: Condition = SOUND) -> tuple[int, ...]:
         """Return the words of the register or scale factor `name` at `time`, in wire order."""
-        if name in self.model.scale_words:
-            return self.model.scale_words[name]
+        if (said := self.model.scale_words.get(name)) is not None:
+            return said[-1 if condition.kind is FaultKind.RESCALED else 0]
         if condition is SOUND and name != IDENTITY:
             return self.model.displays[name].words(self._truth.value(name, time))
         if name == IDENTITY:

@@ -59,11 +59,16 @@ class Model:
         }
         """By the register: the names of its own place, and of its scale factor's."""
         self.scale_words = dict(_scale_words(meter_type))
-        """By the name of its place: the words of each scale factor, which never change."""
+        """By the name of its place: the words of each scale factor, and what else it may say."""
         self._spans = sorted(_spans(meter_type))
         self.first_word = {span.name: span.first for span in self._spans}
         """The address at which each register, and the identity register, begins."""
         self._asked: dict[tuple[int, int, int], tuple[str, ...] | None] = {}
+
+    @property
+    def can_be_rescaled(self) -> bool:
+        """Whether a scale factor has something else to say."""
+        return any(len(said) > 1 for said in self.scale_words.values())
 
     @property
     def main(self) -> str:
@@ -127,13 +132,13 @@ def _spans(meter_type: MeterType) -> list[Span]:
     return spans
 
 
-def _scale_words(meter_type: MeterType) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _scale_words(meter_type: MeterType) -> Iterator[tuple[str, list[tuple[int, ...]]]]:
     for name, register in meter_type.registers.items():
         scale = register.scale_factor
         if scale is not None:
             order = scale.order or meter_type.order_of(register)
             place = list(register.spans(name))[-1]
-            yield place, encode(Decimal(said_by(scale)[0]), scale.type, order)
+            yield place, [encode(Decimal(n), scale.type, order) for n, _ in said_by(scale)]
 
 
 def _pointers(meter_type: MeterType, topic: str) -> list[str]:

@@ -65,7 +65,7 @@ billing_s = 1
 name = "line"
 host = "127.0.0.1"
 port = {port}
-timeout_s = "0.5"
+timeout_s = "5"
 [[bus.device]]
 meter = "w-1"
 unit = 1
@@ -146,6 +146,25 @@ def _all(site: Site) -> list[Reading]:
         last = archive.latest()[VOLUME].time
         told = Interval(last - timedelta(minutes=5), last + timedelta(seconds=1))
         return archive.readings(VOLUME, told)
+
+
+def test_a_simulated_meter_that_is_rescaled_is_suspect(
+    own_type: Path, site_file: Any, tmp_path: Path
+) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text(
+        'kind = "faults"\n[[fault]]\nkind = "rescaled"\nafter = 2\ncount = 1\n', "utf-8"
+    )
+    arguments = ("meter", str(own_type), "--port", "0", "--first", "600", "--faults", str(faults))
+    with running(*arguments) as simulator:
+        port = simulator.said["lines"][0]["port"]
+        site = load_site(site_file(SITE.format(port=port)), {})
+        readings = asyncio.run(_gather(site, 4))
+
+    judged = [(each.verdict, each.reasons, each.raw[-1]) for each in readings[:4]]
+    assert [verdict for verdict, _, _ in judged].count(Verdict.SUSPECT) == 1
+    assert (Verdict.SUSPECT, (Reason.RESCALED,), "4") in judged
+    assert {raw for verdict, _, raw in judged if verdict is Verdict.GOOD} == {"2"}
 
 
 def test_a_scale_that_changes_or_is_no_more_told_makes_no_use(

@@ -126,6 +126,7 @@ def test_a_fault_of_a_meter_that_is_not_there_is_refused(fleet: Fleet) -> None:
     ("meter", "kind", "message"),
     [
         ("e-1-301", FaultKind.RETAINED, "is on Modbus and cannot have the fault 'retained'"),
+        ("e-1-301", FaultKind.RESCALED, "has no scale_factor that could say something else"),
         ("w-1-301", FaultKind.HANG_UP, "is on MQTT and cannot have the fault 'hang-up'"),
     ],
 )
