@@ -16,7 +16,7 @@ from api import problems
 from api.payers import Naming, payers
 from api.problems import ProblemError
 from billing.similar import rounded
-from billing.store import registry, runs
+from billing.store import medians, registry, runs
 from billing.store.views import consumption
 from billing.usage.daily import days_of
 from billing.usage.whole import UNITS, counting_all
@@ -135,7 +135,7 @@ def by_month(
     `until`: None for the last month of the account that is over. Raises `ProblemError`.
     """
     with resources.database.snapshot() as connection:
-        asked = _Asked(connection, resources, caller, code, medium)
+        asked = _Asked(connection, caller, code, medium)
         last_full = Period.last_full_month(resources.now(), asked.held.zone)
         last = asked.month(until, "until", last_full)
         periods = [last.later(months) for months in range(1 - MONTHS, 1)]
@@ -164,7 +164,7 @@ def by_day(
     """
     now = resources.now()
     with resources.database.snapshot() as connection:
-        asked = _Asked(connection, resources, caller, code, medium)
+        asked = _Asked(connection, caller, code, medium)
         held = asked.held
         today = now.astimezone(held.zone).date()
         newest = Period.month(f"{today - timedelta(days=1):%Y-%m}", held.zone)
@@ -206,13 +206,11 @@ class _Asked:
     def __init__(
         self,
         connection: Connection,
-        resources: Resources,
         caller: Principal,
         code: str | None,
         medium: str | None,
     ) -> None:
         self._connection = connection
-        self._medians = resources.medians
         found = payers(connection, caller, Naming(code=code))
         if not found:
             raise ProblemError(problems.NOT_FOUND)
@@ -254,12 +252,12 @@ class _Asked:
         """Return the medians of households like this one in those of `periods` that are issued."""
         community, unit = self.held.community_id, self.held.unit_id
         parts = {self.counting[each.key].id: each for each in periods if each.key in self.counting}
-        medians = self._medians.of(self._connection, community, self.shown.medium, parts)
+        of_parts = medians.of(self._connection, community, self.shown.medium, parts)
         days = [each.first for each in parts.values()]
         own = consumption.households(self._connection, community, days, unit_id=unit)
         found = {}
         for (part_id, period), household in zip(parts.items(), own, strict=True):
-            median = medians[part_id].of(household[unit]) if unit in household else None
+            median = of_parts[part_id].of(household[unit]) if unit in household else None
             if median is not None:
                 found[period.key] = median
         return found

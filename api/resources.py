@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from api.catalogue import Catalogue
 from api.credentials import Passwords
-from api.medians import KnownMedians
 from api.notices import Notices
 from api.papers.attaching import attached_bill
 from api.papers.sealing import Seals, open_seals
@@ -63,7 +62,6 @@ class Resources:
     limiter: Limiter = field(default_factory=Limiter)
     under_way: dict[tuple[str, str], str] = field(default_factory=dict)
     """The keyed calls that this process works on: by caller and key, what they ask for."""
-    medians: KnownMedians = field(default_factory=KnownMedians)
 
     def within(self, project: int | None) -> Resources:
         """Return the same with the database as `project` sees it; the whole of it for None."""

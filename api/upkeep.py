@@ -1,4 +1,4 @@
-"""What the API does while it runs: it compacts days, finds payments, sends messages, computes runs.
+"""What the API does while it runs: it compacts days, finds payments, tells people, computes runs, …
 
 The API is the one process that an installation has once and that is always there: gateways may be
 many, and are busy. What is due stands in the archive itself (rows of a closed day), and in the
@@ -23,6 +23,7 @@ from billing.computing import Sources
 from billing.delivery.dispatching import Dispatcher
 from billing.payments.provider import ProviderError
 from billing.sealing import SealError
+from billing.store import medians
 from billing.store.delivery_pruning import prune
 from billing.store.payments_overlaps import close_superfluous
 from billing.store.payments_sweep import sweep, sweep_refunds
@@ -67,6 +68,7 @@ def upkeep(resources: Resources) -> Iterator[None]:
         run_upkeep(database, resources.archive, resources.catalogue, now),
         seal_upkeep(database, resources.seal, now),
         event_upkeep(database, settings.events_kept_days, now),
+        median_upkeep(database, now),
         delivery_upkeep(database, resources.channels, now),
     ):
         yield
@@ -249,6 +251,33 @@ def event_upkeep(database: Database, kept_days: int, now: Callable[[], datetime]
 
     with _ticking(tick, "cron", minute=47):
         yield
+
+
+@contextmanager
+def median_upkeep(database: Database, now: Callable[[], datetime]) -> Iterator[None]:
+    """Keep what similar households used in months that are issued, while the block runs.
+
+    At the start and every minute; until then each page works it out for itself.
+    """
+    stopping = threading.Event()
+
+    def tick() -> None:
+        try:
+            with database.snapshot() as connection:
+                communities = medians.missing(connection)
+            for each in communities:
+                if stopping.is_set():
+                    return
+                with database.transaction() as connection:
+                    medians.keep(connection, each)
+        except SQLAlchemyError:
+            log.exception("what similar households used is not kept now")
+
+    with _ticking(tick, "interval", minutes=1, next_run_time=now()):
+        try:
+            yield
+        finally:
+            stopping.set()
 
 
 @contextmanager

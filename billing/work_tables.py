@@ -1,10 +1,13 @@
-"""The tables of work under way: runs that are computed by themselves, drafts of tariffs."""
+"""The tables of work under way: runs that are computed by themselves, drafts of tariffs.
+
+And what is worked out beforehand, which is dropped and worked out again as it pleases.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, text
 
-from billing.columns import Instant, metadata, of_project
+from billing.columns import Identifier, Instant, metadata, of_project
 from billing.columns import own_id as _id
 from billing.columns import refers_to as _to
 
@@ -45,4 +48,11 @@ tariff_draft = Table(
     Column("decided_at", Instant),
     CheckConstraint("state IN ('open', 'published', 'dropped')", name="known_state"),
     CheckConstraint("state <> 'published' OR decided_by <> drafted_by", name="four_eyes"),
+)
+
+similar_use = Table(
+    "similar_use",
+    metadata,
+    Column("community_run_id", Identifier, ForeignKey("community_run.id"), primary_key=True),
+    Column("medians", Text, nullable=False),  # JSON: of each medium, by class and by area
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from billing import tables
 from billing.canonical import canonical_json, read_json
-from billing.store import audit, runs
+from billing.store import audit, medians, runs
 from billing.store.registry import lock
 from meters.quantity import from_scaled, plain, to_scaled
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sqlalchemy import Row, Table
-
-
-ATTRIBUTE, CLASS = "unit.attribute", "unit.class"
-"""What the audit log calls these changes."""
 
 
 class UnknownUnitError(LookupError):
@@ -67,11 +63,12 @@ def set_attribute(connection: Connection, change: Change, name: str, value: Deci
     was = _dated(
         connection, tables.unit_attribute, unit, change, key={"name": name}, value={"value": scaled}
     )
+    medians.forget(connection, unit.community_id, change.since)
     told = None if was is None or was.value is None else plain(from_scaled(was.value))
     log(
         connection,
         change,
-        ATTRIBUTE,
+        "unit.attribute",
         attribute=name,
         value=None if value is None else plain(value),
         was=told,
@@ -88,8 +85,9 @@ def set_class(connection: Connection, change: Change, customer_class: str) -> No
         )
     value = {"customer_class": customer_class}
     was = _dated(connection, tables.unit_class, unit, change, value=value)
+    medians.forget(connection, unit.community_id, change.since)
     told = None if was is None else was.customer_class
-    log(connection, change, CLASS, customer_class=customer_class, was=told)
+    log(connection, change, "unit.class", customer_class=customer_class, was=told)
 
 
 def set_tariffs(connection: Connection, change: Change, tariffs: Sequence[str] | None) -> None:
@@ -148,29 +146,6 @@ def set_occupied(connection: Connection, change: Change) -> None:
         raise ChangeError(f"unit {change.unit} was not vacant before {change.since}; nothing ends")
     connection.execute(update(table).where(table.c.id == row.id).values(after_day=change.since))
     log(connection, change, "unit.occupied", vacant_from=row.first_day.isoformat())
-
-
-def newest(connection: Connection) -> int:
-    """Return the last position of the audit log; -1 where it is empty."""
-    found = connection.scalar(select(func.max(tables.audit.c.position)))
-    return -1 if found is None else int(found)
-
-
-def last_fact(connection: Connection, community_id: int, *, after: int) -> int | None:
-    """Return where the audit log said an attribute or class of a unit of a community last.
-
-    None where it did not, behind the position `after`.
-    """
-    log, community = tables.audit, tables.community
-    code = connection.scalars(select(community.c.code).where(community.c.id == community_id)).one()
-    found = connection.scalar(
-        select(func.max(log.c.position)).where(
-            log.c.position > after,
-            log.c.action.in_((ATTRIBUTE, CLASS)),
-            log.c.subject.startswith(_subject(code, ""), autoescape=True),
-        )
-    )
-    return None if found is None else int(found)
 
 
 def issued_from(connection: Connection, change: Change) -> str | None:

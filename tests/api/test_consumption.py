@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,12 @@ import osmanthus_court as court
 import pytest
 from sqlalchemy import event, insert, select, update
 
-from api.medians import KnownMedians
 from api.pages import columns
 from api.pages.columns import Box, Used
 from billing import similar, tables
+from billing.store import medians
 from billing.store.changes import Change, set_attribute
+from billing.work_tables import similar_use
 from meters.reading import Reading, Reason, Series, Verdict
 
 if TYPE_CHECKING:
@@ -60,8 +60,12 @@ def held_since(house: House, first_day: date) -> None:
 def enough(house: House, monkeypatch: pytest.MonkeyPatch, fewest: int) -> None:
     """Let so many households make a median."""
     monkeypatch.setattr(similar, "FEWEST", fewest)
-    state = house.app.state
-    state.resources = replace(state.resources, medians=KnownMedians())
+
+
+def keep(house: House) -> int:
+    """Keep the medians of all issued months; return of how many they were not kept."""
+    with house.database.transaction() as connection:
+        return sum(medians.keep(connection, each) for each in medians.missing(connection))
 
 
 # --- months ---------------------------------------------------------------------------------------
@@ -133,11 +137,11 @@ def test_who_is_similar_is_as_it_was_in_each_month(
 
 @contextmanager
 def statements(house: House) -> Iterator[list[str]]:
-    """Note what is asked of the table of usages."""
+    """Note where the use of all is added up."""
     found: list[str] = []
 
     def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if "JOIN" in statement and re.search(r"\busage\b", statement):
+        if "sum(" in statement and re.search(r"\busage\b", statement):
             found.append(statement)
 
     engine = house.database.within(1).engine
@@ -146,18 +150,36 @@ def statements(house: House) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_medians_cost_one_question_and_then_none(billed: House) -> None:
+def test_medians_cost_one_question_and_none_once_they_are_kept(
+    billed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enough(billed, monkeypatch, 2)
     with statements(billed) as first:
-        asked(billed, "months")
+        worked_out = asked(billed, "months")
+    assert (keep(billed), keep(billed)) == (2, 0)
     with statements(billed) as again:
-        asked(billed, "months", "chen")
-    assert (len(first), len(again)) == (2, 1)
+        assert asked(billed, "months") == worked_out
+    assert (len(first), len(again)) == (1, 0)
+    assert worked_out["months"][-1]["similar"] == {"median": "220", "by_area": True}
+
+
+def test_of_too_few_households_no_median_is_kept(
+    billed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(billed)
+    enough(billed, monkeypatch, 2)
+    assert by_month(billed)["2026-10"]["similar"] is None
+    with billed.database.snapshot() as connection:
+        kept = connection.scalars(select(similar_use.c.medians)).all()
+    assert len(kept) == 2
+    assert not re.search(r"[1-9]", "".join(kept)), "nobody's own figure stands there"
 
 
 def test_an_area_that_is_corrected_later_reaches_the_medians(
     billed: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enough(billed, monkeypatch, 2)
+    assert keep(billed) == 2
     assert by_month(billed)["2026-10"]["similar"] == {"median": "220", "by_area": True}
 
     say(billed, "1-201", since=date(2026, 10, 1))
@@ -166,9 +188,8 @@ def test_an_area_that_is_corrected_later_reaches_the_medians(
     found = by_month(billed)
     assert found["2026-10"]["similar"] == {"median": "250", "by_area": True}
     assert found["2026-09"]["similar"] == {"median": "210", "by_area": True}
-    with statements(billed) as again:
-        asked(billed, "months", "chen")
-    assert len(again) == 1, "what was worked out anew is kept"
+    assert keep(billed) == 1, "September's households are as they were"
+    assert by_month(billed) == found
 
 
 def say(house: House, unit: str, *, since: date) -> None:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 import told
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import select
 
-from api.upkeep import archive_upkeep, delivery_upkeep
+from api.upkeep import archive_upkeep, delivery_upkeep, median_upkeep
+from billing.store import medians
+from billing.work_tables import similar_use
 from meters.archive.open import open_archive
 from meters.archive.sql import SqlArchive
 from meters.archive.stock import take_stock
@@ -105,6 +108,17 @@ def test_upkeep_delivers_while_it_runs_and_stops_with_it(
     told.tell(house.database, "B-2")
     send()
     assert waiting(house) == 1
+
+
+def test_upkeep_keeps_medians_of_months_that_are_issued(
+    billed: House, ticks: list[Callable[[], None]]
+) -> None:
+    with median_upkeep(billed.database, lambda: billed.now):
+        (keep,) = ticks
+        keep()
+    with billed.database.snapshot() as connection:
+        assert medians.missing(connection) == []
+        assert len(connection.scalars(select(similar_use.c.medians)).all()) == 2
 
 
 def waiting(house: House) -> int:

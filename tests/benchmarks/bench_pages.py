@@ -24,12 +24,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 from bench_api import NOW, UNITS, issue_months, with_bills
+from sqlalchemy import select
 
 from api.credentials import digest, new_token
 from api.permission import Role
 from api.store import logins, sessions
 from billing.database import Database
+from billing.store import medians
 from billing.store.views import meters
+from billing.tables import account
 from meters.archive.sql import SqlArchive
 from meters.catalog import shipped
 from meters.reading import Reading, Series, Verdict
@@ -46,6 +49,9 @@ SILENT = 50
 PAGES = {
     "/engineering/meters": Role.ENGINEER,
     "/engineering/meters?state=late": Role.ENGINEER,
+    "/staff/runs/1": Role.CLERK,
+    "/staff/accounts": Role.CLERK,
+    "/meters/usage": Role.OWNER,
 }
 FLOOR = {
     "billing": "SELECT i.id, i.meter, i.meter_type, p.code, u.code FROM installation i"
@@ -71,14 +77,27 @@ def fill(archive: SqlArchive, placed: list[Placed]) -> None:
         )
 
 
+def keep_medians(database: Database) -> None:
+    """Do as the upkeep of a server does."""
+    with database.transaction() as connection:
+        for community in medians.missing(connection):
+            medians.keep(connection, community)
+
+
 def signed_in(database: Database) -> dict[Role, str]:
     """Return the cookie of somebody of each role."""
     cookies = {}
     with database.transaction() as connection:
+        owned = connection.scalars(select(account.c.id).limit(1)).all()
         for role in set(PAGES.values()):
             token = new_token("session")
             login = logins.add_login(
-                connection, name=role.value, password_hash="", role=role, accounts=[], now=NOW
+                connection,
+                name=role.value,
+                password_hash="",
+                role=role,
+                accounts=owned if role is Role.OWNER else [],
+                now=NOW,
             )
             sessions.open_session(
                 connection,
@@ -138,6 +157,7 @@ def main() -> int:
         with Database(f"sqlite:///{folder}/billing.sqlite") as database:
             database.migrate()
             issue_months(database)
+            keep_medians(database)
             cookies = signed_in(database)
             with database.snapshot() as connection:
                 placed = meters.placed(connection, at=NOW)

@@ -100,14 +100,14 @@ def billed(
     Nothing from before or after the account's time.
     """
     usage, point = tables.usage, tables.point
+    points = select(point.c.id).where(point.c.unit_id == held.unit_id, point.c.medium == medium)
+    # named one by one, they are sought in each run; joined, all use of the community is read
     rows = connection.execute(
         select(usage)
-        .join(point, point.c.id == usage.c.point_id)
         .where(
             usage.c.community_run_id.in_(parts),
             usage.c.joined.is_(False),
-            point.c.unit_id == held.unit_id,
-            point.c.medium == medium,
+            usage.c.point_id.in_(connection.scalars(points).all()),
         )
         .order_by(usage.c.start, usage.c.id)
     )
