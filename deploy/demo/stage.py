@@ -246,7 +246,8 @@ class Stage:
             "TALLYGATE_DATABASE_URL": self.folder.database_url,
             "TALLYGATE_ARCHIVE_URL": self.folder.archive_url,
             "TALLYGATE_SECURE_COOKIES": "false",
-            "TALLYGATE_SECOND_FACTOR_KEYS": secrets.token_urlsafe(),  # may be tried, is not needed
+            "TALLYGATE_SECRET_KEYS": secrets.token_urlsafe(),  # second factors may be tried
+            "TALLYGATE_WEBHOOKS_TO_THIS_MACHINE": "true",  # and webhooks; nothing leaves it
             "TALLYGATE_WECHAT_SETTINGS": str(self.folder.wechat),
             "TALLYGATE_WECHAT_SCAN_PAGE": f"{wechat['base_url']}/scan",
             "TALLYGATE_SEAL_KEYS": str(self.folder.seal_keys),

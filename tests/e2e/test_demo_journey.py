@@ -164,3 +164,10 @@ def test_a_wrong_reading_is_found_and_stands_corrected_on_a_bill(
     with at_the_page(browser, demo, demo.misread, PHONE) as page:
         looked_at(page, "owner", zh="更正", en="Correction for")
         assert "−¥" in page.inner_text("main")
+
+
+def test_a_second_factor_may_be_tried(browser: Browser, demo: Demo) -> None:
+    with at_the_page(browser, demo, "engineer") as page:
+        page.goto("/settings/second-factor")
+        page.click("form[action='/settings/second-factor'] button")
+        assert page.locator("main .qr svg").count() == 1  # what an authenticator scans
