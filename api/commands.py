@@ -21,7 +21,7 @@ from api.credentials import Passwords, WeakPasswordError, new_password
 from api.permission import Permission, Role
 from api.resources import read_clock
 from api.serving import BACKLOG, Patience, server
-from api.settings import ApiSettings, load_settings
+from api.settings import ApiSettings, OfficeSettings, Settings, load_settings
 from api.store import keys
 from api.store.logins import LoginExistsError, UnknownAccountError
 from api.workers import serve_by_several
@@ -53,7 +53,7 @@ def api() -> None:
 @SETTINGS
 def run(settings: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
-    chosen = _settings(settings)
+    chosen = _settings(settings, ApiSettings)
     with opened(chosen.database_url):
         pass  # only to say now, and not at the first call, that it cannot be used
     with _listening(chosen.host, chosen.port) as listener:
@@ -103,7 +103,7 @@ def add_user(
     try:
         password_hash = Passwords().hash(password)
         with (
-            opened(_settings(settings).database_url) as database,
+            opened(_settings(settings, OfficeSettings).database_url) as database,
             database.transaction() as connection,
         ):
             access.add_login(
@@ -133,7 +133,7 @@ def reset_second_factor(*, name: str, settings: Path | None) -> None:
     """
     try:
         with (
-            opened(_settings(settings).database_url) as database,
+            opened(_settings(settings, OfficeSettings).database_url) as database,
             database.transaction() as connection,
         ):
             access.reset_second_factor(
@@ -175,7 +175,7 @@ def add_key(
     """Add an API key called NAME and print it once. Two keys may share a name during a change."""
     try:
         with (
-            opened(_settings(settings).database_url) as database,
+            opened(_settings(settings, OfficeSettings).database_url) as database,
             database.transaction() as connection,
         ):
             token = access.add_key(
@@ -261,9 +261,9 @@ def revoke_key(*, name: str, project: str | None, settings: Path | None) -> None
     click.echo(f"ended {ended}")
 
 
-def _settings(path: Path | None) -> ApiSettings:
+def _settings(path: Path | None, model: type[Settings]) -> Settings:
     try:
-        return load_settings(path, os.environ)
+        return load_settings(path, os.environ, model)
     except DefinitionError as error:
         raise click.ClickException(str(error)) from error
 
@@ -271,7 +271,7 @@ def _settings(path: Path | None) -> ApiSettings:
 @contextmanager
 def _keys_of(project: str | None, settings: Path | None) -> Iterator[Database]:
     """Give the database as `project` sees it: keys of several may have one name."""
-    with opened(_settings(settings).database_url) as database:
+    with opened(_settings(settings, OfficeSettings).database_url) as database:
         if project is None:
             yield database
             return

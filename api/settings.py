@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -20,13 +20,15 @@ LISTS = ("meter_types", "token_keys", "secret_keys", "second_factor_required_for
 """What is several, parted by `:` in the environment."""
 
 
-class ApiSettings(Definition):
-    """Where the API finds its data and listens. The environment wins over the file."""
+Settings = TypeVar("Settings", bound="OfficeSettings")
+
+
+class OfficeSettings(Definition):
+    """What commands for logins and keys need of the API's settings: all but the archive."""
 
     database_url: str = Field(min_length=1)
     """The billing database: `sqlite:///path` or `postgresql+pg8000://user:password@host/db`."""
-    archive_url: str = Field(min_length=1)
-    """The archive of readings, as `meters.archive.open` takes it."""
+    archive_url: str | None = None
     archive_compact_after_days: int = Field(default=3, ge=0, le=3650)
     """Days of an SQL archive that ended so long ago are compacted; 0 for never."""
     host: str = "127.0.0.1"
@@ -83,15 +85,24 @@ class ApiSettings(Definition):
         return self
 
 
-def load_settings(path: Path | None, environment: Mapping[str, str]) -> ApiSettings:
+class ApiSettings(OfficeSettings):
+    """Where the API finds its data and listens. The environment wins over the file."""
+
+    archive_url: str = Field(min_length=1)
+    """The archive of readings, as `meters.archive.open` takes it."""
+
+
+def load_settings(
+    path: Path | None, environment: Mapping[str, str], model: type[Settings]
+) -> Settings:
     """Return the settings in the file `path`, overridden by `environment`.
 
     Raises `DefinitionError` for a file that cannot be read, a typo, or something missing.
     """
     document: dict[str, Any] = {} if path is None else read_document(path)
-    for name in ApiSettings.model_fields:
+    for name in model.model_fields:
         value = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if value is not None:
             document[name] = value.split(":") if name in LISTS else value
     source = "no --settings, and of TALLYGATE_… in the environment" if path is None else str(path)
-    return validate(ApiSettings, document, source)
+    return validate(model, document, source)

@@ -41,6 +41,14 @@ class Waiting:
     requests: tuple[Request, ...]
 
 
+def reason_of(error: Exception) -> str:
+    """Return what `error` says, with the address where the API was not reached."""
+    if not isinstance(error, httpx.RequestError):
+        return str(error)
+    url = error.request.url.copy_with(query=None)
+    return f"{url} cannot be reached: {str(error) or type(error).__name__}"
+
+
 class ApiLink:
     """Calls to the API at `target`. Each raises `ApiError`, or `httpx.HTTPError` on the way."""
 

@@ -45,6 +45,7 @@ class CredentialFile:
         beside.unlink(missing_ok=True)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            _give(descriptor, self.path.parent)
             json.dump({"url": credential.url, "key": credential.key}, file)
             file.flush()
             os.fsync(file.fileno())
@@ -70,3 +71,10 @@ class CredentialFile:
 
     def _broken(self, what: str) -> DefinitionError:
         return DefinitionError([Problem(str(self.path), "", what)])
+
+
+def _give(descriptor: int, folder: Path) -> None:
+    """Give a file to whoever owns `folder`, so that a service can read what root has stored."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from gateway.api_link import reason_of
 from gateway.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Reporter:
                     more = await self.report(client)
                 except (ReportError, httpx.HTTPError) as error:
                     wait_s = backoff.failed(loop.time())
-                    log.warning("report: next try in %.0f s: %s", wait_s, error)
+                    log.warning("report: next try in %.0f s: %s", wait_s, reason_of(error))
                     await asyncio.sleep(wait_s)
                     continue
                 if backoff.succeeded():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
-from gateway.api_link import ApiError, ApiLink
+from gateway.api_link import ApiError, ApiLink, reason_of
 from gateway.backoff import Backoff
 from gateway.modbus import ModbusError
 from gateway.read_now import registers_read
@@ -78,7 +78,7 @@ class Requests:
                         await self.ask(link)
                     except (ApiError, httpx.HTTPError) as error:
                         wait_s = backoff.failed(loop.time())
-                        log.info("requests: next try in %.0f s: %s", wait_s, error)
+                        log.info("requests: next try in %.0f s: %s", wait_s, reason_of(error))
                         await asyncio.sleep(wait_s)
                         continue
                     if backoff.succeeded():
@@ -116,7 +116,7 @@ class Requests:
         try:
             await link.answer(request.id, body)
         except (ApiError, httpx.HTTPError) as error:
-            log.warning("request %d: the answer did not arrive: %s", request.id, error)
+            log.warning("request %d: the answer did not arrive: %s", request.id, reason_of(error))
 
     async def _outcome(self, request: Request) -> dict[str, Any]:
         """Do what is asked and return the answer."""

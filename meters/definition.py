@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -138,10 +138,12 @@ def _what(model: type[BaseModel], entry: Any) -> str:
     match entry["type"]:
         case "extra_forbidden":
             key = str(entry["loc"][-1])
-            known = _known_keys(model)
-            if close := difflib.get_close_matches(key, sorted(known - {key}), n=1):
+            schema = model.model_json_schema()
+            here, everywhere = _keys_at(schema, entry["loc"][:-1]), _keys_of(_tables(schema))
+            if close := difflib.get_close_matches(key, sorted(here - {key}), n=1):
                 return f"unknown key; did you mean {close[0]!r}?"
-            return f"unknown key{' here; it belongs into another table' if key in known else ''}"
+            elsewhere = key in everywhere - here
+            return f"unknown key{' here; it belongs into another table' if elsewhere else ''}"
         case "missing":
             return "is missing"
         case "value_error":
@@ -159,8 +161,46 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-def _known_keys(model: type[BaseModel]) -> set[str]:
-    """Return every key that `model` or a table inside it knows, as the file spells it."""
-    schema = model.model_json_schema()
-    tables = [schema, *schema.get("$defs", {}).values()]
+def _tables(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [schema, *schema.get("$defs", {}).values()]
+
+
+def _keys_of(tables: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return every key that one of `tables` knows, as the file spells it."""
     return {key for table in tables for key in table.get("properties", {})}
+
+
+def _keys_at(schema: Mapping[str, Any], location: tuple[int | str, ...]) -> set[str]:
+    """Return the keys of the table at `location`, of each kind that it may be of."""
+    tables = list(_each(schema, schema))
+    for part in location:
+        within = [
+            found
+            for table in tables
+            for held in _held(table, part)
+            for found in _each(held, schema)
+        ]
+        tables = within or tables  # else it names a kind of table, which stands in no file
+    return _keys_of(tables)
+
+
+def _held(table: Mapping[str, Any], part: int | str) -> Iterator[Mapping[str, Any]]:
+    """Yield what `table` holds under a key, or at a place of a list."""
+    if isinstance(part, int):
+        yield from (each for each in [table.get("items")] if isinstance(each, dict))
+        yield from table.get("prefixItems", ())[part : part + 1]
+    elif part in table.get("properties", {}):
+        yield table["properties"][part]
+    elif isinstance(other := table.get("additionalProperties"), dict):
+        yield other
+
+
+def _each(table: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield every table that `table` may stand for."""
+    if "$ref" in table:
+        yield from _each(schema["$defs"][table["$ref"].rpartition("/")[2]], schema)
+        return
+    yield table
+    for kind in ("anyOf", "oneOf", "allOf"):
+        for each in table.get(kind, ()):
+            yield from _each(each, schema)

@@ -62,7 +62,7 @@ _types = click.option(
 _actor = click.option("--by", "actor", required=True, metavar="NAME", help="Who does it.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _run = click.argument("run_id", type=int, metavar="RUN")
-_community = click.option("--community", required=True, metavar="CODE", help="Whose they are.")
+_community = click.argument("community", metavar="COMMUNITY")
 _building = click.option("--building", metavar="CODE", help="A whole building.")
 _unit = click.option("--unit", metavar="CODE", help="One unit.")
 _reason = click.option("--reason", required=True, help="Why; it stands in the audit log.")
@@ -118,8 +118,8 @@ def create(
 @database_option
 @_actor
 @_json
-@_community
 @click.argument("first", metavar="MONTH")
+@_community
 def correct(*, url: str, actor: str, as_json: bool, community: str, first: str) -> None:
     """Make the draft run that corrects the issued months from MONTH on.
 
@@ -175,8 +175,8 @@ def compute(
 @_archive
 @_types
 @_json
-@_community
 @click.argument("period", metavar="MONTH")
+@_community
 def dry_run(
     *,
     url: str,
@@ -202,8 +202,8 @@ def dry_run(
 @_archive
 @_types
 @_json
-@_community
 @click.argument("first", metavar="MONTH")
+@_community
 def affected(
     *,
     url: str,
@@ -261,8 +261,8 @@ def withdraw(*, url: str, run_id: int, actor: str, as_json: bool, reason: str) -
 @_reason
 @_unit
 @_building
-@_community
 @_step
+@_community
 def hold(*, url: str, run_id: int, actor: str, as_json: bool, reason: str, **place: Any) -> None:
     """Leave a unit, a building, or a whole community out of RUN."""
     with _billing(url) as database:
@@ -273,8 +273,8 @@ def hold(*, url: str, run_id: int, actor: str, as_json: bool, reason: str, **pla
 @run.command()
 @_unit
 @_building
-@_community
 @_step
+@_community
 def release(*, url: str, run_id: int, actor: str, as_json: bool, **place: Any) -> None:
     """Let RUN bill a unit or a building that it held."""
     with _billing(url) as database:

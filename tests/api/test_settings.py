@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.commands import api, key, user
-from api.settings import load_settings
+from api.settings import ApiSettings, load_settings
 from meters.definition import DefinitionError
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import House
-
-    from api.settings import ApiSettings
 
 FILE = 'database_url = "sqlite:///b"\narchive_url = "sqlite:///a"\n'
 
@@ -45,8 +43,10 @@ def environment(settings: ApiSettings, **more: str) -> dict[str, str]:
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, FILE + "port = 9000\n")
-    assert load_settings(path, {}).port == 9000
-    found = load_settings(path, {"TALLYGATE_PORT": "9001", "TALLYGATE_METER_TYPES": "/a:/b"})
+    assert load_settings(path, {}, ApiSettings).port == 9000
+    found = load_settings(
+        path, {"TALLYGATE_PORT": "9001", "TALLYGATE_METER_TYPES": "/a:/b"}, ApiSettings
+    )
     assert found.port == 9001
     assert [str(folder) for folder in found.meter_types] == ["/a", "/b"]
 
@@ -62,8 +62,17 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 )
 def test_a_wrong_file_is_refused_with_words(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DefinitionError, match=r"api\.toml") as raised:
-        load_settings(written(tmp_path, text), {})
+        load_settings(written(tmp_path, text), {}, ApiSettings)
     assert message in str(raised.value)
+
+
+def test_logins_need_no_archive(settings: ApiSettings, tmp_path: Path) -> None:
+    file = written(tmp_path, f'database_url = "{settings.database_url}"\n')
+    arguments = ["add", "second-clerk", "--role", "clerk", "--settings", str(file)]
+    added = CliRunner().invoke(user, [*arguments, "--password-stdin"], input="a-long-password-1\n")
+    assert added.exit_code == 0, added.output
+    server = CliRunner().invoke(api, ["run", "--settings", str(file)])
+    assert "archive_url: is missing" in server.output
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,19 @@ def test_a_key_of_another_api_does_not_count(path: Path) -> None:
     CredentialFile(path.parent / "spool.sqlite").write(Credential("https://other.example", "k"))
     with pytest.raises(DefinitionError, match="no key of https://tallygate"):
         load_site(path, {})
+
+
+def test_what_root_enrols_is_read_by_the_service_whose_folder_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    service = 61234 if os.geteuid() == 0 else os.geteuid()  # others give nothing away
+    os.chown(folder, service, -1)
+    file = CredentialFile(folder / "spool.sqlite")
+
+    file.write(Credential("http://api", "secret"))
+
+    held = file.path.stat()
+    assert (held.st_uid, held.st_mode & 0o777) == (service, 0o600)
 
 
 def test_the_credential_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -216,6 +216,21 @@ def test_an_api_that_does_not_take_the_report_is_named(
     assert len(spool.quarantine(unreported=True)) == 1
 
 
+def test_an_api_that_is_away_is_named(
+    spool: Spool, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    reporter = _reporter(spool, url)
+
+    async def once() -> None:
+        async with asyncio.timeout(0.5):
+            await reporter.run()
+
+    with caplog.at_level("WARNING"), pytest.raises(TimeoutError):
+        asyncio.run(once())
+    assert f"{url}/v1/gateway/report cannot be reached: All connection" in caplog.text
+
+
 def test_an_api_that_is_away_is_tried_again(spool: Spool, free_port: Callable[[], int]) -> None:
     _quarantine(spool, 1)
     with pytest.raises(httpx.ConnectError):

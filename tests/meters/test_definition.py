@@ -67,6 +67,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
             {"name": "x", "step": [{"price": 1, "uper_limit": 1}]},
             "t.toml: step[1].uper_limit: unknown key; did you mean 'upper_limit'?",
         ),
+        ({"name": "x", "prise": 1}, "t.toml: prise: unknown key"),
+        ({"name": "x", "step": [{"price": 1, "nam": 1}]}, "t.toml: step[1].nam: unknown key"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_one_that_was_meant(

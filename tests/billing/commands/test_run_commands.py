@@ -52,7 +52,7 @@ def test_a_month_goes_from_draft_to_issued(call: Callable[..., Any]) -> None:
 
 
 def test_a_dry_run_stores_nothing(call: Callable[..., Any], sqlite_books: Books) -> None:
-    found = call("dry-run", "2026-10", "--community", "yard", by=None)
+    found = call("dry-run", "2026-10", "yard", by=None)
 
     assert (found["bills"], found["problems"]) == (4, [])
     call("create", "2026-10", "yard")
@@ -65,7 +65,7 @@ def test_a_dry_run_says_how_a_month_differs(call: Callable[..., Any]) -> None:
     call("create", "2026-10", "yard")
     issue(call, "1")
 
-    found = call("dry-run", "2026-11", "--community", "yard", by=None)
+    found = call("dry-run", "2026-11", "yard", by=None)
 
     energy = {"unit": "101", "charge": "energy", "before": "124.84", "now": "112.99"}
     assert energy in found["differences"]
@@ -76,32 +76,30 @@ def test_what_a_correction_would_change_is_what_it_changes(
 ) -> None:
     call("create", "2026-10", "yard")
     issue(call, "1")
-    assert call("affected", "2026-10", "--community", "yard", by=None)[0]["corrections"] == []
+    assert call("affected", "2026-10", "yard", by=None)[0]["corrections"] == []
     sqlite_books.archive.append([reading("E-101", STARTS[1] + timedelta(seconds=1), "1251.00")])
 
-    (change,) = call("affected", "2026-10", "--community", "yard", by=None)
+    (change,) = call("affected", "2026-10", "yard", by=None)
 
     (correction,) = change["corrections"]
     assert (correction["unit"], correction["total"]) == ("101", "0.27")
     assert correction["reversed"] == [{"bill": "yard-2026-10-0001", "line": 1, "charge": "energy"}]
-    call("correct", "2026-10", "--community", "yard")
+    call("correct", "2026-10", "yard")
     assert issue(call, "2")["communities"][0]["total"] == 27
 
 
 def test_a_unit_can_be_held_and_let_go(call: Callable[..., Any]) -> None:
     call("create", "2026-10", "yard")
-    held = call("hold", "1", "--community", "yard", "--unit", "201", "--reason", "disputed")
+    held = call("hold", "1", "yard", "--unit", "201", "--reason", "disputed")
     assert [each["unit"] for each in held["holds"]] == ["201"]
     assert call("compute", "1")["communities"][0]["bills"] == 3
 
-    call("release", "1", "--community", "yard", "--unit", "201")
+    call("release", "1", "yard", "--unit", "201")
 
     assert call("compute", "1")["communities"][0]["bills"] == 4
-    again = call("release", "1", "--community", "yard", "--unit", "201", code=1)
+    again = call("release", "1", "yard", "--unit", "201", code=1)
     assert "201 is not held in run 1" in again
-    assert "no unit '9'" in call(
-        "hold", "1", "--community", "yard", "--unit", "9", "--reason", "x", code=1
-    )
+    assert "no unit '9'" in call("hold", "1", "yard", "--unit", "9", "--reason", "x", code=1)
 
 
 def test_a_run_is_withdrawn_with_a_reason(call: Callable[..., Any]) -> None:
@@ -118,7 +116,7 @@ def test_a_run_is_withdrawn_with_a_reason(call: Callable[..., Any]) -> None:
         (("create", "2026-13", "yard"), "is not a month"),
         (("create", "2026-10", "zoo"), "there is no community 'zoo'"),
         (("compute", "7"), "there is no bill run 7"),
-        (("correct", "2026-10", "--community", "yard"), "has issued nothing"),
+        (("correct", "2026-10", "yard"), "has issued nothing"),
     ],
 )
 def test_what_a_user_can_mend_is_said_in_words(
@@ -147,7 +145,7 @@ def test_a_run_knows_own_meter_types_by_their_folder(
     folder = ("--types", str(own))
 
     def problems(*words: str) -> list[tuple[str, str]]:
-        told = call("dry-run", "2026-10", "--community", "yard", *words, by=None, code=None)
+        told = call("dry-run", "2026-10", "yard", *words, by=None, code=None)
         return [(each["kind"], each["subject"]) for each in told["problems"]]
 
     assert problems() == [("UnknownMeterType", "E-101")]
@@ -156,7 +154,7 @@ def test_a_run_knows_own_meter_types_by_their_folder(
     assert call("compute", "1")["state"] == "blocked"
     assert call("compute", "1", *folder)["state"] == "computed"
     assert call("compute", "1", "--workers", "1", *folder)["state"] == "computed"
-    assert "issued" in call("affected", "2026-10", "--community", "yard", *folder, by=None, code=1)
+    assert "issued" in call("affected", "2026-10", "yard", *folder, by=None, code=1)
     monkeypatch.setenv("TALLYGATE_METER_TYPES", f"{own}:{tmp_path}")
     assert problems() == []
     (own / "ours.toml").write_text("kind = 1", "utf-8")
