@@ -20,9 +20,7 @@ def define_tariff(connection: Connection, tariff: Tariff, *, actor: str, now: da
 
     Raises `VersionExistsError` where it is stored with another content.
     """
-    new = definitions.tariff_stored(connection, tariff) is None
-    definitions.add_tariff(connection, tariff)
-    if new:
+    if definitions.add_tariff(connection, tariff):
         audit.append(
             connection,
             at=now,
@@ -44,9 +42,7 @@ def define_pool(
 
     Raises `UnknownPointError` too, for a point that the pool cannot measure at.
     """
-    new = definitions.pool_stored(connection, community_id, pool) is None
-    definitions.add_pool(connection, community_id, pool)
-    if new:
+    if definitions.add_pool(connection, community_id, pool):
         audit.append(
             connection,
             at=now,

@@ -37,49 +37,27 @@ class UnknownPointError(LookupError):
     """A pool names a metering point that its community does not have, or has for a unit alone."""
 
 
-def tariff_stored(connection: Connection, tariff: Tariff) -> Row[Any] | None:
-    """Return the row of this version of `tariff`, None where it is not stored."""
-    table = tables.tariff_version
-    query = select(table).where(table.c.code == tariff.id, table.c.version == tariff.version)
-    return connection.execute(query).one_or_none()
-
-
-def pool_stored(connection: Connection, community_id: int, pool: Pool) -> Row[Any] | None:
-    """Return the row of this version of a community's `pool`, None where it is not stored."""
-    table = tables.pool_version
-    query = select(table).where(
-        table.c.community_id == community_id,
-        table.c.code == pool.id,
-        table.c.version == pool.version,
-    )
-    return connection.execute(query).one_or_none()
-
-
-def add_tariff(connection: Connection, tariff: Tariff) -> int:
-    """Store this version of `tariff` and return its id; the same one again changes nothing."""
-    table, found = tables.tariff_version, tariff_stored(connection, tariff)
-    if found is not None:
-        return _same(
-            found.id,
-            found.digest,
-            tariff.digest,
-            told("tariff {tariff}", tariff=tariff.id),
-            tariff.version,
-        )
-    return insert(
+def add_tariff(connection: Connection, tariff: Tariff) -> bool:
+    """Store this version of `tariff` and say whether it is new: the same again changes nothing."""
+    stored = _stored(connection, tariff)
+    if stored is not None:
+        _assert_same(stored, tariff, told("tariff {tariff}", tariff=tariff.id))
+        return False
+    insert(
         connection,
-        table,
+        tables.tariff_version,
         code=tariff.id,
         version=tariff.version,
         valid_from=tariff.valid_from,
         digest=tariff.digest,
         document=canonical(tariff),
     )
+    return True
 
 
 def assert_new(connection: Connection, tariff: Tariff) -> None:
     """Raise `VersionExistsError` where this version of `tariff` is stored already."""
-    if tariff_stored(connection, tariff) is not None:
+    if _stored(connection, tariff) is not None:
         raise VersionExistsError(
             told(
                 "version {version} of tariff {tariff} is in the books already; raise its version",
@@ -89,8 +67,8 @@ def assert_new(connection: Connection, tariff: Tariff) -> None:
         )
 
 
-def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
-    """Store this version of `pool` for a community and return its id, as `add_tariff` does."""
+def add_pool(connection: Connection, community_id: int, pool: Pool) -> bool:
+    """Store this version of a community's `pool`, as `add_tariff` does."""
     point = tables.point
     known = {
         row.code: row.role
@@ -109,12 +87,18 @@ def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
                 f"pool {pool.id} measures at {code}, which is a unit's own and billed to it; "
                 "name a shared or a master point"
             )
-    table, found = tables.pool_version, pool_stored(connection, community_id, pool)
-    if found is not None:
-        return _same(
-            found.id, found.digest, pool.digest, told("pool {pool}", pool=pool.id), pool.version
+    table = tables.pool_version
+    stored = connection.scalar(
+        select(table.c.digest).where(
+            table.c.community_id == community_id,
+            table.c.code == pool.id,
+            table.c.version == pool.version,
         )
-    return insert(
+    )
+    if stored is not None:
+        _assert_same(stored, pool, told("pool {pool}", pool=pool.id))
+        return False
+    insert(
         connection,
         table,
         community_id=community_id,
@@ -124,6 +108,7 @@ def add_pool(connection: Connection, community_id: int, pool: Pool) -> int:
         document=canonical(pool),
         valid_from=pool.valid_from,
     )
+    return True
 
 
 def tariffs_in_force(
@@ -268,13 +253,19 @@ def pool(connection: Connection, version_id: int) -> Pool:
     return from_canonical(Pool, str(text))
 
 
-def _same(version_id: int, kept: str, offered: str, what: str, version: int) -> int:
-    if kept != offered:
+def _stored(connection: Connection, tariff: Tariff) -> str | None:
+    """Return the digest that this version of `tariff` is stored with, None where it is not."""
+    table = tables.tariff_version
+    same = (table.c.code == tariff.id, table.c.version == tariff.version)
+    return connection.scalar(select(table.c.digest).where(*same))
+
+
+def _assert_same(stored: str, offered: Tariff | Pool, what: str) -> None:
+    if stored != offered.digest:
         raise VersionExistsError(
             told(
                 "version {version} of {what} is stored with other content; raise its version",
-                version=version,
+                version=offered.version,
                 what=what,
             )
         )
-    return version_id
