@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from billing.payments.claim import BILL
 from billing.payments.order import OrderState
-from billing.payments.provider import Ordered
+from billing.payments.provider import Ordered, Scene
 from billing.store import (
     payments_book,
     payments_closing,
@@ -52,9 +52,11 @@ def begin(
     claims: Mapping[str, int | None],
     *,
     in_advance: int = 0,
+    scene: Scene = Scene.CODE,
+    payer: str | None = None,
     actor: str,
 ) -> Paying:
-    """Open an order for `claims`, or return the one that is open for just that.
+    """Open an order for `claims`, or return the one that is open for just that, paid in that way.
 
     One that somebody closes meanwhile is returned as it is then. Raises `OrderError`,
     `ProviderError`, and `ProblemError` where nothing is paid online.
@@ -66,6 +68,8 @@ def begin(
         channel=provider.name,
         merchant=provider.merchant,
         expires_at=now.replace(microsecond=0) + OPEN_FOR,
+        scene=scene,
+        payer=payer,
     )
     with resources.database.transaction() as connection:
         opened = payments_orders.open_order(connection, account_id, wish, actor=actor, now=now)
@@ -87,6 +91,8 @@ def of(resources: Resources, order: Order) -> Paying:
         currency=order.currency,
         description=f"{unit} {bills}".rstrip(),
         expires_at=order.expires_at,
+        scene=order.scene,
+        payer=order.payer,
     )
     create = partial(payments_closing.create, resources.database, provider, asked, now=now)
     found = resources.providers.prepaid(order.number, create, now)

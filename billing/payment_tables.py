@@ -59,10 +59,14 @@ payment_order = Table(
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("asked_at", Instant),  # when the provider was last asked what became of it
+    Column("scene", Text, nullable=False),
+    Column("payer", Text),  # who pays, in the provider's words: an openid
     CheckConstraint("state IN ('open', 'paid', 'closed', 'expired')", name="known_state"),
     CheckConstraint("(state = 'open') = (ended_at IS NULL)", name="ends_once"),
     CheckConstraint("amount > 0", name="of_an_amount"),
     CheckConstraint("length(number) BETWEEN 6 AND 32", name="number_suits_providers"),
+    CheckConstraint("scene IN ('code', 'in-app', 'browser')", name="known_scene"),
+    CheckConstraint("(scene = 'in-app') = (payer IS NOT NULL)", name="payer_in_app"),
     Index("ix_payment_order_state_expires_at", "state", "expires_at"),
 )
 

@@ -70,7 +70,8 @@ async def show_order(request: Request, caller: Reader, number: str) -> Response:
         made = payments_book.of_account(connection, order.account_id)
         zone = payments_due.payer(connection, order.account_id).zone
     found = await anyio.to_thread.run_sync(partial(paying.of, resources, order))
-    order, code = found.order, None if found.prepayment is None else found.prepayment.code_url
+    order, prepaid = found.order, found.prepayment
+    code = None if prepaid is None else prepaid.code_url
     scan = resources.settings.wechat_scan_page
     return page(
         request,
@@ -79,6 +80,7 @@ async def show_order(request: Request, caller: Reader, number: str) -> Response:
         order=order,
         zone=zone,
         code=code,
+        in_wechat=prepaid is not None and prepaid.in_app_call is not None,
         picture=None if code is None else _picture(code),
         scan=None if code is None or scan is None else f"{scan}?{urlencode({'code': code})}",
         refresh_s=REFRESH_S if order.state is OrderState.OPEN else None,

@@ -19,11 +19,10 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.routes.answers import failing, held
+from api.schemas.payment_orders import SCENES, NewOrder, OrderShown
 from api.schemas.payments import (
     AccountStatementShown,
     DuesShown,
-    NewOrder,
-    OrderShown,
     PaymentShown,
     ReceiptShown,
     fen,
@@ -124,7 +123,9 @@ async def open_payment_order(
 ) -> Response:
     """Over one or many claims of an account, in part or whole. It is open for half an hour.
 
-    For the same claims and amounts the order that is open is answered again.
+    For the same claims and amounts, to be paid in the same way, the order that is open is answered
+    again. A program that knows who pays inside WeChat orders by `jsapi`, and calls WeChat with what
+    is answered as `jsapi`.
     """
     resources = of(request)
 
@@ -136,6 +137,8 @@ async def open_payment_order(
             who.account_id,
             parts(new.pays),
             in_advance=0 if new.in_advance is None else fen(new.in_advance),
+            scene=SCENES[new.scene],
+            payer=new.payer_openid,
             actor=caller.name,
         )
         return 201, OrderShown.of(found)

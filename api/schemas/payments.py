@@ -15,7 +15,6 @@ from billing.store.payments_desk import Handed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from api.paying import Paying
     from billing.store.journal_views import AccountStatement
     from billing.store.payments_book import Payment
     from billing.store.payments_due import Dues
@@ -118,64 +117,11 @@ def parts(stated: Sequence[Part]) -> dict[str, int | None]:
     return {each.claim: None if each.amount is None else fen(each.amount) for each in stated}
 
 
-class NewOrder(BaseModel):
-    """An order over some claims of an account, or `in_advance`."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {"payment_code": CODE_EXAMPLE, "pays": [{"claim": CLAIM_EXAMPLE}]},
-                {"payment_code": CODE_EXAMPLE, "in_advance": "300.00"},
-            ]
-        },
-    )
-
-    payment_code: Code
-    pays: Parts = []
-    in_advance: Amount | None = None
-
-
 class PartShown(Answer):
     """How much of a claim an order or payment pays."""
 
     claim: str
     amount: Money
-
-
-class OrderShown(Answer):
-    """An order at a payment provider, with what it is paid with while it is open."""
-
-    number: str
-    state: str = Field(description="`open`, `paid`, `closed` or `expired`.")
-    channel: str
-    amount: Money
-    currency: str
-    pays: list[PartShown]
-    created_at: datetime
-    expires_at: datetime
-    code_url: str | None = Field(description="The text of a QR code; null once it is over.")
-    overlapping: list[str] = Field(
-        default=[], description="Open orders over the same claims; close those that nobody pays."
-    )
-
-    @classmethod
-    def of(cls, paying: Paying) -> OrderShown:
-        order = paying.order
-        return cls(
-            number=order.number,
-            state=order.state.value,
-            channel=order.channel,
-            amount=money(order.amount),
-            currency=order.currency,
-            pays=[
-                PartShown(claim=claim, amount=money(part)) for claim, part in order.claims.items()
-            ],
-            created_at=order.created_at,
-            expires_at=order.expires_at,
-            code_url=None if paying.prepayment is None else paying.prepayment.code_url,
-            overlapping=[each.number for each in paying.overlapping],
-        )
 
 
 class NewPayment(BaseModel):

@@ -18,6 +18,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from billing.payments.provider import Scene
 from meters.told import told
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Order:
     """A payment order. `claims`: the references of what it pays → how much of each, in order.
 
     `amount` and the amounts of `claims` in fen; with no claims, it pays in advance. `merchant` is
-    the account at the provider, empty for a channel that has none.
+    the account at the provider, empty for a channel that has none. `payer`: who pays, in the words
+    of the provider, where the scene names them.
     """
 
     id: int
@@ -60,6 +62,8 @@ class Order:
     account_id: int
     channel: str
     merchant: str
+    scene: Scene
+    payer: str | None
     amount: int
     currency: str
     claims: Mapping[str, int]
@@ -109,6 +113,16 @@ def allotted(claims: Mapping[str, Claim], wanted: Mapping[str, int | None]) -> d
                 )
             )
     return found
+
+
+def check_payer(scene: Scene, payer: str | None) -> None:
+    """Raise `OrderError` unless `payer` is named where `scene` is inside an app, and only there."""
+    if scene is Scene.IN_APP and not payer:
+        raise OrderError(
+            told("state `payer_openid` to pay by `jsapi`: the payer's openid at the merchant's app")
+        )
+    if scene is not Scene.IN_APP and payer is not None:
+        raise OrderError(told("`payer_openid` goes with the scene `jsapi` only; leave it out"))
 
 
 def check_expiry(now: datetime, expires_at: datetime) -> None:

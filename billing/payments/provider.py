@@ -104,13 +104,13 @@ class Ordered:
 class Prepayment:
     """What somebody pays an order with, by its scene, until `expires_at`.
 
-    `code_url` is the text of a QR code, `prepay_id` what an app hands to the provider's, `pay_url`
-    a page to go to. One of them is set.
+    `code_url` is the text of a QR code, `in_app_call` what a page or program inside the provider's
+    app calls it with, signed, `pay_url` a page to go to. One of them is set.
     """
 
     expires_at: datetime
     code_url: str | None = None
-    prepay_id: str | None = None
+    in_app_call: Mapping[str, str] | None = None
     pay_url: str | None = None
 
 

@@ -18,8 +18,10 @@ from billing.payments.order import (
     OrderState,
     allotted,
     check_expiry,
+    check_payer,
     number_of,
 )
+from billing.payments.provider import Scene
 from billing.store import audit, payments_claims
 from billing.store.ids import insert
 from billing.store.payments_due import payer
@@ -42,7 +44,7 @@ class UnknownOrderError(LookupError):
 class Opened:
     """An order to be paid, and the open ones over the same claims that are to be closed.
 
-    `again`: it was open before, for the same claims and amounts over the same channel.
+    `again`: it was open before, for the same claims and amounts, to be paid in the same way.
     """
 
     order: Order
@@ -54,7 +56,8 @@ class Opened:
 class Wish:
     """What somebody wants to pay: some claims, each in part or (None) all that is due of it.
 
-    With no claims, `in_advance` fen. `merchant`: the account at the provider.
+    With no claims, `in_advance` fen. `merchant`: the account at the provider. `payer`: who pays,
+    for the scene inside the provider's app.
     """
 
     claims: Mapping[str, int | None]
@@ -62,6 +65,8 @@ class Wish:
     channel: str
     merchant: str
     expires_at: datetime
+    scene: Scene = Scene.CODE
+    payer: str | None = None
 
 
 def open_order(
@@ -74,6 +79,7 @@ def open_order(
     who = payer(connection, account_id)
     payments_claims.lock(connection, [account_id])
     check_expiry(now, wish.expires_at)
+    check_payer(wish.scene, wish.payer)
     if bool(wish.claims) == bool(wish.in_advance) or wish.in_advance < 0:
         raise OrderError(told("name the claims to pay, or an amount to pay in advance, not both"))
     owed = {
@@ -84,8 +90,9 @@ def open_order(
     amount = sum(parts.values()) or wish.in_advance
     still_open = [each for each in open_orders(connection, account_id) if now < each.expires_at]
     for each in still_open:
-        same = (each.channel, each.merchant, each.claims) == (wish.channel, wish.merchant, parts)
-        if same and each.amount == amount:
+        way = (each.channel, each.merchant, each.scene, each.payer)
+        same = way == (wish.channel, wish.merchant, wish.scene, wish.payer)
+        if same and (each.claims, each.amount) == (parts, amount):
             return Opened(each, _overlapping(still_open, each), again=True)
     order = _add(connection, who, wish, parts, actor=actor, now=now)
     audit.append(
@@ -95,7 +102,12 @@ def open_order(
         action="payment-order.open",
         subject=f"payment-order:{order.number}",
         communities=[order.community_id],
-        detail={"account": who.account, "amount": str(from_fen(amount)), "channel": wish.channel},
+        detail={
+            "account": who.account,
+            "amount": str(from_fen(amount)),
+            "channel": wish.channel,
+            "scene": wish.scene,
+        },
     )
     return Opened(order, _overlapping(still_open, order), again=False)
 
@@ -215,6 +227,8 @@ def _add(
         account_id=who.account_id,
         channel=wish.channel,
         merchant=wish.merchant,
+        scene=wish.scene,
+        payer=wish.payer,
         amount=sum(parts.values()) or wish.in_advance,
         currency=who.currency,
         state=OrderState.OPEN,
@@ -269,5 +283,5 @@ def _orders(connection: Connection, query: Select[Any]) -> list[Order]:
 
 def _order(row: Row[Any], claims: Mapping[str, int]) -> Order:
     values = {column.name: row._mapping[column.name] for column in payment_order.c}  # noqa: SLF001  SQLAlchemy's public name
-    values["state"] = OrderState(values["state"])
+    values |= {"state": OrderState(values["state"]), "scene": Scene(values["scene"])}
     return Order(**values, claims=claims)

@@ -18,6 +18,7 @@ from simulators.wechat_pay.key_mode import KeyMode
 from simulators.wechat_pay.merchant import Call
 from simulators.wechat_pay.page import language_of, page
 from simulators.wechat_pay.refusal import RefusalError
+from simulators.wechat_pay.wire import InAppCall, parsed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -68,6 +69,7 @@ class ServedPlatform:
                 Route("/pay", self._pay, methods=["POST"]),
                 Route("/simulator/orders", self._orders),
                 Route("/simulator/pay", self._pay_by_program, methods=["POST"]),
+                Route("/simulator/request-payment", self._pay_in_app, methods=["POST"]),
                 Route("/simulator/settle", self._settle, methods=["POST"]),
                 Route("/simulator/faults", self._faults, methods=["GET", "PUT"]),
                 Route("/simulator/keys", self._keys, methods=["PUT"]),
@@ -154,6 +156,11 @@ class ServedPlatform:
         asked = await _asked(request)
         number = str(asked.get("out_trade_no", ""))
         self.pay(number, openid=asked.get("openid"), coupon_fen=int(asked.get("coupon_fen", 0)))
+        return JSONResponse(self.platform.books.order(number).document())
+
+    async def _pay_in_app(self, request: Request) -> Response:
+        number = self.platform.called_for(parsed(InAppCall, await request.body()))
+        self.pay(number)
         return JSONResponse(self.platform.books.order(number).document())
 
     async def _settle(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from simulators.wechat_pay import notices
-from simulators.wechat_pay.books import Books, RefundStatus, rfc3339
+from simulators.wechat_pay.books import Books, NotPayableError, RefundStatus, rfc3339
 from simulators.wechat_pay.faults import Faults, Trouble
 from simulators.wechat_pay.key_mode import KeyMode
 from simulators.wechat_pay.refusal import RefusalError, no_such_resource, param_error
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulators.wechat_pay.keys import PlatformKeys, SigningKey
     from simulators.wechat_pay.merchant import Call, Merchant
     from simulators.wechat_pay.notices import Notice
+    from simulators.wechat_pay.wire import InAppCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,21 @@ class Platform:
         order = self.books.pay(number, now, openid=openid, coupon_fen=coupon_fen)
         self.told += 1
         return notices.of_payment(self.told, order, self.merchant.api_v3_key, now)
+
+    def called_for(self, call: InAppCall) -> str:
+        """Return the number of the order that a payer is asked for inside WeChat.
+
+        Raises `NotPayableError` where the merchant has not signed that, for this app.
+        """
+        lines = (call.appId, call.timeStamp, call.nonceStr, call.package)
+        signed = "".join(f"{line}\n" for line in lines).encode()
+        if call.appId != self.merchant.appid or not self.merchant.has_signed(signed, call.paySign):
+            raise NotPayableError("支付验证签名失败 (the signature is not the merchant's)")
+        prepay_id = call.package.removeprefix("prepay_id=")
+        for order in self.books.orders.values():
+            if isinstance(order.asked, JsapiOrder) and order.token == prepay_id:
+                return order.number
+        raise NotPayableError(f"there is no order for {call.package}")
 
     def settle(self, number: str, status: RefundStatus, now: datetime) -> Notice | None:
         """Say what became of a refund; return what the merchant is told, if they asked for it."""

@@ -50,6 +50,17 @@ class JsapiOrder(NativeOrder):
     payer: Payer
 
 
+class InAppCall(Body):
+    """What a mini-program hands to `wx.requestPayment`, or a page to `getBrandWCPayRequest`."""
+
+    appId: str = Field(min_length=1, max_length=32)  # noqa: N815  WeChat's name
+    timeStamp: str = Field(pattern=r"^[0-9]{10}$")  # noqa: N815  WeChat's name
+    nonceStr: str = Field(min_length=1, max_length=32)  # noqa: N815  WeChat's name
+    package: str = Field(pattern=r"^prepay_id=.+$", max_length=128)
+    signType: Literal["RSA"]  # noqa: N815  WeChat's name
+    paySign: str = Field(min_length=1, max_length=512)  # noqa: N815  WeChat's name
+
+
 class Closing(Body):
     """POST /v3/pay/transactions/out-trade-no/{out_trade_no}/close."""
 

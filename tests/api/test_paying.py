@@ -170,6 +170,78 @@ def test_the_list_of_bills_says_what_is_due_overdue_and_paid(billed: House) -> N
     assert badges() == ["Was due 30 Nov 2026", "Paid"]
 
 
+OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
+
+
+def test_a_bill_is_paid_inside_wechat(shop: Shop) -> None:
+    by_code = shop.order()
+    order = shop.order("order-0002", scene="jsapi", payer_openid=OPENID)
+    assert (by_code["scene"], by_code["jsapi"]) == ("native", None)
+    assert (order["scene"], order["code_url"]) == ("jsapi", None)
+    assert order["overlapping"] == [by_code["number"]]
+    assert order["number"] != by_code["number"]
+    assert shop.order("order-0003", scene="jsapi", payer_openid=OPENID) == order
+    assert shop.order("order-0003", scene="jsapi", payer_openid=OPENID) == order
+    assert shop.order("order-0004")["code_url"] == by_code["code_url"]
+    other = shop.order("order-0005", scene="jsapi", payer_openid="oSomebodyElse")
+    assert other["number"] != order["number"]
+    path = f"/v1/payment-orders/{order['number']}"
+    assert shop.house.caller("li").get(path).json()["jsapi"] == order["jsapi"]
+    page = shop.house.reader("li", "zh-CN").get(f"/orders/{order['number']}").text
+    assert "此订单在微信内支付" in page
+    assert "<svg" not in page
+
+    address = f"{shop.wechat.base_url}/simulator/request-payment"
+    forged = httpx.post(address, json=order["jsapi"] | {"package": other["jsapi"]["package"]})
+    assert (forged.status_code, "支付验证签名失败" in forged.text) == (409, True)
+    assert httpx.post(address, json=order["jsapi"]).json()["payer"] == {"openid": OPENID}
+    assert shop.deliver(shop.notice()).status_code == 204
+    paid = shop.house.caller("li").get(path).json()
+    assert (paid["state"], paid["scene"], paid["jsapi"]) == ("paid", "jsapi", None)
+    assert BILL not in {each["bill"] for each in shop.dues()["payables"]}
+
+
+def test_what_is_asked_for_inside_wechat_is_the_same_after_a_restart(shop: Shop) -> None:
+    order = shop.order(scene="jsapi", payer_openid=OPENID)
+    shop.house.app.state.resources.providers._prepaid.clear()
+    path = f"/v1/payment-orders/{order['number']}"
+    again = shop.house.caller("li").get(path).json()["jsapi"]
+    assert again["package"] == order["jsapi"]["package"]
+    assert again["paySign"] != order["jsapi"]["paySign"]
+    answer = httpx.post(f"{shop.wechat.base_url}/simulator/request-payment", json=again)
+    assert answer.json()["out_trade_no"] == order["number"]
+
+
+@pytest.mark.parametrize(
+    ("body", "english", "chinese"),
+    [
+        ({"scene": "jsapi"}, "state `payer_openid`", "请填写 `payer_openid`"),
+        ({"payer_openid": OPENID}, "leave it out", "请去掉它"),
+        ({"scene": "native", "payer_openid": OPENID}, "leave it out", "请去掉它"),
+    ],
+)
+def test_a_payer_is_named_for_jsapi_alone(
+    shop: Shop, body: dict[str, str], english: str, chinese: str
+) -> None:
+    new = {"payment_code": shop.dues()["payment_code"], "pays": [{"claim": CLAIM}], **body}
+    for tag, said in (("en", english), ("zh-CN", chinese)):
+        headers = {"Idempotency-Key": "order-0001", "Accept-Language": tag}
+        answer = shop.house.caller("li").call(
+            "POST", "/v1/payment-orders", json=new, headers=headers
+        )
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/payment-refused")
+        assert said in answer.json()["detail"]
+    assert shop.wechat.platform.books.orders == {}
+
+
+@pytest.mark.parametrize("wrong", [{"scene": "app"}, {"scene": "jsapi", "payer_openid": "老李"}])
+def test_a_scene_or_openid_that_there_is_not_is_named(shop: Shop, wrong: dict[str, str]) -> None:
+    new = {"payment_code": shop.dues()["payment_code"], "pays": [{"claim": CLAIM}], **wrong}
+    answer = shop.house.caller("li").post("/v1/payment-orders", key="order-0001", json=new)
+    assert answer.status_code == 422
+    assert [each["where"] for each in answer.json()["errors"]] == [f"body.{[*wrong][-1]}"]
+
+
 def test_nobody_pays_a_bill_on_a_page_that_is_not_theirs(shop: Shop) -> None:
     chen = shop.house.reader("chen")
     assert chen.post(f"/bills/{BILL}/pay", csrf=chen.csrf("/")).status_code == 404

@@ -69,6 +69,7 @@ class Till:
         in_advance: int = 0,
         channel: str = "wechat",
         now: datetime = NOW,
+        **rest: Any,
     ) -> Order:
         """Open an order over `claims`, or all that is due, for two hours."""
         if claims is None and not in_advance:
@@ -79,6 +80,7 @@ class Till:
             channel=channel,
             merchant=MERCHANT,
             expires_at=now + timedelta(hours=2),
+            **rest,
         )
         account_id = self.payer(account).account_id
         with self.books.database.transaction() as connection:

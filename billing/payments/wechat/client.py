@@ -84,13 +84,8 @@ class WechatPay:
     def create(self, order: Ordered, *, now: datetime) -> Prepayment:
         """Order by a code (native), or inside WeChat (JSAPI, with the payer's openid)."""
         content = self._told(asking.order(order, self._account), now)
-        return reading.prepayment(content, order, now)
-
-    def in_app_call(self, prepay_id: str, *, now: datetime) -> dict[str, str]:
-        """Return what a page inside WeChat asks the payer's phone with, for a `prepay_id`."""
-        return signing.in_app_call(
-            self._account, prepay_id=prepay_id, nonce=secrets.token_hex(16), now=now
-        )
+        nonce = secrets.token_hex(16)
+        return reading.prepayment(content, order, self._account, nonce=nonce, now=now)
 
     def query(self, order_number: str, *, now: datetime) -> Notice | Unpaid:
         """Return what became of an order, whether or not a notice of it arrived."""

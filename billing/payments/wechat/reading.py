@@ -17,6 +17,7 @@ from billing.payments.provider import (
 from billing.payments.wechat.asking import PREPAYMENT_VALID
 from billing.payments.wechat.document import Document
 from billing.payments.wechat.sealed import opened
+from billing.payments.wechat.signing import in_app_call
 from billing.payments.wechat.trust import PlatformKey, normal
 
 if TYPE_CHECKING:
@@ -74,12 +75,15 @@ def order(content: Document, number: str, account: Account) -> Notice | Unpaid:
     return _transaction(content, account) if unpaid is None else unpaid
 
 
-def prepayment(content: Document, asked: Ordered, now: datetime) -> Prepayment:
-    """Return what `asked` can be paid with."""
+def prepayment(
+    content: Document, asked: Ordered, account: Account, *, nonce: str, now: datetime
+) -> Prepayment:
+    """Return what `asked` can be paid with; what is signed for it is signed once, with `nonce`."""
     expires_at = min(asked.expires_at, now + PREPAYMENT_VALID)
     if asked.scene is Scene.CODE:
         return Prepayment(expires_at=expires_at, code_url=content.text("code_url"))
-    return Prepayment(expires_at=expires_at, prepay_id=content.text("prepay_id"))
+    call = in_app_call(account, prepay_id=content.text("prepay_id"), nonce=nonce, now=now)
+    return Prepayment(expires_at=expires_at, in_app_call=call)
 
 
 def asked_refund(content: Document, asked: RefundAsked, account: Account) -> RefundNotice:

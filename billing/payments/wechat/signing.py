@@ -46,7 +46,11 @@ def authorization(
 
 
 def in_app_call(account: Account, *, prepay_id: str, nonce: str, now: datetime) -> dict[str, str]:
-    """Return what a page inside WeChat calls `getBrandWCPayRequest` with."""
+    """Return what an order is paid with inside WeChat.
+
+    A mini-program calls `wx.requestPayment` with it, a page `getBrandWCPayRequest` of
+    `WeixinJSBridge`. Both take it as it is; `timeStamp` is in seconds, as a text.
+    """
     timestamp, package = str(int(now.timestamp())), f"prepay_id={prepay_id}"
     signed = "".join(f"{line}\n" for line in (account.app, timestamp, nonce, package))
     return {

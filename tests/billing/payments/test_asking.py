@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError
 from till import MERCHANT, NOW, Till, notice
 
+from billing.payment_tables import payment_order
 from billing.payments.asking import FOUND_WITHIN, is_due, next_question
 from billing.payments.judgement import Verdict
 from billing.payments.order import Order, OrderError, OrderState
@@ -18,6 +20,7 @@ from billing.payments.provider import (
     Notice,
     NoticeState,
     RefusedError,
+    Scene,
     Unpaid,
     UnreachableError,
 )
@@ -39,6 +42,8 @@ def an_order(state: OrderState = OrderState.OPEN, **times: datetime | None) -> O
         account_id=1,
         channel="wechat",
         merchant=MERCHANT,
+        scene=Scene.CODE,
+        payer=None,
         amount=100,
         currency="CNY",
         claims={},
@@ -171,6 +176,36 @@ def test_the_same_order_again_is_the_one_that_is_open(sqlite_till: Till) -> None
     assert sqlite_till.order().number == first.number
     assert sqlite_till.order(channel="alipay").number != first.number
     assert sqlite_till.order(now=NOW + timedelta(hours=2)).number != first.number
+
+
+def test_an_order_is_opened_again_for_the_same_payer_and_scene_alone(till: Till) -> None:
+    by_code = till.order()
+    of_li, of_wang = (till.order(scene=Scene.IN_APP, payer=each) for each in ("oLi", "oWang"))
+
+    assert len({by_code.number, of_li.number, of_wang.number}) == 3
+    assert till.order(scene=Scene.IN_APP, payer="oLi") == of_li
+    assert (of_li.scene, of_li.payer, by_code.payer) == (Scene.IN_APP, "oLi", None)
+    of_one = payment_order.update().where(payment_order.c.id == of_li.id)
+    for change in ({"payer": "oOther"}, {"payer": None, "scene": "code"}, {"scene": "browser"}):
+        with (
+            pytest.raises(DBAPIError, match=r"is not rewritten|payer_in_app"),
+            till.books.database.transaction() as connection,
+        ):
+            connection.execute(of_one.values(change))
+
+
+@pytest.mark.parametrize(
+    ("scene", "payer", "why"),
+    [
+        (Scene.IN_APP, None, "state `payer_openid` to pay by `jsapi`"),
+        (Scene.CODE, "oLi", "goes with the scene `jsapi` only"),
+    ],
+)
+def test_a_payer_is_named_inside_an_app_and_only_there(
+    sqlite_till: Till, scene: Scene, payer: str | None, why: str
+) -> None:
+    with pytest.raises(OrderError, match=why):
+        sqlite_till.order(scene=scene, payer=payer)
 
 
 def test_an_order_names_the_open_ones_that_it_overlaps(sqlite_till: Till) -> None:

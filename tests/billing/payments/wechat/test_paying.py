@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from wechat_merchant import WATER
 
@@ -117,12 +118,23 @@ def test_inside_wechat_an_order_has_its_payer_and_a_prepay_id(
 ) -> None:
     order = replace(WATER, number="TG-jsapi", scene=Scene.IN_APP, payer="oUpF8uMuAJO_M2pxb1Q9")
     prepayment = wechat.create(order, now=clock.now)
-    assert prepayment == Prepayment(
-        expires_at=HALF_AN_HOUR, prepay_id=server.platform.books.orders["TG-jsapi"].token
-    )
-    call = wechat.in_app_call(prepayment.prepay_id or "", now=clock.now)
-    assert call["package"] == f"prepay_id={prepayment.prepay_id}"
-    server.pay("TG-jsapi")
+    call = prepayment.in_app_call
+    assert call is not None
+    assert prepayment == Prepayment(expires_at=HALF_AN_HOUR, in_app_call=call)
+    ordered = server.platform.books.orders["TG-jsapi"]
+    assert call["package"] == f"prepay_id={ordered.token}"
+    for change, why in (
+        ({"nonceStr": "another"}, "支付验证签名失败"),
+        ({"paySign": "x"}, "支付验证签名失败"),
+        ({"signType": "MD5"}, "RSA"),
+    ):
+        refused = httpx.post(
+            f"{server.base_url}/simulator/request-payment", json={**call, **change}
+        )
+        assert refused.status_code in {400, 409}
+        assert why in refused.text
+    paid = httpx.post(f"{server.base_url}/simulator/request-payment", json=dict(call))
+    assert paid.json()["trade_state"] == "SUCCESS"
     assert server.platform.books.orders["TG-jsapi"].openid == "oUpF8uMuAJO_M2pxb1Q9"
     told = callbacks.next()
     assert isinstance(told, Notice)
