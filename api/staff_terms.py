@@ -66,3 +66,30 @@ DRAFT_STATES: Mapping[str, str] = {
     "published": _("published"),
     "dropped": _("dropped"),
 }
+
+REGISTERS: Mapping[str, str] = {
+    "current": _("Current"),
+    "export_energy": _("Energy fed in"),
+    "export_energy_t1": _("Energy fed in, tariff 1"),
+    "export_energy_t2": _("Energy fed in, tariff 2"),
+    "flow": _("Flow"),
+    "frequency": _("Frequency"),
+    "import_energy": _("Energy drawn"),
+    "import_energy_t1": _("Energy drawn, tariff 1"),
+    "import_energy_t2": _("Energy drawn, tariff 2"),
+    "import_energy_t3": _("Energy drawn, tariff 3"),
+    "import_energy_t4": _("Energy drawn, tariff 4"),
+    "partial_energy": _("Energy since the last reset"),
+    "power": _("Power"),
+    "reverse_volume": _("Volume in reverse"),
+    "temperature": _("Temperature"),
+    "total_energy": _("Energy in both directions"),
+    "total_energy_t1": _("Energy in both directions, tariff 1"),
+    "total_energy_t2": _("Energy in both directions, tariff 2"),
+    "total_energy_t3": _("Energy in both directions, tariff 3"),
+    "total_energy_t4": _("Energy in both directions, tariff 4"),
+    "voltage": _("Voltage"),
+    "voltage_l1": _("Voltage of line 1"),
+    "volume": _("Volume"),
+}
+"""The registers of the types that are shipped; those of others are called by their names."""

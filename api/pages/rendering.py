@@ -64,6 +64,7 @@ def environment(tag: str) -> Environment:
         terms=terms,
     )
     made.filters["term"] = lambda key, name: reader(terms.term(_terms(name), key))
+    made.filters["register"] = lambda name: reader(terms.term(staff_terms.REGISTERS, name))
     made.filters["said"] = partial(said, language=reader)
     made.filters["titled"] = reader.titled
     made.filters["found"] = partial(findings.sentence, language=reader)

@@ -18,6 +18,7 @@ import meters
 from api import language, terms
 from api.pages import rendering
 from api.problems import TYPES
+from api.staff_terms import REGISTERS
 from api.wording import BASES
 from billing.money import Direction, Place
 from billing.pools.basis import Basis
@@ -29,6 +30,7 @@ from billing.vee import reviews
 from billing.vee.settings import Rule
 from gateway.quarantine import Fault
 from meters import demand, finding, stepwise
+from meters.catalog import shipped
 from meters.finding import Finding
 from meters.reading import Reason, Verdict
 from meters.register_at import Source
@@ -98,6 +100,10 @@ def test_translations_name_the_same_values() -> None:
 )
 def test_every_term_of_the_field_has_words(words: dict[str, str], keys: Any) -> None:
     assert set(words) == {key.value for key in keys}
+
+
+def test_every_register_of_the_shipped_types_has_words() -> None:
+    assert set(REGISTERS) == {name for each in shipped().values() for name in each.registers}
 
 
 def test_every_verdict_and_obstacle_has_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,14 @@ def test_a_decision_names_a_register_that_the_point_has(blocked: House) -> None:
 def test_an_auditor_sees_a_case_and_has_no_form_for_it(blocked: House) -> None:
     page = blocked.reader("auditor").get(CASE)
     assert (page.status_code, 'action="/staff/reviews/case"' in page.text) == (200, False)
+
+
+def test_registers_are_called_by_words_in_the_readers_language(blocked: House) -> None:
+    reader = blocked.reader("clerk", "zh-CN")
+    for page in ("/staff/reviews", CASE):
+        shown = re.sub(r"<[^>]*>", " ", reader.get(page).text)
+        assert "正向有功电量" in shown
+        assert "import_energy" not in shown
 
 
 def test_what_blocks_a_run_is_said_in_the_readers_language(blocked: House) -> None:
