@@ -147,5 +147,6 @@ def readings(tables: Iterable[Table], series: Series | None = None) -> Iterator[
 def times_and_verdicts(tables: Iterable[Table]) -> Iterator[tuple[Series, int, int]]:
     """Yield when each series of `tables` was read last, and the verdict."""
     for table in tables:
-        time, verdict = table.rows[0]
-        yield Series(table.tags["meter"], table.tags["register"]), time, verdict
+        told = dict(zip(table.columns, table.rows[0], strict=True))
+        series = Series(table.tags["meter"], table.tags["register"])
+        yield series, told["time"], told["verdict"]
