@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from api.store import device_lists
 from api.store.device_lists import Way
 from billing.store import exchange as exchanges
+from billing.store import exchange_doubt
 from billing.store.exchange import Exchange, ExchangeError
 from billing.store.views import meters
 from meters.told import told
@@ -17,25 +19,33 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from api.resources import Resources
     from meters.meter_type import MeterType
 
 
 def record(
     connection: Connection,
-    types: Mapping[str, MeterType],
+    resources: Resources,
     exchange: Exchange,
     *,
     identity: str | None,
+    confirmed: bool,
     actor: str,
     now: datetime,
 ) -> None:
     """Record the exchange; where the old meter is on a gateway's list, put the new one there.
 
-    `identity` is the number that the new meter states. Raises `ExchangeError`, and
+    `identity` is the number that the new meter states. Raises `ExchangeError`, which is a
+    `DoubtfulExchangeError` for what the archive contradicts and nobody has `confirmed`, and
     `DefinitionError` where the gateway would refuse the new meter.
     """
-    _check_registers(connection, types, exchange)
+    types = resources.catalogue.known(connection)
+    standing = meters.standing(connection, meter=exchange.old)
+    old = types.get(standing[-1].meter_type) if standing else None
+    _check_registers(exchange, old, types)
     exchanges.record(connection, exchange, actor=actor, now=now)
+    if old is not None and not confirmed:
+        exchange_doubt.check(resources.archive, old, exchange, ZoneInfo(standing[-1].zone))
     way = device_lists.way_of(connection, exchange.old)
     if way is None:
         return
@@ -49,10 +59,8 @@ def record(
 
 
 def _check_registers(
-    connection: Connection, types: Mapping[str, MeterType], exchange: Exchange
+    exchange: Exchange, old: MeterType | None, types: Mapping[str, MeterType]
 ) -> None:
-    standing = meters.standing(connection, meter=exchange.old)
-    old = types.get(standing[-1].meter_type) if standing else None
     new = types.get(exchange.new_type)
     if new is None:
         raise ExchangeError(

@@ -20,6 +20,7 @@ from api.problems import ProblemError
 from api.resources import of
 from api.security import FormRequires, PageRequires
 from billing.store.exchange import Exchange, ExchangeError
+from billing.store.exchange_doubt import DoubtfulExchangeError
 from billing.store.views import meters
 from meters.interval import utc
 from meters.told import told
@@ -56,9 +57,10 @@ async def record_exchange(request: Request, caller: Recording, meter: str) -> Re
             exchange = _read(filled, found[-1])
             exchanging.record(
                 connection,
-                resources.catalogue.known(connection),
+                resources,
                 exchange,
                 identity=filled.get("identity") or None,
+                confirmed="confirmed" in filled,
                 actor=caller.name,
                 now=now,
             )
@@ -67,7 +69,8 @@ async def record_exchange(request: Request, caller: Recording, meter: str) -> Re
     try:
         new = await anyio.to_thread.run_sync(record)
     except DOMAIN_ERRORS as error:
-        return _page(request, caller, meter, filled, as_problem(error))
+        doubtful = isinstance(error, DoubtfulExchangeError)
+        return _page(request, caller, meter, filled, as_problem(error), doubtful=doubtful)
     return RedirectResponse(f"/engineering/meters/{new}", 303)
 
 
@@ -122,6 +125,8 @@ def _page(
     meter: str,
     filled: Mapping[str, str],
     problem: ProblemError | None = None,
+    *,
+    doubtful: bool = False,
 ) -> Response:
     resources = of(request)
     with resources.database.snapshot() as connection:
@@ -137,6 +142,7 @@ def _page(
         principal=caller,
         status=200 if problem is None else problem.kind.status,
         problem=problem,
+        doubtful=doubtful,
         standing=standing,
         filled=filled,
         registers={} if known is None else known.billing_registers,

@@ -110,9 +110,10 @@ async def record_exchange(
         with database.transaction() as connection:
             exchanging.record(
                 connection,
-                resources.catalogue.known(connection),
+                resources,
                 body.exchange(meter),
                 identity=body.identity,
+                confirmed=body.confirmed,
                 actor=caller.name,
                 now=now,
             )

@@ -46,9 +46,13 @@ class NewExchange(BaseModel):
     first_photo: Photo | None = None
     verified_until: date | None = None
     identity: Code | None = None
+    confirmed: bool = Field(
+        default=False,
+        description="The old meter showed this, though the archive says that it cannot have.",
+    )
 
     def exchange(self, old: str) -> Exchange:
-        return Exchange(old=old, **self.model_dump(exclude={"identity"}))
+        return Exchange(old=old, **self.model_dump(exclude={"identity", "confirmed"}))
 
 
 class Exchanged(Answer):

@@ -102,6 +102,16 @@ def test_an_exchange_that_cannot_be_is_refused_whole(
         assert connection.execute(query).one().end is None
 
 
+@pytest.mark.parametrize("last", ["12", "5401.8", "5800", "9999"])
+def test_what_the_archive_contradicts_is_confirmed_or_refused(house: House, last: str) -> None:
+    refused = told(house, last={"import_energy": last})
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/exchange-refused")
+    detail = refused.json()["detail"]
+    assert f"cannot have been {last} when the meter was exchanged" in detail
+    assert "import_energy of meter 'E-1-201' was 5" in detail
+    assert told(house, last={"import_energy": last}, confirmed=True).is_success
+
+
 @pytest.mark.parametrize("changes", [{"last": {}}, {"multiplier": "0"}, {"at": None}, {"x": 1}])
 def test_an_exchange_without_its_facts_is_no_request(house: House, changes: Any) -> None:
     answer = told(house, **changes)
@@ -140,6 +150,10 @@ def test_the_form_does_the_same(listed: House) -> None:
         assert answer.status_code == 422
         assert says in answer.text, says
         assert 'value="2034-10-09"' in answer.text, "what was filled in is still there"
+    doubtful = {**fields, "last.import_energy": "12"}
+    answer = engineer.post(path, csrf=engineer.csrf(path), **doubtful)
+    assert answer.status_code == 422
+    assert 'name="confirmed"' in answer.text
     answer = engineer.post(path, csrf=engineer.csrf(path), **fields)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/engineering/meters/E-new")
     assert "2026-10-10 10:30:00" in engineer.get("/engineering/meters/E-new").text
