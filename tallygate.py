@@ -27,6 +27,7 @@ COMMANDS = {
     "simulate": "simulators.commands",
     "usage": "meters.commands",
     "user": "api.commands",
+    "webhook": "api.commands",
 }
 """Each command and the module that holds it under the same name."""
 

@@ -19,14 +19,18 @@ from api.access import AccessError, UnknownKeyError, UnknownLoginError
 from api.app import create_app
 from api.credentials import Passwords, WeakPasswordError, new_password
 from api.permission import Permission, Role
+from api.resealing import seal_anew
 from api.resources import read_clock
+from api.schemas.webhooks import LONGEST_OVERLAP_HOURS, OVERLAP_HOURS
 from api.serving import BACKLOG, Patience, server
 from api.settings import ApiSettings, OfficeSettings, Settings, load_settings
 from api.store import keys
 from api.store.logins import LoginExistsError, UnknownAccountError
 from api.workers import serve_by_several
 from billing.commands.opening import opened
-from billing.store import projects
+from billing.sealing import Seal, SealError
+from billing.store import delivery_webhooks, projects
+from billing.store.delivery_webhooks import UnknownWebhookError
 from meters.archive.protocol import ArchiveUrlError
 from meters.definition import DefinitionError
 
@@ -218,7 +222,7 @@ def rotate_key(
     The one before works for some days more; at most two live.
     """
     try:
-        with _keys_of(project, settings) as database, database.transaction() as connection:
+        with _database_of(project, settings) as database, database.transaction() as connection:
             token = access.rotate_key(
                 connection,
                 name,
@@ -238,7 +242,7 @@ def rotate_key(
 def list_keys(*, project: str | None, settings: Path | None) -> None:
     """List the keys, with what they may do, until when, and when they were used last."""
     now = read_clock()
-    with _keys_of(project, settings) as database, database.snapshot() as connection:
+    with _database_of(project, settings) as database, database.snapshot() as connection:
         found = keys.listed(connection)
     for each in found:
         until = "without end" if each.expires_at is None else f"until {each.expires_at:%Y-%m-%d}"
@@ -254,11 +258,58 @@ def list_keys(*, project: str | None, settings: Path | None) -> None:
 def revoke_key(*, name: str, project: str | None, settings: Path | None) -> None:
     """End every key called NAME now."""
     try:
-        with _keys_of(project, settings) as database, database.transaction() as connection:
+        with _database_of(project, settings) as database, database.transaction() as connection:
             ended = access.end_keys(connection, name, actor=access.COMMAND_LINE, now=read_clock())
     except UnknownKeyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"ended {ended}")
+
+
+@click.group()
+def webhook() -> None:
+    """Manage the webhooks that programs are told by."""
+
+
+@webhook.command("rotate-secrets")
+@click.option(
+    "--overlap-hours",
+    type=click.IntRange(min=0, max=LONGEST_OVERLAP_HOURS),
+    default=OVERLAP_HOURS,
+    show_default=True,
+    help="How long the secrets before sign too.",
+)
+@PROJECT
+@SETTINGS
+def rotate_secrets(*, overlap_hours: int, project: str | None, settings: Path | None) -> None:
+    """Give every webhook a new secret, and print its number, address and secret once.
+
+    For when others may have read them, as in a backup from before they were sealed. Hand each
+    receiver its own while both sign; without --project, those of all projects are replaced.
+    """
+    seal, now = Seal(_settings(settings, OfficeSettings).secret_keys), read_clock()
+    overlap = timedelta(hours=overlap_hours)
+    try:
+        with _database_of(project, settings) as database:
+            seal_anew(database.whole, seal)  # one in clear would not open, and nothing be sent
+            with database.transaction() as connection:
+                rotated = [
+                    delivery_webhooks.rotate(
+                        connection,
+                        seal,
+                        each.id,
+                        overlap=overlap,
+                        actor=access.COMMAND_LINE,
+                        now=now,
+                    )
+                    for each in delivery_webhooks.listed(connection)
+                ]
+    except (SealError, UnknownWebhookError) as error:
+        raise click.ClickException(f"{error}; no secret was replaced") from error
+    for each in rotated:
+        newest, *_ = each.secrets(seal, now)
+        click.echo(f"{each.id}  {each.url}  {newest}")
+    until = f"those before sign too until {now + overlap:%Y-%m-%d %H:%M} UTC"
+    click.echo(f"{len(rotated)} secrets replaced; {until if overlap else 'none before signs now'}")
 
 
 def _settings(path: Path | None, model: type[Settings]) -> Settings:
@@ -269,8 +320,8 @@ def _settings(path: Path | None, model: type[Settings]) -> Settings:
 
 
 @contextmanager
-def _keys_of(project: str | None, settings: Path | None) -> Iterator[Database]:
-    """Give the database as `project` sees it: keys of several may have one name."""
+def _database_of(project: str | None, settings: Path | None) -> Iterator[Database]:
+    """Give the database as `project` sees it, the whole for none: keys of several share names."""
     with opened(_settings(settings, OfficeSettings).database_url) as database:
         if project is None:
             yield database

@@ -33,7 +33,7 @@ def seal_anew(database: Database, seal: Seal) -> int:
     if were_clear:
         LOG.warning(
             "secrets of webhooks were stored in clear and are sealed now; backups from before "
-            "hold them still: give those webhooks new secrets"
+            "hold them still: `tallygate webhook rotate-secrets` gives webhooks new ones"
         )
     return changed
 

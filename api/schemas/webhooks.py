@@ -69,12 +69,15 @@ class ChangedWebhook(NewWebhook):
     on: bool = True
 
 
+OVERLAP_HOURS, LONGEST_OVERLAP_HOURS = 24, 24 * 30
+
+
 class NewSecret(BaseModel):
     """How a secret is replaced: for `overlap_hours` the one before signs too."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
 
-    overlap_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24
+    overlap_hours: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP_HOURS)] = OVERLAP_HOURS
 
 
 class Since(BaseModel):
