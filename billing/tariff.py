@@ -53,6 +53,7 @@ from meters.definition import (
     validate,
 )
 from meters.quantity import to_scaled
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -189,12 +190,14 @@ def _contradictions(tariff: Tariff, source: str) -> Iterator[Problem]:
     needs = tariff.needs
     if needs.metered and tariff.medium is None:
         yield Problem(
-            source, "medium", "is missing: a charge reads a register, so say of which medium"
+            source, "medium", told("is missing: a charge reads a register, so say of which medium")
         )
     if tariff.calendar is not None and not needs.bands:
-        yield Problem(source, "calendar", "no charge reads use by band; leave it out")
+        yield Problem(source, "calendar", told("no charge reads use by band; leave it out"))
     if excess := sorted(set(tariff.assume or {}) - needs.attributes):
-        yield Problem(source, "assume", f"no charge reads {excess[0]!r}; leave it out")
+        yield Problem(
+            source, "assume", told("no charge reads '{name}'; leave it out", name=excess[0])
+        )
 
 
 def _bands_without_calendar(
@@ -211,7 +214,7 @@ def _bands_without_calendar(
         yield Problem(
             source,
             where,
-            "must have a price for each band of the calendar, and for no other",
+            told("must have a price for each band of the calendar, and for no other"),
             expected=", ".join(sorted(tariff.calendar.bands)),
             actual=", ".join(sorted(priced)),
         )

@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from meters.told import joined, text_of, told
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from meters.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,21 @@ class Problem:
     actual: str | None = None
 
     def __str__(self) -> str:
-        text = (
-            f"{self.source}: {self.where}: {self.what}"
-            if self.where
-            else (f"{self.source}: {self.what}")
+        return self.text
+
+    @property
+    def text(self) -> Told:
+        """Where and what, as a text that can be said in another language."""
+        where = (self.source, self.where) if self.where else (self.source,)
+        text = joined([*where, self.what], by=": ")
+        if self.expected is None:
+            return text
+        return told(
+            "{text} (expected {expected}, got {actual})",
+            text=text,
+            expected=self.expected,
+            actual=self.actual,
         )
-        if self.expected is not None:
-            text += f" (expected {self.expected}, got {self.actual})"
-        return text
 
 
 class DefinitionError(ValueError):
@@ -49,7 +60,7 @@ class DefinitionError(ValueError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(joined((problem.text for problem in self.problems), by="\n"))
 
 
 MOST_DIGITS = 18
@@ -59,18 +70,23 @@ MOST_DIGITS = 18
 def exact(value: object) -> Decimal:
     """Return the number that a definition states; raise `ValueError` where it is not exact."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise ValueError(f"must be a number, got {value!r}")
+        raise ValueError(told("must be a number, got {value}", value=repr(value)))
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise ValueError(f'must be a number such as "0.01", got {value!r}') from None
+        raise ValueError(
+            told('must be a number such as "0.01", got {value}', value=repr(value))
+        ) from None
     if not number.is_finite():
-        raise ValueError(f"must be finite, got {value!r}")
+        raise ValueError(told("must be finite, got {value}", value=repr(value)))
     count, first = len(number.as_tuple().digits), number.adjusted()
     if count > MOST_DIGITS or first >= MOST_DIGITS or count - first > MOST_DIGITS + 1:
         raise ValueError(
-            f"must have at most {MOST_DIGITS} digits before and after the point together, "
-            f"got {shown(value)}"
+            told(
+                "must have at most {most} digits before and after the point together, got {value}",
+                most=MOST_DIGITS,
+                value=shown(value),
+            )
         )
     return number
 
@@ -95,11 +111,15 @@ def read_document(path: Path) -> dict[str, Any]:
         text = path.read_text("utf-8-sig")
     except OSError as error:
         raise DefinitionError(
-            [Problem(str(path), "", f"cannot be read: {error.strerror}")]
+            [Problem(str(path), "", told("cannot be read: {why}", why=error.strerror))]
         ) from error
     except UnicodeDecodeError as error:
         raise DefinitionError(
-            [Problem(str(path), f"byte {error.start}", "is not UTF-8; save the file as UTF-8")]
+            [
+                Problem(
+                    str(path), f"byte {error.start}", told("is not UTF-8; save the file as UTF-8")
+                )
+            ]
         ) from error
     return parse_document(text, str(path))
 
@@ -109,10 +129,12 @@ def parse_document(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionError([Problem(source, "", f"is not TOML: {error}")]) from error
+        raise DefinitionError(
+            [Problem(source, "", told("is not TOML: {why}", why=str(error)))]
+        ) from error
     except (InvalidOperation, RecursionError, ValueError) as error:
         raise DefinitionError(
-            [Problem(source, "", "holds a number that is too long, or is nested too deeply")]
+            [Problem(source, "", told("holds a number that is too long, or is nested too deeply"))]
         ) from error
 
 
@@ -141,13 +163,14 @@ def _what(model: type[BaseModel], entry: Any) -> str:
             schema = model.model_json_schema()
             here, everywhere = _keys_at(schema, entry["loc"][:-1]), _keys_of(_tables(schema))
             if close := difflib.get_close_matches(key, sorted(here - {key}), n=1):
-                return f"unknown key; did you mean {close[0]!r}?"
-            elsewhere = key in everywhere - here
-            return f"unknown key{' here; it belongs into another table' if elsewhere else ''}"
+                return told("unknown key; did you mean '{key}'?", key=close[0])
+            if key in everywhere - here:
+                return told("unknown key here; it belongs into another table")
+            return told("unknown key")
         case "missing":
-            return "is missing"
+            return told("is missing")
         case "value_error":
-            return str(entry["ctx"]["error"])
+            return text_of(entry["ctx"]["error"])
         case _:
             return f"{entry['msg']}, got {shown(entry['input'])}"
 

@@ -18,6 +18,7 @@ from meters.payload import PayloadError
 from meters.quantity import plain
 from meters.reading import Reason
 from meters.register_decoder import wire_decoder
+from meters.told import text_of, told
 from meters.variant import merged, proven_variant, variants_of, without_variants
 from meters.words import WordOrder, from_hex, wire_from_hex
 
@@ -77,7 +78,9 @@ def _stray_proofs(
     for number, proof in enumerate(document.get("proof", ()), start=1):
         key = proven_variant(proof)
         if key is not None and key not in variants:
-            yield Problem(source, f"proof[{number}].variant", f"there is no [variant.{key}]")
+            yield Problem(
+                source, f"proof[{number}].variant", told("there is no [variant.{key}]", key=key)
+            )
 
 
 def _inherited(variant: MeterType, itself: MeterType) -> Iterator[Proof]:
@@ -107,19 +110,19 @@ def prove(meter_type: MeterType, source: str, inherited: Iterable[Proof] = ()) -
         try:
             answer = _decode(meter_type, proof)
         except (FrameError, PayloadError, ValueError) as error:
-            yield Problem(source, where, f"cannot be decoded: {error}")
+            yield Problem(source, where, told("cannot be decoded: {why}", why=text_of(error)))
             continue
         yield from _compare(meter_type, proof, answer.registers, source, where)
         for key in ("identity", "time"):
             expected, actual = getattr(proof, key), getattr(answer, key)
             if expected not in (None, actual):
-                what = f"the captured answer states another {key}"
+                what = told("the captured answer states another {key}", key=key)
                 yield Problem(source, f"{where}.{key}", what, str(expected), str(actual))
         yield from _add_up(meter_type, answer.registers, source, where)
     proven = _shown_by((*meter_type.proof, *inherited))
     for name in meter_type.billing_registers:
         if name not in proven:
-            what = "no proof shows a value of it; add a [[proof]] that expects one"
+            what = told("no proof shows a value of it; add a [[proof]] that expects one")
             yield Problem(source, f"register.{name}", what)
 
 

@@ -14,6 +14,7 @@ from billing.store import audit
 from gateway.device_list import DeviceList, listed_types
 from meters.catalog import shipped
 from meters.definition import DefinitionError, Problem
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -59,7 +60,7 @@ def put(connection: Connection, text: str, *, actor: str, now: datetime) -> list
     table = tables.meter_type
     connection.execute(delete(table).where(table.c.id == name))
     if is_taken(connection, table.c.id, name):
-        raise DefinitionError([Problem(SOURCE, "id", "is taken by another project's type")])
+        raise DefinitionError([Problem(SOURCE, "id", told("is taken by another project's type"))])
     connection.execute(
         insert(table).values(
             id=name,
@@ -94,8 +95,10 @@ def _id(text: str) -> str:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DefinitionError([Problem(SOURCE, "", f"is not TOML: {error}")]) from error
+        raise DefinitionError(
+            [Problem(SOURCE, "", told("is not TOML: {why}", why=str(error)))]
+        ) from error
     name = document.get("id")
     if not isinstance(name, str) or not name:
-        raise DefinitionError([Problem(SOURCE, "id", "is missing")])
+        raise DefinitionError([Problem(SOURCE, "id", told("is missing"))])
     return name

@@ -13,6 +13,7 @@ from billing.pools.policy import Charging
 from billing.pools.supply import Supply, SupplyPart
 from meters.definition import Problem
 from meters.quantity import from_scaled, plain, to_scaled
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +135,7 @@ def _unequal(
             yield Problem(
                 source,
                 f"{where}.{name}",
-                "the pool gives another share; correct the example or the rules",
+                told("the pool gives another share; correct the example or the rules"),
                 expected=expected.get(name, "no share"),
                 actual=actual.get(name, "no share"),
             )

@@ -11,6 +11,7 @@ from billing.rating.fitting import misfits
 from billing.rating.rate import rate
 from billing.rating.walking import Walk
 from meters.definition import Problem
+from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +87,7 @@ class _Proof:
             yield Problem(
                 self._source,
                 f"{self._where}{place}",
-                "the tariff gives another amount; correct the example or the charges",
+                told("the tariff gives another amount; correct the example or the charges"),
                 expected=str(from_fen(to_fen(expected))),
                 actual=str(from_fen(actual)),
             )

@@ -13,15 +13,17 @@ import api
 import billing
 import meters
 from api import problems
-from api.errors import DOMAIN_ERRORS
+from api.errors import DOMAIN_ERRORS, as_problem
 from api.language import languages
 from api.problems import ProblemError
 from api.telling import STATES, said
 from billing.disputes import DisputeState
 from billing.payments.order import OrderState
 from billing.payments.provider import RefundState, RefusedError
+from billing.pools.pool import parse_pool
 from billing.store import runs
 from billing.store.runs import StateError
+from meters.definition import DefinitionError, Problem, parse_document
 from meters.told import StateName, Told, told
 
 if TYPE_CHECKING:
@@ -87,6 +89,20 @@ def test_an_engineer_is_told_in_the_language_that_is_asked_for(house: House) -> 
     reader = {"Idempotency-Key": "not-there-1", "Accept-Language": "zh-CN"}
     answer = engineer.call("DELETE", "/v1/gateways/attic/meters/none-1", headers=reader)
     assert (answer.status_code, answer.json()["detail"]) == (404, "没有网关“attic”")
+
+
+def test_what_is_wrong_with_a_definition_is_said_too() -> None:
+    text = 'id = "lifts"\nbassis = "area"\n'
+    with pytest.raises(DefinitionError) as refused:
+        parse_pool(parse_document(text, "lifts.toml"), "lifts.toml")
+    detail = as_problem(refused.value).document(CHINESE, "/v1/x")["detail"].splitlines()
+    assert "lifts.toml: bassis: 未知的键，是否应为“basis”？" in detail
+    assert "lifts.toml: version: 缺失" in detail
+    where = Problem("t.toml", "example[1].expect", AMOUNT, "2.00", "1.00")
+    assert str(said(where.text, CHINESE)).endswith("请更正示例或收费项（期望 2.00，实际 1.00）")
+
+
+AMOUNT = told("the tariff gives another amount; correct the example or the charges")
 
 
 def test_states_are_said_too_and_codes_are_not() -> None:
