@@ -57,7 +57,7 @@ def compared(polls: list[list[Observation]]) -> None:
     good, suspect = Verdict.GOOD, Verdict.SUSPECT
     baselines: dict[Series, Baseline] = {}
     for observations in polls:
-        for series, at, value, raw, _ in observations:
+        for series, at, value, raw, *_ in observations:
             known = baselines.get(series)
             if value is None:
                 continue
