@@ -183,10 +183,10 @@ class InfluxArchive:
     def last_read(self, series: Sequence[Series]) -> LastRead:
         """Return when and how `latest` was read, for any number of series: in their order."""
         tables = self._newest({one.meter for one in series}, whole=False) if series else []
-        found = {one: told for one, *told in influxql.times_and_verdicts(tables)}
+        found = {one: last for one, *last in influxql.times_and_verdicts(tables)}
         never = [NEVER_S, 0]
-        told = np.array([found.get(one, never) for one in series], np.int64).reshape(-1, 2)
-        return LastRead(told[:, 0], told[:, 1])
+        read = np.array([found.get(one, never) for one in series], np.int64).reshape(-1, 2)
+        return LastRead(read[:, 0], read[:, 1])
 
     def close(self) -> None:
         """Release connections."""
@@ -257,8 +257,8 @@ class InfluxArchive:
             span = Span.of(first, first + AHEAD_S)
             with suppress(SpanTooWideError):  # then each is asked for
                 asked = influxql.newest((), span.condition, whole=False)
-                told = influxql.times_and_verdicts(self._server.ask([asked]))
-                self._presence.learn(span, {one: time for one, time, _ in told}, now)
+                newest = influxql.times_and_verdicts(self._server.ask([asked]))
+                self._presence.learn(span, {one: time for one, time, _ in newest}, now)
                 looked = True
         return looked
 

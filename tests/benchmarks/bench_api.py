@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from fastapi import FastAPI
+    from sqlalchemy import Connection
 
 UNITS = int(os.environ.get("TALLYGATE_UNITS", "1000"))
 MONTHS = int(os.environ.get("TALLYGATE_MONTHS", "2"))
@@ -183,26 +184,27 @@ def readers(database: Database) -> tuple[list[bytes], list[bytes]]:
         found = connection.execute(select(bill.c.number, bill.c.account_id)).all()
         for number, row in enumerate(chance.sample(found, min(READERS, len(found)))):
             by_api.append(_get(f"/v1/bills/{row.number}", f"Authorization: Bearer {key}"))
-            token = new_token("session")
-            login = logins.add_login(
-                connection,
-                name=f"owner-{number}",
-                password_hash="",
-                role=Role.OWNER,
-                accounts=[row.account_id],
-                now=NOW,
-            )
-            sessions.open_session(
-                connection,
-                token_digest=digest(token),
-                login_id=login,
-                kind=sessions.Kind.PAGE,
-                csrf="secret",
-                now=NOW,
-                expires_at=NOW + timedelta(hours=1),
-            )
-            pages.append(_get(f"/bills/{row.number}", f"Cookie: tallygate={token}"))
+            cookie = signed_in(connection, f"owner-{number}", Role.OWNER, [row.account_id])
+            pages.append(_get(f"/bills/{row.number}", f"Cookie: {cookie}"))
     return by_api, pages
+
+
+def signed_in(connection: Connection, name: str, role: Role, accounts: Sequence[int]) -> str:
+    """Return the cookie of a new session of somebody new."""
+    token = new_token("session")
+    login = logins.add_login(
+        connection, name=name, password_hash="", role=role, accounts=accounts, now=NOW
+    )
+    sessions.open_session(
+        connection,
+        token_digest=digest(token),
+        login_id=login,
+        kind=sessions.Kind.PAGE,
+        csrf="secret",
+        now=NOW,
+        expires_at=NOW + timedelta(hours=1),
+    )
+    return f"tallygate={token}"
 
 
 def _get(path: str, header: str) -> bytes:

@@ -23,12 +23,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import httpx
-from bench_api import NOW, UNITS, issue_months, with_bills
+from bench_api import NOW, UNITS, issue_months, signed_in, with_bills
 from sqlalchemy import select
 
-from api.credentials import digest, new_token
 from api.permission import Role
-from api.store import logins, sessions
 from billing.database import Database
 from billing.store import medians
 from billing.store.views import meters
@@ -84,32 +82,14 @@ def keep_medians(database: Database) -> None:
             medians.keep(connection, community)
 
 
-def signed_in(database: Database) -> dict[Role, str]:
+def readers(database: Database) -> dict[Role, str]:
     """Return the cookie of somebody of each role."""
-    cookies = {}
     with database.transaction() as connection:
         owned = connection.scalars(select(account.c.id).limit(1)).all()
-        for role in set(PAGES.values()):
-            token = new_token("session")
-            login = logins.add_login(
-                connection,
-                name=role.value,
-                password_hash="",
-                role=role,
-                accounts=owned if role is Role.OWNER else [],
-                now=NOW,
-            )
-            sessions.open_session(
-                connection,
-                token_digest=digest(token),
-                login_id=login,
-                kind=sessions.Kind.PAGE,
-                csrf="secret",
-                now=NOW,
-                expires_at=NOW + timedelta(hours=1),
-            )
-            cookies[role] = f"tallygate={token}"
-    return cookies
+        return {
+            role: signed_in(connection, role.value, role, owned if role is Role.OWNER else [])
+            for role in set(PAGES.values())
+        }
 
 
 def cpu_s(work: Callable[[], object]) -> float:
@@ -158,7 +138,7 @@ def main() -> int:
             database.migrate()
             issue_months(database)
             keep_medians(database)
-            cookies = signed_in(database)
+            cookies = readers(database)
             with database.snapshot() as connection:
                 placed = meters.placed(connection, at=NOW)
         with closing(SqlArchive(f"sqlite:///{folder}/archive.sqlite")) as archive:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from running_gateway import until
 
 from gateway.health import Health
 from gateway.mqtt import Subscriber
@@ -29,8 +30,6 @@ from meters.reading import Series
 from simulators.broker import EmbeddedBroker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gateway.site import Site
     from meters.reading import Reading
 
@@ -140,12 +139,6 @@ async def started(path: Path) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", program, "run", str(path)), cwd=ROOT, stderr=log
         )
-
-
-async def until(condition: Callable[[], bool], *, within_s: float) -> None:
-    async with asyncio.timeout(within_s):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.05)
 
 
 def received(site: Site) -> int:

@@ -5,27 +5,23 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from running_gateway import running_gateway, stored, until
 
 from gateway.health import StatusFile, status
 from gateway.run import Gateway, GatewayFailedError
 from gateway.site import load_site
 from gateway.spool import Spool
-from gateway.spool_file import SpoolError
 from gateway.spool_lock import SpoolLockedError
 from meters.archive.open import open_archive
 from meters.archive.protocol import ArchiveUnavailableError
 from meters.reading import Series
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from gateway.site import Site
     from meters.archive.protocol import Archive
 
 ROOT = Path(__file__).parents[2]
@@ -51,39 +47,12 @@ async def _zero(request: Any, wire: Any) -> None:
     wire.answer(request, (0,) * request.words)
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.02)
-
-
-def _stored(site: Site) -> int:
-    try:
-        with Spool(site.spool_path, read_only=True) as spool:
-            return spool.tally().stored
-    except SpoolError:
-        return 0  # the gateway has not made it yet
-
-
-@asynccontextmanager
-async def _running(
-    site: Site, connect: Callable[[str], Archive] = open_archive
-) -> AsyncIterator[asyncio.Task[None]]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(Gateway(site, connect=connect).run(stop))
-    try:
-        yield task
-    finally:
-        stop.set()
-        await task
-
-
 def test_a_gateway_reads_forwards_and_leaves_nothing_behind(peer: Any, site_file: Any) -> None:
     async def scenario() -> None:
         async with peer(_zero) as line:
             site = load_site(site_file(SITE.format(port=line.port)), {})
-            async with _running(site):
-                await _until(lambda: _stored(site) >= 4)
+            async with running_gateway(site):
+                await until(lambda: stored(site) >= 4)
         found = status("north-1", site.spool_path)
         assert found["running"] is False
         assert found["tally"]["spooled"] == 0
@@ -104,14 +73,14 @@ def test_while_the_archive_is_away_readings_wait_and_then_arrive(peer: Any, site
     async def scenario() -> None:
         async with peer(_zero) as line:
             site = load_site(site_file(SITE.format(port=line.port)), {})
-            async with _running(site, connect=away):
+            async with running_gateway(site, connect=away):
                 snapshot = StatusFile(site.spool_path)
-                await _until(lambda: snapshot.read().get("tally", {}).get("spooled", 0) >= 4)
-                await _until(lambda: snapshot.read()["archive"]["error"] == "the archive is away")
+                await until(lambda: snapshot.read().get("tally", {}).get("spooled", 0) >= 4)
+                await until(lambda: snapshot.read()["archive"]["error"] == "the archive is away")
             waited = status("north-1", site.spool_path)["tally"]["spooled"]
             assert waited >= 4
-            async with _running(site):
-                await _until(lambda: _stored(site) >= waited)
+            async with running_gateway(site):
+                await until(lambda: stored(site) >= waited)
 
     asyncio.run(scenario())
 
@@ -120,8 +89,8 @@ def test_a_second_gateway_on_the_same_spool_is_refused(peer: Any, site_file: Any
     async def scenario() -> None:
         async with peer(_zero) as line:
             site = load_site(site_file(SITE.format(port=line.port)), {})
-            async with _running(site):
-                await _until(lambda: _stored(site) > 0)
+            async with running_gateway(site):
+                await until(lambda: stored(site) > 0)
                 with pytest.raises(SpoolLockedError):
                     await Gateway(site).run(asyncio.Event())
 
@@ -147,11 +116,11 @@ def test_a_restart_does_not_make_a_meter_silent(peer: Any, site_file: Any) -> No
     async def scenario() -> None:
         async with peer(_zero) as line:
             site = load_site(site_file(SITE.format(port=line.port)), {})
-            async with _running(site):
-                await _until(lambda: _stored(site) > 0)
+            async with running_gateway(site):
+                await until(lambda: stored(site) > 0)
         # nobody answers now, and still it is known when the meter was heard last
-        async with _running(site):
-            await _until(
+        async with running_gateway(site):
+            await until(
                 lambda: StatusFile(site.spool_path).read()["devices"][0]["state"] == "backoff"
             )
         (device,) = status("north-1", site.spool_path)["devices"]
@@ -173,7 +142,7 @@ def test_a_signal_stops_it_cleanly(peer: Any, site_file: Any, signum: signal.Sig
                 cwd=ROOT,
                 stderr=asyncio.subprocess.PIPE,
             )
-            await _until(lambda: _stored(site) > 0)
+            await until(lambda: stored(site) > 0)
             gateway.send_signal(signum)
             _, log = await asyncio.wait_for(gateway.communicate(), 20)
             text = log.decode()
@@ -203,15 +172,15 @@ def test_a_hangup_makes_it_read_its_settings_anew(peer: Any, site_file: Any) -> 
                     cwd=ROOT,
                     stderr=told,
                 )
-            await _until(lambda: _stored(site) > 0)
+            await until(lambda: stored(site) > 0)
             path.write_text(SITE.format(port=line.port) + "nonsense = 1")
             gateway.send_signal(signal.SIGHUP)
             refused = "the settings are refused, everything goes on as it is"
-            await _until(lambda: refused in log.read_text("utf-8"))
+            await until(lambda: refused in log.read_text("utf-8"))
             path.write_text(SITE.format(port=line.port) + more)
             gateway.send_signal(signal.SIGHUP)
-            await _until(lambda: "reads 2 meters on 1 buses" in log.read_text("utf-8"))
-            await _until(lambda: any(request.unit == 2 for request in line.requests))
+            await until(lambda: "reads 2 meters on 1 buses" in log.read_text("utf-8"))
+            await until(lambda: any(request.unit == 2 for request in line.requests))
             gateway.terminate()
             assert await asyncio.wait_for(gateway.wait(), 20) == 0, log.read_text("utf-8")
         with Spool(site.spool_path) as spool:
@@ -228,7 +197,7 @@ def test_the_wall_clock_that_is_passed_in_is_the_one_that_counts(peer: Any, site
             site = load_site(site_file(SITE.format(port=line.port)), {})
             stop = asyncio.Event()
             task = asyncio.create_task(Gateway(site, now=lambda: then).run(stop))
-            await _until(lambda: _stored(site) == 2)
+            await until(lambda: stored(site) == 2)
             stop.set()
             await task
         archive = open_archive(site.archive_url)

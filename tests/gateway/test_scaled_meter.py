@@ -9,12 +9,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from running_gateway import running_gateway, stored, until
 from simulator_process import running
 
-from gateway.run import Gateway
 from gateway.site import load_site
-from gateway.spool import Spool
-from gateway.spool_file import SpoolError
 from meters.archive.open import open_archive
 from meters.decoding import decode_register
 from meters.history import History
@@ -83,23 +81,10 @@ def own_type(tmp_path: Path) -> Path:
     return path
 
 
-def _stored(site: Site) -> int:
-    try:
-        with Spool(site.spool_path, read_only=True) as spool:
-            return spool.tally().stored
-    except SpoolError:
-        return 0  # the gateway has not made it yet
-
-
 async def _gather(site: Site, readings: int) -> list[Reading]:
     """Run the gateway until the archive holds so many `readings`; return them."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(Gateway(site, connect=open_archive).run(stop))
-    async with asyncio.timeout(60):
-        while await asyncio.to_thread(_stored, site) < readings:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.02)
-    stop.set()
-    await task
+    async with running_gateway(site):
+        await until(lambda: stored(site) >= readings)
     return await asyncio.to_thread(_all, site)
 
 
