@@ -19,33 +19,34 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from api.resources import Resources
+    from meters.archive.protocol import Boundary
     from meters.meter_type import MeterType
+    from meters.reading import Series
 
 
 def record(
     connection: Connection,
-    resources: Resources,
+    types: Mapping[str, MeterType],
     exchange: Exchange,
     *,
+    shown: Mapping[Series, Boundary],
     identity: str | None,
-    confirmed: bool,
     actor: str,
     now: datetime,
 ) -> None:
     """Record the exchange; where the old meter is on a gateway's list, put the new one there.
 
-    `identity` is the number that the new meter states. Raises `ExchangeError`, which is a
-    `DoubtfulExchangeError` for what the archive contradicts and nobody has `confirmed`, and
+    `identity` is the number that the new meter states, `shown` what the old one has reported
+    (`exchange_doubt.shown_around`), nothing where somebody insists on its last registers. Raises
+    `ExchangeError`, which is a `DoubtfulExchangeError` for what `shown` contradicts, and
     `DefinitionError` where the gateway would refuse the new meter.
     """
-    types = resources.catalogue.known(connection)
     standing = meters.standing(connection, meter=exchange.old)
     old = types.get(standing[-1].meter_type) if standing else None
     _check_registers(exchange, old, types)
     exchanges.record(connection, exchange, actor=actor, now=now)
-    if old is not None and not confirmed:
-        exchange_doubt.check(resources.archive, old, exchange, ZoneInfo(standing[-1].zone))
+    if old is not None:
+        exchange_doubt.check(old, exchange, shown, ZoneInfo(standing[-1].zone))
     way = device_lists.way_of(connection, exchange.old)
     if way is None:
         return

@@ -19,14 +19,16 @@ from api.principal import Principal
 from api.problems import ProblemError
 from api.resources import of
 from api.security import FormRequires, PageRequires
+from billing.store import exchange_doubt
 from billing.store.exchange import Exchange, ExchangeError
-from billing.store.exchange_doubt import DoubtfulExchangeError
 from billing.store.views import meters
 from meters.interval import utc
 from meters.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sqlalchemy import Connection
 
     from billing.store.views.meters import Standing
 
@@ -50,28 +52,36 @@ async def record_exchange(request: Request, caller: Recording, meter: str) -> Re
     filled = {key: str(value).strip() for key, value in (await request.form()).items()}
 
     def record() -> str:
+        with resources.database.snapshot() as connection:
+            exchange = _read(filled, _standing(connection, meter))
+        insists = "confirmed" in filled
+        shown = {} if insists else exchange_doubt.shown_around(resources.archive, exchange)
         with resources.database.transaction() as connection:
-            found = meters.standing(connection, meter=meter)
-            if not found:
-                raise ProblemError(problems.NOT_FOUND)
-            exchange = _read(filled, found[-1])
             exchanging.record(
                 connection,
-                resources,
+                resources.catalogue.known(connection),
                 exchange,
+                shown=shown,
                 identity=filled.get("identity") or None,
-                confirmed="confirmed" in filled,
                 actor=caller.name,
                 now=now,
             )
-            return exchange.new
+        return exchange.new
 
     try:
         new = await anyio.to_thread.run_sync(record)
     except DOMAIN_ERRORS as error:
-        doubtful = isinstance(error, DoubtfulExchangeError)
+        doubtful = isinstance(error, exchange_doubt.DoubtfulExchangeError)
         return _page(request, caller, meter, filled, as_problem(error), doubtful=doubtful)
     return RedirectResponse(f"/engineering/meters/{new}", 303)
+
+
+def _standing(connection: Connection, meter: str) -> Standing:
+    """Return where a meter stands, or stood last."""
+    found = meters.standing(connection, meter=meter)
+    if not found:
+        raise ProblemError(problems.NOT_FOUND)
+    return found[-1]
 
 
 def _read(filled: Mapping[str, str], standing: Standing) -> Exchange:
@@ -130,11 +140,8 @@ def _page(
 ) -> Response:
     resources = of(request)
     with resources.database.snapshot() as connection:
-        found = meters.standing(connection, meter=meter)
+        standing = _standing(connection, meter)
         types = resources.catalogue.known(connection)
-    if not found:
-        raise ProblemError(problems.NOT_FOUND)
-    standing = found[-1]
     known = types.get(standing.meter_type)
     return page(
         request,

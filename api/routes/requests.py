@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
@@ -18,6 +20,7 @@ from api.schemas.exchanges import Exchanged, NewExchange
 from api.schemas.requests import AnswerKept, QuestionAnswer, QuestionShown, ReadRequest
 from api.security import Requires
 from api.store import gateway_requests, questions
+from billing.store import exchange_doubt
 
 if TYPE_CHECKING:
     from billing.database import Database
@@ -90,7 +93,7 @@ async def get_read_request(
     summary="Record that a meter was exchanged",
     status_code=201,
     response_model=Exchanged,
-    responses=failing(*CHANGING, problems.NO_EXCHANGE, problems.NOT_TAKEN),
+    responses=failing(*CHANGING, problems.NO_EXCHANGE, problems.NOT_TAKEN, problems.ARCHIVE_AWAY),
 )
 async def record_exchange(
     request: Request,
@@ -105,15 +108,18 @@ async def record_exchange(
     """
     resources = of(request)
     now = resources.now()
+    exchange = body.exchange(meter)
+    ask = partial(exchange_doubt.shown_around, resources.archive, exchange)
+    shown = {} if body.confirmed else await anyio.to_thread.run_sync(ask)
 
     def work(database: Database) -> tuple[int, Exchanged]:
         with database.transaction() as connection:
             exchanging.record(
                 connection,
-                resources,
-                body.exchange(meter),
+                resources.catalogue.known(connection),
+                exchange,
+                shown=shown,
                 identity=body.identity,
-                confirmed=body.confirmed,
                 actor=caller.name,
                 now=now,
             )

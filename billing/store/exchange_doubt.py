@@ -13,7 +13,7 @@ from meters.register_at import value_of
 from meters.told import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from billing.store.exchange import Exchange
@@ -30,17 +30,25 @@ class DoubtfulExchangeError(ExchangeError):
     """A register contradicts the archive; the message says how, and how to insist on it."""
 
 
-def check(archive: Archive, old_type: MeterType, exchange: Exchange, zone: ZoneInfo) -> None:
+def shown_around(archive: Archive, exchange: Exchange) -> Mapping[Series, Boundary]:
+    """Return the good readings of the old meter next to the exchange; ask before the transaction.
+
+    Raises `ArchiveUnavailableError`.
+    """
+    series = [Series(exchange.old, name) for name in exchange.last]
+    return archive.boundaries(series, exchange.at, window=WINDOW)
+
+
+def check(
+    old_type: MeterType, exchange: Exchange, shown: Mapping[Series, Boundary], zone: ZoneInfo
+) -> None:
     """Raise `DoubtfulExchangeError` where the old meter cannot have shown what it is said to.
 
     A counter does not fall, and counts at most its type's `max_rate`: from the last good reading
-    before the exchange, and on to the first after it. Texts give times in `zone`. Raises
-    `ArchiveUnavailableError`.
+    before the exchange, and on to the first after it. Texts give times in `zone`.
     """
-    known = {Series(exchange.old, name): name for name in exchange.last}
-    found = archive.boundaries(list(known), exchange.at, window=WINDOW)
-    for series, name in known.items():
-        for doubt in _doubts(old_type, exchange, name, found[series], zone):
+    for series, boundary in shown.items():
+        for doubt in _doubts(old_type, exchange, series.register, boundary, zone):
             raise DoubtfulExchangeError(doubt)
 
 
